@@ -1,0 +1,129 @@
+"""The error tree: each error is a sentence, a hint (what to do or type next) and an exit code.
+
+Only `cli` turns errors into text and exit codes. The exit codes are kept for good (docs/exit-codes.md).
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_BUG = 1
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+EXIT_IMPORT_FAILED = 4
+EXIT_HELD = 5
+EXIT_TIME_RAN_OUT = 6
+EXIT_SETTINGS = 10
+EXIT_TOKEN = 12
+EXIT_UNREACHABLE = 13
+EXIT_INTERRUPTED = 130
+
+
+class SyncError(Exception):
+    """Anything that ends a command with a message instead of a result.
+
+    `sentence` says what happened, `hint` what to do next (possibly empty).
+    """
+
+    exit_code = EXIT_BUG
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class UsageError(SyncError):
+    """The command line names something that does not exist or does not fit."""
+
+    exit_code = EXIT_USAGE
+
+
+class SettingsError(SyncError):
+    """A setting is missing, malformed, unsafe or contradicts another."""
+
+    exit_code = EXIT_SETTINGS
+
+
+class HomeError(SyncError):
+    """The home cannot be worked in: a folder is missing or read-only, a disk is full."""
+
+    exit_code = EXIT_SETTINGS
+
+
+class HeldError(SyncError):
+    """Somebody must act before anything further is sent."""
+
+    exit_code = EXIT_HELD
+
+
+class JournalError(HeldError):
+    """The journal is unreadable, or missing beside a non-empty archive."""
+
+
+class BadZipError(SyncError):
+    """A zip cannot be read, is not whole, or holds what Canvas would refuse."""
+
+    exit_code = EXIT_REFUSED
+
+
+class DropChanged(SyncError):
+    """A file of a drop changed or vanished while it was being read: its writer was not done."""
+
+    exit_code = EXIT_TIME_RAN_OUT
+
+
+class TimeRanOut(SyncError):
+    """The poll limit was reached while something was unsettled, unfinished or importing."""
+
+    exit_code = EXIT_TIME_RAN_OUT
+
+
+class CanvasError(SyncError):
+    """A request to Canvas did not give what was asked for. `status` is the HTTP status, None without one."""
+
+    exit_code = EXIT_UNREACHABLE
+
+    def __init__(self, sentence: str, hint: str = "", *, status: int | None = None) -> None:
+        super().__init__(sentence, hint)
+        self.status = status
+
+
+class NothingArrived(CanvasError):
+    """Provably no byte of the request reached Canvas: name not resolved, connection refused, TLS not agreed."""
+
+
+class AnswerLost(CanvasError):
+    """The request may or may not have been carried out: cut, time-out, 5xx, or an answer that is not JSON.
+
+    `seconds` is how long the request had been under way.
+    """
+
+    def __init__(self, sentence: str, hint: str = "", *, status: int | None = None, seconds: float = 0.0) -> None:
+        super().__init__(sentence, hint, status=status)
+        self.seconds = seconds
+
+
+class Throttled(CanvasError):
+    """429, or the 403 whose text says `Rate Limit Exceeded`: the request did not run and may be repeated."""
+
+
+class RequestRejected(CanvasError):
+    """Canvas understood the request and refused it (400, 404, 422, or a 4xx without a sentence of its own)."""
+
+    exit_code = EXIT_SETTINGS
+
+
+class NotFound(RequestRejected):
+    """404: no such import, account or term."""
+
+
+class AccessRefused(CanvasError):
+    """401 or a 403 that is not throttling: the token, its user's permission, the account or the User-Agent."""
+
+    exit_code = EXIT_TOKEN
+
+
+class RedirectRefused(CanvasError):
+    """Canvas answered with a redirect, which is never followed with the token."""
+
+    exit_code = EXIT_SETTINGS

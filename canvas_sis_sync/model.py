@@ -1,0 +1,327 @@
+"""The value types and the states of a batch: frozen, slotted, standard library only.
+
+Owns the words of the design and nothing that reads or writes. Times are seconds since the epoch (UTC) unless the
+name says otherwise, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+class State(StrEnum):
+    """Where a batch stands. The words are kept for good: journal, receipts and `--json` carry them."""
+
+    CLAIMED = "claimed"
+    PACKED = "packed"
+    SENDING = "sending"
+    IMPORTING = "importing"
+    REFUSED = "refused"
+    HELD = "held"
+    REJECTED = "rejected"
+    IMPORTED = "imported"
+    IMPORTED_WITH_MESSAGES = "imported_with_messages"
+    NOT_ACCEPTED = "not_accepted"
+    FAILED = "failed"
+    FAILED_WITH_MESSAGES = "failed_with_messages"
+    ABORTED = "aborted"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    DISCARDED = "discarded"
+    RETRIED = "retried"
+
+
+UNSENT = frozenset({State.CLAIMED, State.PACKED})
+"""Under way, nothing sent."""
+IN_FLIGHT = frozenset({State.SENDING, State.IMPORTING})
+"""Canvas may have it, or has it."""
+OPEN = UNSENT | IN_FLIGHT
+"""A later run goes on with these."""
+HOLDING = frozenset(
+    {
+        State.REFUSED,
+        State.HELD,
+        State.REJECTED,
+        State.NOT_ACCEPTED,
+        State.FAILED,
+        State.FAILED_WITH_MESSAGES,
+        State.ABORTED,
+    }
+)
+"""Nothing is sent until somebody acts."""
+ACCEPTED = frozenset({State.IMPORTED, State.IMPORTED_WITH_MESSAGES})
+"""Canvas has applied it."""
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.CLAIMED: frozenset({State.PACKED, State.HELD, State.REFUSED}),
+    State.PACKED: frozenset({State.SENDING, State.HELD, State.REFUSED, State.UNCHANGED}),
+    State.SENDING: frozenset({State.IMPORTING, State.PACKED, State.REJECTED, State.RETRIED}),
+    State.IMPORTING: ACCEPTED | {State.NOT_ACCEPTED, State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED},
+    State.REFUSED: frozenset({State.SKIPPED, State.DISCARDED, State.RETRIED}),
+    State.HELD: frozenset({State.PACKED, State.DISCARDED}),
+    State.REJECTED: frozenset({State.RETRIED, State.DISCARDED}),
+    State.IMPORTED: frozenset(),
+    State.IMPORTED_WITH_MESSAGES: frozenset(),
+    State.NOT_ACCEPTED: frozenset({State.SKIPPED, State.RETRIED}),
+    State.FAILED: frozenset({State.SKIPPED, State.RETRIED}),
+    State.FAILED_WITH_MESSAGES: frozenset({State.SKIPPED, State.RETRIED}),
+    State.ABORTED: frozenset({State.SKIPPED, State.RETRIED}),
+    State.UNCHANGED: frozenset(),
+    State.SKIPPED: frozenset(),
+    State.DISCARDED: frozenset(),
+    State.RETRIED: frozenset(),
+}
+"""Which state may follow which (docs/life-of-a-batch.md)."""
+
+CANVAS_UNFINISHED = frozenset({"initializing", "created", "importing", "cleanup_batch", "restoring"})
+"""Canvas's workflow_states that are not an end (API 6)."""
+CANVAS_FINISHED = frozenset(
+    {
+        "imported",
+        "imported_with_messages",
+        "failed",
+        "failed_with_messages",
+        "aborted",
+        "restored",
+        "partially_restored",
+    }
+)
+"""Canvas's workflow_states that are an end (API 6). Any other word is unknown and keeps the gate shut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a batch goes: Canvas's host (with a port if not the default one) and the root account's numeric id."""
+
+    host: str
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropFile:
+    """One file of a drop, as it lay in the inbox."""
+
+    #: Path below the drop, with forward slashes; a loose file's or a zip's own name.
+    name: str
+    size: int
+    mtime_ns: int
+    #: Device and inode (or what the system has instead), so that a replaced file is told from the same one.
+    file_id: str
+
+
+class DropKind(StrEnum):
+    """How a drop lies in the inbox."""
+
+    LOOSE = "loose"
+    FOLDER = "folder"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What travels together: all loose CSVs at the top of the inbox, or one sub-folder, or one zip."""
+
+    #: Folder or zip name; "loose files" for the loose ones.
+    name: str
+    kind: DropKind
+    #: The folder the names of `files` are relative to: the inbox, or the sub-folder.
+    folder: Path
+    files: tuple[DropFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFile:
+    """One CSV of a delivery, wherever it lies: loose in a folder or inside a zip."""
+
+    #: Path inside the zip that Canvas gets, with forward slashes.
+    name: str
+    size: int
+    #: Opens the content for reading in binary.
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file inside a batch's zip."""
+
+    name: str
+    #: Uncompressed size.
+    size: int
+    crc32: int
+    #: Canvas's kind (csv-formats 10), None when the header is not recognised.
+    kind: str | None = None
+    #: Data rows as Canvas counts them, None when they were not counted.
+    rows: int | None = None
+    #: True when the kind has password columns, which Canvas removes from its copy.
+    has_passwords: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A zip that has been written, fsynced and read back."""
+
+    path: Path
+    size: int
+    sha256: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that Canvas keeps with an import (API 5, csv_attachments)."""
+
+    name: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SisImport:
+    """Canvas's record of an import, read defensively: what is missing is None or empty (API 5)."""
+
+    id: int
+    #: As Canvas says it; not limited to the words we know.
+    workflow_state: str
+    created_at: float | None = None
+    ended_at: str | None = None
+    progress: int | None = None
+    user_id: int | None = None
+    #: Recognised kinds, singular; None while absent.
+    supplied: tuple[str, ...] | None = None
+    #: Rows processed per kind (plural), error_count, warning_count and the batch_*_deleted numbers.
+    counts: Mapping[str, int] = field(default_factory=dict)
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    #: None while the answer has no csv_attachments.
+    attachments: tuple[Attachment, ...] | None = None
+    has_errors_attachment: bool = False
+    #: (file or None, message), failures and then warnings.
+    processing_errors: tuple[tuple[str | None, str], ...] = ()
+    processing_warnings: tuple[tuple[str | None, str], ...] = ()
+    #: data.error_message, the text of an exception.
+    error_message: str | None = None
+    #: The echo of the import's parameters, by Canvas's field names (batch_mode, skip_deletes, ...).
+    options: Mapping[str, Any] = field(default_factory=dict)
+    diffed_against: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """True in a state that is an end; False for unknown words too."""
+        return self.workflow_state in CANVAS_FINISHED
+
+    @property
+    def error_count(self) -> int | None:
+        """Messages with the failure flag, None until Canvas has counted them."""
+        return self.counts.get("error_count")
+
+    @property
+    def warning_count(self) -> int | None:
+        """All other messages, which includes every refused row; None until Canvas has counted them."""
+        return self.counts.get("warning_count")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportMessage:
+    """One message of an import (API 4, errors listing), without `row_info`, which can hold passwords."""
+
+    file: str | None
+    message: str
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One listing of imports and when Canvas gave it."""
+
+    imports: tuple[SisImport, ...]
+    #: The answer's Date header, None when it had none: ages are told by Canvas's clock, not ours.
+    canvas_now: float | None
+
+
+class Verdict(StrEnum):
+    """May the next batch be sent?"""
+
+    GO = "go"
+    WAIT = "wait"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """The gate's answer."""
+
+    verdict: Verdict
+    #: One sentence.
+    reason: str
+    #: What to type next, for a hold.
+    hint: str = ""
+    #: The import that the decision is about.
+    import_id: int | None = None
+    workflow_state: str | None = None
+    #: Worth telling although the gate is open.
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition of a batch, as journalled."""
+
+    at: float
+    state: State
+    #: Login name of the person, or "run".
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A drop that has been claimed, as the journal has it."""
+
+    id: str
+    state: State
+    target: Target | None
+    drop_name: str
+    drop_kind: DropKind
+    claimed_at: float
+    #: What the drop consisted of, before the first rename.
+    files: tuple[DropFile, ...] = ()
+    #: What the zip consists of, once packed.
+    entries: tuple[Entry, ...] = ()
+    #: Name of the zip in the batch's folder, "" before packing.
+    zip_name: str = ""
+    zip_size: int = 0
+    zip_sha256: str = ""
+    #: The import parameters of the last sending, without the upload's own.
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    #: Highest import id of the account before the POST.
+    mark: int | None = None
+    #: Canvas id of the token's user at sending.
+    user_id: int | None = None
+    #: "direct" or "two-step", "" before sending.
+    upload: str = ""
+    sent_at: float | None = None
+    #: When the answer was lost, None while it is not.
+    lost_at: float | None = None
+    #: Two-step: when the offer was announced.
+    announced_at: float | None = None
+    import_id: int | None = None
+    #: Canvas's record at the last look.
+    sis_import: SisImport | None = None
+    #: Why it is where it is: one sentence.
+    reason: str = ""
+    #: The batch that this one repeats.
+    retry_of: str | None = None
+    #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.
+    over_limit: bool = False
+    #: True once receipt.json and errors.csv are on disk as they shall stay.
+    filed: bool = False
+    #: False when Canvas's messages could not be fetched in full yet.
+    errors_complete: bool = True
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Data rows in all recognised files of the zip."""
+        return sum(entry.rows or 0 for entry in self.entries if entry.kind)
