@@ -45,9 +45,9 @@ class SettingsError(SyncError):
 
 
 class HomeError(SyncError):
-    """The home cannot be worked in: a folder is missing or read-only, a disk is full."""
+    """The home cannot be worked in: a folder is missing or read-only, a disk is full. Somebody must act."""
 
-    exit_code = EXIT_SETTINGS
+    exit_code = EXIT_HELD
 
 
 class HeldError(SyncError):

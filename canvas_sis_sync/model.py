@@ -265,6 +265,18 @@ class GateDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A person's word that an import in a certain state shall not keep the gate shut."""
+
+    target: Target
+    import_id: int
+    workflow_state: str
+    who: str
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One transition of a batch, as journalled."""
 
@@ -302,10 +314,10 @@ class Batch:
     #: "direct" or "two-step", "" before sending.
     upload: str = ""
     sent_at: float | None = None
-    #: When the answer was lost, None while it is not.
-    lost_at: float | None = None
-    #: Two-step: when the offer was announced.
-    announced_at: float | None = None
+    #: Seconds that a direct upload lasted whose answer was lost, None when none was.
+    cut_after: float | None = None
+    #: Canvas's clock at the first look for a lost import, None while nothing is lost.
+    lost_since: float | None = None
     import_id: int | None = None
     #: Canvas's record at the last look.
     sis_import: SisImport | None = None
@@ -315,10 +327,12 @@ class Batch:
     retry_of: str | None = None
     #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.
     over_limit: bool = False
+    #: False while Canvas's messages have not been fetched in full.
+    errors_complete: bool = True
     #: True once receipt.json and errors.csv are on disk as they shall stay.
     filed: bool = False
-    #: False when Canvas's messages could not be fetched in full yet.
-    errors_complete: bool = True
+    #: Import records in Canvas that this batch left behind and that are not its import.
+    strays: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
 
     @property

@@ -1,0 +1,446 @@
+"""The journal: every batch, every step of it, every release by a person, in `archive/journal.sqlite3`.
+
+SQLite in rollback mode with `synchronous=FULL`: what a method has returned from is on disk. A batch is one row:
+the columns that are searched for, and the whole of it as JSON (see `record`), the same that its receipt holds.
+`move` is the only way from one state to the next. Nothing here knows Canvas or the file system beside the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.model import HOLDING, OPEN, TRANSITIONS, Batch, Release, State, Step, Target
+from canvas_sis_sync.record import batch_from_record, to_record
+
+FILE_NAME = "journal.sqlite3"
+
+MIGRATIONS = (
+    """
+    CREATE TABLE batch (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        host TEXT,
+        account_id INTEGER,
+        import_id INTEGER,
+        attention TEXT,
+        record TEXT NOT NULL
+    );
+    CREATE INDEX batch_attention ON batch (attention) WHERE attention IS NOT NULL;
+    CREATE INDEX batch_import ON batch (host, account_id, import_id) WHERE import_id IS NOT NULL;
+    CREATE INDEX batch_sent ON batch (host, account_id, position) WHERE import_id IS NOT NULL;
+    CREATE TABLE step (
+        batch_id TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL
+    );
+    CREATE INDEX step_batch ON step (batch_id);
+    CREATE TABLE release (
+        host TEXT NOT NULL, account_id INTEGER NOT NULL, import_id INTEGER NOT NULL, workflow_state TEXT NOT NULL,
+        who TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL
+    );
+    CREATE INDEX release_import ON release (host, account_id, import_id);
+    CREATE TABLE stray (
+        host TEXT NOT NULL, account_id INTEGER NOT NULL, import_id INTEGER NOT NULL, batch_id TEXT NOT NULL,
+        PRIMARY KEY (host, account_id, import_id)
+    );
+    CREATE TABLE target (
+        base_url TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL, account_id INTEGER NOT NULL,
+        PRIMARY KEY (base_url, account)
+    );
+    CREATE TABLE sighting (drop_name TEXT PRIMARY KEY, signature TEXT NOT NULL, seen_at REAL NOT NULL);
+    CREATE TABLE episode (
+        subject TEXT PRIMARY KEY, reason TEXT NOT NULL, began_at REAL NOT NULL, runs INTEGER NOT NULL, told_at REAL
+    );
+    """,
+)
+"""Forward migrations; their number is the file's user_version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A batch that wants attention, as the idle path needs it: without its record."""
+
+    id: str
+    state: State
+    #: "open", "hold" or "file", see `_attention`.
+    attention: str
+    target: Target | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """How a drop looked at an earlier look."""
+
+    signature: str
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A trouble that lasts over several runs."""
+
+    subject: str
+    reason: str
+    began_at: float
+    #: Runs that met it so far.
+    runs: int
+    #: When somebody was last told, None when nobody was yet.
+    told_at: float | None
+
+
+def _attention(batch: Batch) -> str | None:
+    """Say what a batch wants from a run: "open" to be gone on with, "hold" somebody, "file" its receipt."""
+    if batch.state in OPEN:
+        return "open"
+    if batch.state in HOLDING or batch.over_limit:
+        return "hold" if batch.filed else "file"
+    return None if batch.filed else "file"
+
+
+class Journal:
+    """An open journal; a context manager that closes it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, now: Callable[[], float]) -> None:
+        self.path = path
+        self._connection = connection
+        self._now = now
+
+    @classmethod
+    def open(cls, path: Path, now: Callable[[], float]) -> Journal:
+        """Open the journal at `path`, made or migrated when needed; `now` gives seconds since the epoch.
+
+        Raises JournalError when the file is there and cannot be read, or was written by a later version.
+        """
+        with _readable(path):
+            connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+            try:
+                connection.execute("PRAGMA journal_mode=DELETE")
+                connection.execute("PRAGMA synchronous=FULL")
+                journal = cls(path, connection, now)
+                journal._migrate()
+                connection.execute("SELECT count(*) FROM batch WHERE attention IS NOT NULL").fetchone()
+            except BaseException:
+                connection.close()
+                raise
+        path.chmod(0o600)
+        return journal
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Journal | None:
+        """Open an existing journal without the right to change it, None when there is none."""
+        if not path.exists():
+            return None
+        with _readable(path):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        return cls(path, connection, lambda: 0.0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- batches -------------------------------------------------------------------------------------------------
+
+    def add(self, batch: Batch, *, who: str = "run") -> Batch:
+        """Enter a new batch in its first state."""
+        with self._transaction():
+            return self._add(batch, who)
+
+    def restore(self, batch: Batch) -> None:
+        """Enter a batch with its steps and strays as a receipt has them."""
+        with self._transaction():
+            self._write(batch)
+            for step in batch.steps:
+                self._step(batch.id, step)
+
+    def move(self, batch: Batch, state: State, *, reason: str, who: str = "run", **changes: Any) -> Batch:
+        """Take `batch` to `state` for `reason` (a sentence), with other fields changed at the same time.
+
+        The only function that changes a state. Raises ValueError for a transition that `model.TRANSITIONS` has
+        not, and JournalError when the journal has the batch in another state than the caller.
+        """
+        with self._transaction():
+            return self._move(batch, state, reason=reason, who=who, **changes)
+
+    def replace_by_retry(self, batch: Batch, successor: Batch, *, reason: str, who: str) -> Batch:
+        """Close `batch` as retried and enter its successor, both or neither."""
+        with self._transaction():
+            self._move(batch, State.RETRIED, reason=reason, who=who, over_limit=False)
+            return self._add(successor, who)
+
+    def amend(self, batch: Batch, **changes: Any) -> Batch:
+        """Change fields other than the state."""
+        changed = replace(batch, **changes)
+        if changed != batch:
+            with self._transaction():
+                self._write(changed)
+        return changed
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """Read a batch by its id, with its steps."""
+        return self._one("WHERE id = ?", batch_id)
+
+    def last(self) -> Batch | None:
+        """Read the batch that was claimed last, of any target."""
+        return self._one("ORDER BY position DESC LIMIT 1")
+
+    def previous_sent(self, target: Target) -> Batch | None:
+        """Read the last batch that became an import of `target` and is over."""
+        marks = ", ".join("?" * len(OPEN))
+        return self._one(
+            f"WHERE host = ? AND account_id = ? AND import_id IS NOT NULL AND state NOT IN ({marks}) "
+            "ORDER BY position DESC LIMIT 1",
+            target.host,
+            target.account_id,
+            *sorted(OPEN),
+        )
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """List the batches that want something from a run or from somebody, oldest first."""
+        rows = self._connection.execute(
+            "SELECT id, state, attention, host, account_id FROM batch WHERE attention IS NOT NULL ORDER BY position"
+        ).fetchall()
+        return tuple(
+            Waiting(row[0], State(row[1]), row[2], None if row[3] is None else Target(row[3], row[4])) for row in rows
+        )
+
+    def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
+        """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
+        rows = self._connection.execute(
+            "SELECT import_id FROM batch WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3 AND id != ?4"
+            " UNION SELECT import_id FROM stray WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3",
+            (target.host, target.account_id, above, but),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def own_imports(self, target: Target, above: int) -> frozenset[int]:
+        """List the import ids of `target` from `above` on that are a batch's import."""
+        rows = self._connection.execute(
+            "SELECT import_id FROM batch WHERE host = ? AND account_id = ? AND import_id >= ?",
+            (target.host, target.account_id, above),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def strays(self, target: Target, above: int) -> frozenset[int]:
+        """List the records from `above` on that batches left behind in `target` and that are no batch's import."""
+        rows = self._connection.execute(
+            "SELECT import_id FROM stray WHERE host = ? AND account_id = ? AND import_id >= ?",
+            (target.host, target.account_id, above),
+        )
+        return frozenset(row[0] for row in rows)
+
+    # --- what people say ------------------------------------------------------------------------------------------
+
+    def release(self, release: Release) -> None:
+        """Record that an import in a state shall not keep the gate shut."""
+        with self._transaction():
+            self._release(release)
+
+    def skip(self, batch: Batch, release: Release | None, *, reason: str, who: str) -> Batch:
+        """Acknowledge a batch: closed as skipped where its state allows it, its import released, in one step."""
+        with self._transaction():
+            if release is not None:
+                self._release(release)
+            if batch.state in HOLDING:
+                return self._move(batch, State.SKIPPED, reason=reason, who=who, over_limit=False)
+            changed = replace(batch, over_limit=False)
+            self._write(changed)
+            self._step(batch.id, Step(self._now(), batch.state, who, reason))
+            return changed
+
+    def releases(self, target: Target, above: int) -> dict[int, frozenset[str]]:
+        """Give the states in which imports of `target` from id `above` on are released."""
+        rows = self._connection.execute(
+            "SELECT import_id, workflow_state FROM release WHERE host = ? AND account_id = ? AND import_id >= ?",
+            (target.host, target.account_id, above),
+        )
+        released: dict[int, frozenset[str]] = {}
+        for import_id, state in rows:
+            released[import_id] = released.get(import_id, frozenset()) | {state}
+        return released
+
+    # --- what runs remember ---------------------------------------------------------------------------------------
+
+    def target(self, base_url: str, account: str) -> Target | None:
+        """Give what `CANVAS_ACCOUNT_ID` at this URL was resolved to, None when it never was."""
+        row = self._connection.execute(
+            "SELECT host, account_id FROM target WHERE base_url = ? AND account = ?", (base_url, account)
+        ).fetchone()
+        return None if row is None else Target(*row)
+
+    def remember_target(self, base_url: str, account: str, target: Target) -> None:
+        """Keep what `CANVAS_ACCOUNT_ID` at this URL was resolved to."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO target VALUES (?, ?, ?, ?)",
+                (base_url, account, target.host, target.account_id),
+            )
+
+    def sightings(self) -> dict[str, Sighting]:
+        """Give how the waiting drops looked at the last look."""
+        rows = self._connection.execute("SELECT drop_name, signature, seen_at FROM sighting")
+        return {row[0]: Sighting(row[1], row[2]) for row in rows}
+
+    def remember_sightings(self, sightings: dict[str, Sighting]) -> None:
+        """Keep how the waiting drops look now, and forget all others."""
+        if sightings == self.sightings():
+            return
+        with self._transaction():
+            self._connection.execute("DELETE FROM sighting")
+            self._connection.executemany(
+                "INSERT INTO sighting VALUES (?, ?, ?)",
+                [(name, sighting.signature, sighting.seen_at) for name, sighting in sightings.items()],
+            )
+
+    def episodes(self) -> tuple[Episode, ...]:
+        """List the troubles that have not ended."""
+        rows = self._connection.execute("SELECT subject, reason, began_at, runs, told_at FROM episode")
+        return tuple(Episode(*row) for row in rows)
+
+    def remember_episodes(self, episodes: Collection[Episode]) -> None:
+        """Keep these troubles as the ones that last."""
+        if set(episodes) == set(self.episodes()):
+            return
+        with self._transaction():
+            self._connection.execute("DELETE FROM episode")
+            self._connection.executemany(
+                "INSERT INTO episode VALUES (?, ?, ?, ?, ?)",
+                [(e.subject, e.reason, e.began_at, e.runs, e.told_at) for e in episodes],
+            )
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _add(self, batch: Batch, who: str) -> Batch:
+        self._write(batch)
+        step = Step(batch.claimed_at, batch.state, who, batch.reason)
+        self._step(batch.id, step)
+        return replace(batch, steps=(step,))
+
+    def _move(self, batch: Batch, state: State, *, reason: str, who: str, **changes: Any) -> Batch:
+        if state not in TRANSITIONS[batch.state]:
+            raise ValueError(f"a batch cannot go from {batch.state} to {state}")
+        row = self._connection.execute("SELECT state FROM batch WHERE id = ?", (batch.id,)).fetchone()
+        if row is None or row[0] != batch.state:
+            raise JournalError(
+                f"Batch {batch.id} is {row[0] if row else 'not'} in the journal, and was expected to be {batch.state}.",
+                "Nothing was done. Look at it again with `sis-sync status`.",
+            )
+        step = Step(self._now(), state, who, reason)
+        changed = replace(batch, state=state, reason=reason, steps=(*batch.steps, step), **changes)
+        self._write(changed)
+        self._step(batch.id, step)
+        return changed
+
+    def _release(self, release: Release) -> None:
+        self._connection.execute(
+            "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                release.target.host,
+                release.target.account_id,
+                release.import_id,
+                release.workflow_state,
+                release.who,
+                release.at,
+                release.reason,
+            ),
+        )
+
+    def _write(self, batch: Batch) -> None:
+        record = to_record(replace(batch, steps=()))
+        target = batch.target
+        self._connection.execute(
+            "INSERT INTO batch (id, state, host, account_id, import_id, attention, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
+            " host = excluded.host, account_id = excluded.account_id, import_id = excluded.import_id,"
+            " attention = excluded.attention, record = excluded.record",
+            (
+                batch.id,
+                batch.state,
+                target.host if target else None,
+                target.account_id if target else None,
+                batch.import_id,
+                _attention(batch),
+                json.dumps(record, ensure_ascii=False),
+            ),
+        )
+        if target:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO stray VALUES (?, ?, ?, ?)",
+                [(target.host, target.account_id, stray, batch.id) for stray in batch.strays],
+            )
+
+    def _step(self, batch_id: str, step: Step) -> None:
+        self._connection.execute(
+            "INSERT INTO step VALUES (?, ?, ?, ?, ?)", (batch_id, step.at, step.state, step.who, step.reason)
+        )
+
+    def _one(self, where: str, *values: object) -> Batch | None:
+        row = self._connection.execute(f"SELECT record FROM batch {where}", values).fetchone()  # noqa: S608 - `where` is a literal of this class
+        if row is None:
+            return None
+        batch = batch_from_record(json.loads(row[0]))
+        steps = self._connection.execute(
+            "SELECT at, state, who, reason FROM step WHERE batch_id = ? ORDER BY rowid", (batch.id,)
+        )
+        return replace(batch, steps=tuple(Step(s[0], State(s[1]), s[2], s[3]) for s in steps))
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise JournalError(
+                f"The journal {self.path} was written by a later version of sis-sync (its format is {version},"
+                f" this version knows {len(MIGRATIONS)}).",
+                "Nothing was done. Install that version again: `pip install --upgrade canvas-sis-sync`.",
+            )
+        for number in range(version, len(MIGRATIONS)):
+            with self._transaction():
+                for statement in MIGRATIONS[number].split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {number + 1}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._commit()
+
+    def _commit(self) -> None:
+        self._connection.execute("COMMIT")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if path.exists() and "locked" in str(error):
+            raise JournalError(
+                f"The journal {path} is in use by another program.",
+                "Close it there and run the command again.",
+            ) from error
+        raise _unreadable(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"The journal {path} cannot be read: {error}.",
+        "Nothing was sent. Check the disk and its permissions; if the file is damaged, move it aside and type"
+        " `sis-sync rebuild-journal`.",
+    )

@@ -1,0 +1,80 @@
+"""A batch as JSON: the one form in which journal and receipts keep it.
+
+What is written here is read by later versions too: fields are added, never renamed. Reading passes over fields it
+does not know and fills missing ones with their defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from canvas_sis_sync.model import (
+    Attachment,
+    Batch,
+    DropFile,
+    DropKind,
+    Entry,
+    SisImport,
+    State,
+    Step,
+    Target,
+)
+
+Value = TypeVar("Value")
+
+
+def to_record(value: Any) -> Any:
+    """Turn a value of `model` into what json can write."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: to_record(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple | list | frozenset):
+        return [to_record(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_record(item) for key, item in value.items()}
+    return value
+
+
+def batch_from_record(record: Mapping[str, Any]) -> Batch:
+    """Read a batch back; raises KeyError, TypeError or ValueError when the record is not one."""
+    plain = _known(Batch, record)
+    plain["state"] = State(record["state"])
+    plain["drop_kind"] = DropKind(record["drop_kind"])
+    plain["target"] = _one(Target, record.get("target"))
+    plain["sis_import"] = import_from_record(record.get("sis_import"))
+    plain["files"] = _many(DropFile, record.get("files"))
+    plain["entries"] = _many(Entry, record.get("entries"))
+    plain["strays"] = tuple(record.get("strays") or ())
+    plain["steps"] = tuple(
+        Step(step["at"], State(step["state"]), step["who"], step["reason"]) for step in record.get("steps") or ()
+    )
+    return Batch(**plain)
+
+
+def import_from_record(record: Mapping[str, Any] | None) -> SisImport | None:
+    """Read Canvas's record of an import back, None for none."""
+    if record is None:
+        return None
+    plain = _known(SisImport, record)
+    for name in ("supplied", "attachments"):
+        if plain.get(name) is not None:
+            plain[name] = tuple(plain[name])
+    if plain.get("attachments") is not None:
+        plain["attachments"] = _many(Attachment, plain["attachments"])
+    for name in ("processing_errors", "processing_warnings"):
+        plain[name] = tuple((file, message) for file, message in plain.get(name) or ())
+    return SisImport(**plain)
+
+
+def _known(kind: type[Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in record.items() if name in names}
+
+
+def _one(kind: type[Value], record: Mapping[str, Any] | None) -> Value | None:
+    return None if record is None else kind(**_known(kind, record))
+
+
+def _many(kind: type[Value], records: Any) -> tuple[Value, ...]:
+    return tuple(kind(**_known(kind, record)) for record in records or ())
