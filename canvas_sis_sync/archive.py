@@ -1,0 +1,170 @@
+"""The archive: batch folders, receipts, `errors.csv`, and what makes them last.
+
+`archive/YYYY/MM/<batch>/` holds `import.zip`, `receipt.json` and `errors.csv`; until the zip has been read back also
+`files/`, the claimed sources. Folders are 0700, files 0600. Whatever is written here is written beside its place,
+fsynced and renamed, so that a reader finds the old or the new, never half of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync.errors import HomeError
+from canvas_sis_sync.model import Batch, ImportMessage
+from canvas_sis_sync.record import batch_from_record, to_record
+
+RECEIPT = "receipt.json"
+ERRORS = "errors.csv"
+ZIP = "import.zip"
+ORIGINAL_ZIP = "original.zip"
+SPARE_BYTES = 16 << 20
+"""Room that is left free besides what a batch needs, for journal, receipt and log."""
+
+
+class Archive:
+    """The folder `archive/` of a home."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def new_id(self, now: float) -> str:
+        """Give an id for a batch that is claimed now: UTC date and time, and a number where that is taken."""
+        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+        candidate, number = stamp, 1
+        while self.batch_folder(candidate).exists():
+            number += 1
+            candidate = f"{stamp}-{number}"
+        return candidate
+
+    def batch_folder(self, batch_id: str) -> Path:
+        """Give the folder of a batch, whether it exists or not."""
+        return self.folder / batch_id[:4] / batch_id[4:6] / batch_id
+
+    def sources(self, batch_id: str) -> Path:
+        """Give the folder that a batch's claimed files lie in until they are packed."""
+        return self.batch_folder(batch_id) / "files"
+
+    def zip_path(self, batch: Batch) -> Path:
+        """Give the path of a packed batch's zip."""
+        return self.batch_folder(batch.id) / batch.zip_name
+
+    def make_batch_folder(self, batch_id: str) -> Path:
+        """Make the folder of a batch and make it last."""
+        folder = self.batch_folder(batch_id)
+        with wording(folder):
+            for level in (folder.parent.parent, folder.parent, folder):
+                level.mkdir(mode=0o700, exist_ok=True)
+                sync_folder(level.parent)
+        return folder
+
+    def require_space(self, needed: int) -> None:
+        """Raise HomeError unless `needed` bytes and some to spare are free."""
+        with wording(self.folder):
+            free = shutil.disk_usage(self.folder).free
+        if free < needed + SPARE_BYTES:
+            raise HomeError(
+                f"The disk of {self.folder} has {free // 1_000_000} MB free, and the drop may need"
+                f" {(needed + SPARE_BYTES) // 1_000_000} MB. Nothing was touched.",
+                "Make room on that disk; the next run takes the drop by itself.",
+            )
+
+    def write_receipt(self, batch: Batch, extra: Mapping[str, Any] | None = None) -> None:
+        """Write receipt.json from the journal's record of the batch."""
+        receipt = {"schema": 1, "batch": to_record(batch), **(extra or {})}
+        text = json.dumps(receipt, ensure_ascii=False, indent=1)
+        self._write(self.batch_folder(batch.id) / RECEIPT, text + "\n")
+
+    def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
+        """Write errors.csv, never with `row_info`, and give the number of messages."""
+        text = StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("sis_import_id", "file", "message", "row"))
+        count = 0
+        for message in messages:
+            row = "" if message.row is None else message.row
+            writer.writerow((batch.import_id, message.file or "", message.message, row))
+            count += 1
+        self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
+        return count
+
+    def is_empty(self) -> bool:
+        """Say whether no batch folder exists, nor ever did."""
+        return next(self._years(), None) is None
+
+    def newest_batch(self) -> str | None:
+        """Give the id of the batch folder with the highest name, None without any."""
+        for year in sorted(self._years(), reverse=True):
+            for month in sorted((entry for entry in year.iterdir() if entry.is_dir()), reverse=True):
+                batches = sorted(entry.name for entry in month.iterdir() if entry.is_dir())
+                if batches:
+                    return batches[-1]
+        return None
+
+    def receipts(self) -> Iterator[tuple[Path, Batch | None]]:
+        """Read all receipts, oldest first; None stands for a folder whose receipt is missing or no receipt."""
+        for folder in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/*/")):
+            yield folder, read_receipt(folder)
+
+    def _years(self) -> Iterator[Path]:
+        with suppress(FileNotFoundError):
+            return (entry for entry in self.folder.iterdir() if len(entry.name) == 4 and entry.name.isdigit())
+        return iter(())
+
+    def _write(self, path: Path, text: str) -> None:
+        partial = path.with_name(f".{path.name}.part")
+        with wording(path):
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+            sync_folder(path.parent)
+
+
+def read_receipt(folder: Path) -> Batch | None:
+    """Read the batch from a folder's receipt, None when it is missing, cut short or no receipt."""
+    try:
+        return batch_from_record(json.loads((folder / RECEIPT).read_text(encoding="utf-8"))["batch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in a folder last, where the system can (Windows cannot open a folder)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content last."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def wording(path: Path) -> Iterator[None]:
+    """Turn what the system says about a path, such as a full disk, into a HomeError."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise HomeError(
+            f"{where}: {(error.strerror or str(error)).lower()}. What was already claimed is in the archive, the rest"
+            " in the inbox; nothing is lost.",
+            "Mend the disk or its permissions; the next run goes on by itself.",
+        ) from error
