@@ -1,0 +1,26 @@
+"""Canvas's CSV: what kinds of file there are and how their bytes become rows.
+
+Owns the 22 kinds as data, recognition, the dialect and the counting of rows. Leaves to others what a row means and
+where a file lies. Section numbers with CSV refer to the fact sheet on Canvas's CSV formats, API and DIFF likewise.
+"""
+
+from canvas_sis_sync.sis_csv.counter import RowCounter, Summary, count_rows
+from canvas_sis_sync.sis_csv.formats import Column, Kind, Strictness, ValueType
+from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
+from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, NotUtf8, open_csv
+
+__all__ = [
+    "KINDS",
+    "Column",
+    "CsvFile",
+    "Kind",
+    "Malformed",
+    "NotUtf8",
+    "RowCounter",
+    "Strictness",
+    "Summary",
+    "ValueType",
+    "count_rows",
+    "open_csv",
+    "recognise",
+]

@@ -1,0 +1,96 @@
+"""What a kind of SIS file is made of: the records that the table in `kinds` is written in.
+
+Owns the words of the table and the two questions a record answers by itself. Leaves rules about whole rows to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from enum import StrEnum
+
+PASSWORD_COLUMNS = ("password", "ssha_password")
+
+
+class ValueType(StrEnum):
+    """What Canvas makes of a cell's text (CSV 7)."""
+
+    TEXT = "text"
+    ENUM = "enum"
+    INTEGER = "integer"
+    DATE = "date"
+    BOOLEAN = "boolean"
+
+
+class Strictness(StrEnum):
+    """How much of a cell has to be one of the allowed words (CSV 7)."""
+
+    #: The whole value is an allowed word.
+    WHOLE = "whole"
+    #: The value begins with an allowed word.
+    PREFIX = "prefix"
+    #: The value begins with an allowed word, but only the exact lower-case `deleted` deletes.
+    PREFIX_EXACT_DELETED = "prefix-exact-deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that Canvas reads in files of a kind (CSV 10)."""
+
+    name: str
+    type: ValueType = ValueType.TEXT
+    #: True when a blank cell always fails its row.
+    required: bool = False
+    #: The words Canvas takes; empty when any text will do.
+    allowed: tuple[str, ...] = ()
+    strictness: Strictness = Strictness.WHOLE
+    #: True when allowed words, or ids, are compared without regard to case.
+    any_case: bool = False
+    #: True when a change made by hand in Canvas wins over the file (CSV 9).
+    sticky: bool = False
+
+    def accepts(self, value: str) -> bool:
+        """Tell whether a trimmed, non-empty value is one of the allowed words, as strictly as Canvas looks."""
+        if self.any_case:
+            value = value.lower()
+        if self.strictness is Strictness.WHOLE:
+            return not self.allowed or value in self.allowed
+        return value.startswith(self.allowed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """One kind of SIS file: how its header is recognised, what its rows hold and what identifies one (CSV 3, 10)."""
+
+    #: Canvas's singular word, as in `data.supplied_batches`.
+    name: str
+    #: Canvas's plural word, as in `data.counts` (API 5).
+    plural: str
+    #: The customary file name, which Canvas does not look at.
+    file_hint: str
+    columns: Mapping[str, Column]
+    #: Columns that must all be there.
+    all_of: tuple[str, ...] = ()
+    #: Groups of columns; of each group at least one must be there.
+    any_of: tuple[tuple[str, ...], ...] = ()
+    #: Columns that must not be there.
+    none_of: tuple[str, ...] = ()
+    #: Columns that identify a row when diffing (DIFF 4); empty for a kind that must not be diffed.
+    key: tuple[str, ...] = ()
+    #: The year it was first seen.
+    since: int = 2022
+    #: True when Canvas's public documentation has it.
+    documented: bool = True
+
+    @property
+    def password_columns(self) -> tuple[str, ...]:
+        """Columns that Canvas removes from the copy of a file it keeps (API 5)."""
+        return tuple(name for name in PASSWORD_COLUMNS if name in self.columns)
+
+    def fits(self, names: Set[str]) -> bool:
+        """Tell whether a header with these trimmed, lower-case names satisfies this kind's rule (CSV 3)."""
+        return (
+            all(name in names for name in self.all_of)
+            and all(any(name in names for name in group) for group in self.any_of)
+            and not any(name in names for name in self.none_of)
+        )
