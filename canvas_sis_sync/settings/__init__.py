@@ -1,0 +1,213 @@
+"""Settings: flag, then environment, then `<home>/.env`, then default, each remembering where it came from.
+
+Owns the finished `Settings`. The only reader of `os.environ`. Nothing is written and nothing in the process is changed.
+Idle ticks load it: what only an error or a rare value needs is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from canvas_sis_sync.errors import SettingsError
+from canvas_sis_sync.settings import layers
+from canvas_sis_sync.settings.refusals import EXCLUDES, NEEDS, contradictions
+from canvas_sis_sync.settings.table import SETTINGS, Limit, Setting, parameter_name, parse_token
+
+__all__ = [
+    "EXCLUDES",
+    "MASK",
+    "NEEDS",
+    "SETTINGS",
+    "Limit",
+    "Secret",
+    "Setting",
+    "Settings",
+    "find_home",
+    "load",
+    "state_folder",
+]
+
+MASK = "********"
+
+
+class Secret:
+    """A text that shows itself only when asked by name; an empty one means that there is none."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret itself."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __repr__(self) -> str:
+        return MASK if self._text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a home is set to. Durations are seconds. A field is called like its setting, without the prefix."""
+
+    home: Path
+    inbox: Path
+    archive: Path
+    logs: Path
+    #: Folder of this user for what outlives a home, such as the lock of a target; it need not exist.
+    state_folder: Path
+    #: Scheme, host and port (if not the default one), without a slash at the end; "" when not set.
+    base_url: str
+    #: Host and port (if not the default one); "" when not set.
+    host: str
+    token: Secret
+    #: "self" or digits.
+    account_id: str
+    #: True for Canvas hosted by Instructure, whose requests must end within a minute.
+    hosted: bool
+    settle_seconds: int
+    #: Name of the file that says that a drop is complete; "" for none.
+    marker: str
+    lost_seconds: int
+    poll_limit: int
+    #: "auto", "direct" or "two-step".
+    upload: str
+    #: "own" or "account".
+    gate: str
+    max_error_rows: Limit
+    remind_every: int
+    #: What Canvas is asked for, by Canvas's own names; only what was set.
+    import_parameters: Mapping[str, str]
+    #: (name, value as shown, source) of each setting; secrets masked.
+    values: tuple[tuple[str, str, str], ...] = field(repr=False)
+
+
+def find_home(option: Path | None, environ: Mapping[str, str] | None = None) -> Path:
+    """Give the absolute path of the home: `--home`, else `SIS_SYNC_HOME`, else the current folder."""
+    named = option or (os.environ if environ is None else environ).get(layers.HOME_NAME) or "."
+    return Path(named).expanduser().absolute()
+
+
+def load(
+    home: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] | None = None,
+    need_canvas: bool = True,
+) -> Settings:
+    """Read the settings of a home.
+
+    `flags` are the `--param`s, by Canvas's names; `environ` is the process's own unless given. An empty text means
+    the default. Without `need_canvas`, address and token may be missing.
+
+    Raises SettingsError, with all problems together.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[SettingsError] = []
+    given = layers.read(home, environ, flags or {}, problems)
+    values = _values(home, given, problems)
+    values["CANVAS_API_TOKEN"] = _token(home, given, values, problems)
+    if need_canvas and not problems:
+        problems += [_missing(home, name) for name in ("CANVAS_BASE_URL", "CANVAS_API_TOKEN") if not values[name]]
+    parameters = {parameter_name(name): value for name, value in values.items() if value and parameter_name(name)}
+    if all(values[name] or not entry.text for name, entry in given.items() if parameter_name(name)):
+        problems += contradictions(parameters, lambda parameter: given[f"SIS_IMPORT_{parameter.upper()}"].label)
+    if problems:
+        raise _together(problems)
+    shown = tuple((each.name, _shown(each, given, values), given[each.name].source) for each in SETTINGS)
+    own = {name.split("_", 2)[2].lower(): value for name, value in values.items() if name.startswith("SIS_SYNC_")}
+    return Settings(
+        home=home,
+        inbox=home / "inbox",
+        archive=home / "archive",
+        logs=home / "logs",
+        state_folder=state_folder(environ),
+        base_url=values["CANVAS_BASE_URL"],
+        host=values["CANVAS_BASE_URL"].partition("://")[2],
+        token=Secret(values["CANVAS_API_TOKEN"]),
+        account_id=values["CANVAS_ACCOUNT_ID"],
+        hosted=values["CANVAS_HOSTED"],
+        import_parameters=MappingProxyType(_effective(parameters)),
+        values=shown,
+        **own,
+    )
+
+
+def state_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """Give the folder of this user for what outlives a home; it need not exist."""
+    user = Path(environ.get("HOME") or Path("~").expanduser())
+    if platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or user / "AppData" / "Local") / "sis-sync"
+    if platform == "darwin":
+        return user / "Library" / "Application Support" / "sis-sync"
+    named = Path(environ.get("XDG_STATE_HOME", ""))
+    return (named if named.is_absolute() else user / ".local" / "state") / "sis-sync"
+
+
+def _values(home: Path, given: Mapping[str, layers.Given], problems: list[SettingsError]) -> dict[str, Any]:
+    """Turn texts into values. A refused text is not repeated: it may be a token on the wrong line."""
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        entry = given[setting.name]
+        text = entry.text or setting.default
+        try:
+            values[setting.name] = setting.parse(text) if text else ""
+        except ValueError as error:
+            values[setting.name] = ""
+            problems.append(SettingsError(f"{entry.label} {error}.", layers.mend(home, entry)))
+    return values
+
+
+def _token(
+    home: Path, given: Mapping[str, layers.Given], values: Mapping[str, Any], problems: list[SettingsError]
+) -> str:
+    """Take the token from the higher of the layers that hold it, directly or as a file's name."""
+    direct, named = given["CANVAS_API_TOKEN"], given["CANVAS_API_TOKEN_FILE"]
+    if not named.text or (direct.text and (direct.source, named.source) == (layers.ENVIRONMENT, layers.DOTENV)):
+        return str(values["CANVAS_API_TOKEN"])
+    if direct.text and direct.source == named.source:
+        problems.append(SettingsError(f"{direct.label} and {named.label} are both set.", "Remove one of the two."))
+    path = home / Path(named.text).expanduser()
+    text = layers.read_private(path, problems).strip()
+    try:
+        return parse_token(text) if text else ""
+    except ValueError as error:
+        problems.append(SettingsError(f"The content of {path} {error}.", f"Put the token into {path}."))
+        return ""
+
+
+def _missing(home: Path, name: str) -> SettingsError:
+    where = f"--home {home}"
+    return SettingsError(
+        f"{name} is set neither in the environment nor in {home / '.env'}.", f"Type: sis-sync init {where}"
+    )
+
+
+def _together(problems: list[SettingsError]) -> SettingsError:
+    """Make one error of all, each with its sentence, and each different hint once."""
+    if len(problems) == 1:
+        return problems[0]
+    sentences = "".join(f"\n- {problem.sentence}" for problem in problems)
+    hints = dict.fromkeys(problem.hint for problem in problems)
+    return SettingsError(f"There are {len(problems)} problems with the settings:{sentences}", "\n".join(hints))
+
+
+def _effective(parameters: dict[str, str]) -> dict[str, str]:
+    """Leave out a false multi_term_batch_mode: its presence alone acts (API 3.2)."""
+    return {name: value for name, value in parameters.items() if (name, value) != ("multi_term_batch_mode", "false")}
+
+
+def _shown(setting: Setting, given: Mapping[str, layers.Given], values: Mapping[str, Any]) -> str:
+    text, value = given[setting.name].text or setting.default, values[setting.name]
+    if setting.secret:
+        return MASK if text else ""
+    return value if isinstance(value, str) else text

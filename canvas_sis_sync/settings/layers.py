@@ -1,0 +1,113 @@
+"""The layers that texts of settings come from, and what may stand in them.
+
+Owns reading `.env` and token files, unknown names, and the words for where a text came from. The only importer of
+dotenv. What a text means is the matter of `table`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from canvas_sis_sync.errors import SettingsError
+from canvas_sis_sync.settings.table import SETTINGS, parameter_name
+
+HOME_NAME = "SIS_SYNC_HOME"
+"""Names the home in the environment; it cannot stand in `.env`, which lies in the home."""
+FLAG, ENVIRONMENT, DOTENV, DEFAULT = "--param", "environment", ".env", "default"
+PREFIXES = ("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The text that a layer gives to a setting; "" when its default stands."""
+
+    name: str
+    text: str
+    source: str
+
+    @property
+    def label(self) -> str:
+        """The setting and its source, as a person would write them."""
+        if self.source == FLAG:
+            return f"--param {parameter_name(self.name)}"
+        return f"{self.name} ({self.source})"
+
+
+def read(
+    home: Path, environ: Mapping[str, str], flags: Mapping[str, str], problems: list[SettingsError]
+) -> dict[str, Given]:
+    """Lay the layers over each other, lowest first; an empty text takes a setting back to its default."""
+    given = {setting.name: Given(setting.name, "", DEFAULT) for setting in SETTINGS}
+    above = {
+        DOTENV: _read_dotenv(home, problems),
+        ENVIRONMENT: environ,
+        FLAG: {f"SIS_IMPORT_{name.upper()}": text for name, text in flags.items()},
+    }
+    for source, texts in above.items():
+        for name, text in texts.items():
+            entry = Given(name, text.strip(), source)
+            if name in given:
+                given[name] = entry if entry.text else Given(name, "", DEFAULT)
+            elif name.upper().startswith(PREFIXES) and (name, source) != (HOME_NAME, ENVIRONMENT):
+                problems.append(_unknown(home, entry))
+    return given
+
+
+def read_private(path: Path, problems: list[SettingsError]) -> str:
+    """Read a text that nobody but its owner may read; "" with a problem when that cannot be done."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read()
+    except UnicodeDecodeError:
+        problems.append(SettingsError(f"{path} is not UTF-8.", f"Save {path} as UTF-8."))
+        return ""
+    except OSError as error:
+        problems.append(SettingsError(f"{path} cannot be read: {error.strerror}.", f"Look at {path}."))
+        return ""
+    if os.name == "posix" and mode & 0o077:
+        from shlex import quote
+
+        hint = f"Type: chmod 600 {quote(str(path))}"
+        problems.append(SettingsError(f"{path} is open to other users of this machine.", hint))
+    return text
+
+
+def mend(home: Path, entry: Given) -> str:
+    """Say where to mend an entry."""
+    if entry.source == FLAG:
+        return f"Mend {entry.label} on the command line."
+    if entry.source == ENVIRONMENT:
+        return f"Mend the environment variable {entry.name}."
+    return f"Mend {home / '.env'}, then type: sis-sync config"
+
+
+def _read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
+    """Read lines of NAME=value, without dotenv's interpolation: `$` is a sign like others."""
+    path = home / ".env"
+    texts: dict[str, str] = {}
+    for binding in parse_stream(StringIO(read_private(path, problems) if path.exists() else "")):
+        if binding.key is not None and binding.value is not None:
+            texts[binding.key] = binding.value
+        elif binding.key or binding.error:
+            sentence = f"Line {binding.original.line} of {path} is not NAME=value."
+            problems.append(SettingsError(sentence, mend(home, Given("", "", DOTENV))))
+    return texts
+
+
+def _unknown(home: Path, entry: Given) -> SettingsError:
+    from difflib import get_close_matches
+
+    if entry.name.upper() == HOME_NAME:
+        sentence = f"{entry.label} names the home, which only the environment or --home can do."
+        return SettingsError(sentence, mend(home, entry))
+    names = [setting.name for setting in SETTINGS if entry.source != FLAG or parameter_name(setting.name)]
+    nearest = get_close_matches(entry.name.upper(), names, 1, cutoff=0)[0]
+    meant = parameter_name(nearest) if entry.source == FLAG else nearest
+    return SettingsError(f"{entry.label} is no setting; the nearest is {meant}.", mend(home, entry))
