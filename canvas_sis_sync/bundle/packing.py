@@ -1,0 +1,169 @@
+"""Delivery files to a zip: the same bytes for the same input, compressed on every core, memory flat.
+
+Each file is cut into blocks that are deflated independently, with the end of the block before as dictionary and a
+sync flush at the end: joined, they are one ordinary deflate stream.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from canvas_sis_sync.bundle.deflate import WINDOW, crc32, deflate
+from canvas_sis_sync.bundle.judging import refuse_beyond_limits
+from canvas_sis_sync.bundle.reading import BLOCK, Observer, ignore_progress, sha256
+from canvas_sis_sync.bundle.records import DEFLATED, STORED, Record, directory, local_header
+from canvas_sis_sync.errors import BadZipError, DropChanged
+from canvas_sis_sync.model import Bundle, DeliveryFile, Entry
+
+MOST_THREADS = 8
+"""More would outrun the one thread that reads."""
+HIGHEST_RATIO = 90
+"""A file that deflate would make smaller than this is stored: Canvas refuses a zip at 100 (API 9)."""
+
+
+def from_folder(folder: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
+    """Return the files `names` (forward slashes) below `folder` as they lie there.
+
+    Raises OSError when one is missing.
+    """
+    return tuple(_loose_file(folder, name) for name in names)
+
+
+def pack(
+    files: Sequence[DeliveryFile],
+    destination: Path,
+    *,
+    observe: Callable[[str], Observer] | None = None,
+    progress: Callable[[int], None] = ignore_progress,
+    threads: int | None = None,
+) -> Bundle:
+    """Write `files` into a zip at `destination`, readable by its owner only and fsynced; replace what is there.
+
+    `observe(name)` gives the object whose `feed` gets every block of that file in order. `progress` is told the
+    bytes read since it was last called. `threads` compress (default: one a core); the zip does not depend on them.
+    `kind` and `rows` of the entries stay None.
+
+    Raises OSError (disk full, unreadable source), DropChanged (a file is not as long as it was said to be, or
+    differs when read again) and BadZipError (a name that no zip can hold, more than Canvas takes); then nothing
+    stays at `destination`.
+    """
+    refuse_beyond_limits("The delivery", len(files), sum(file.size for file in files))
+    destination.unlink(missing_ok=True)
+    count = threads or min(os.cpu_count() or 1, MOST_THREADS)
+    try:
+        with (
+            open(destination, "xb", opener=_owner_only) as output,
+            ThreadPoolExecutor(count) as pool,
+        ):
+            packer = _Packer(output, pool, observe, progress)
+            records = [packer.add(file) for file in sorted(files, key=lambda file: file.name)]
+            output.write(directory(records, output.tell()))
+            output.flush()
+            os.fsync(output.fileno())
+    except BaseException:
+        destination.unlink(missing_ok=True)
+        raise
+    entries = tuple(Entry(record.name.decode(), record.size, record.crc32) for record in records)
+    return Bundle(destination, destination.stat().st_size, sha256(destination), entries)
+
+
+class _Packer:
+    """A zip being written: reads and writes in the caller's thread, deflates in the pool's."""
+
+    def __init__(
+        self,
+        output: BinaryIO,
+        pool: ThreadPoolExecutor,
+        observe: Callable[[str], Observer] | None,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._output = output
+        self._pool = pool
+        self._observe = observe
+        self._progress = progress
+
+    def add(self, file: DeliveryFile) -> Record:
+        """Append `file`; its header is written twice, since sizes and CRC are known only afterwards."""
+        record = Record(_encoded(file.name), self._output.tell(), file.size, 0, 0, STORED)
+        self._output.write(local_header(record))
+        start = self._output.tell()
+        record = self._deflated(file, record)
+        if file.size > HIGHEST_RATIO * record.packed_size:
+            self._output.seek(start)
+            record = self._stored(file, record)
+        end = self._output.tell()
+        self._output.seek(record.offset)
+        self._output.write(local_header(record))
+        self._output.seek(end)
+        return record
+
+    def _deflated(self, file: DeliveryFile, record: Record) -> Record:
+        """Write the deflated data, keeping no more blocks in memory than keep the threads busy."""
+        observer = self._observe(file.name) if self._observe else None
+        waiting: deque[Future[bytes]] = deque()
+        read = crc = packed_size = 0
+        before = b""
+        for block in _blocks(file):
+            read += len(block)
+            waiting.append(self._pool.submit(deflate, block, before, last=read == file.size))
+            before = block[-WINDOW:]
+            crc = crc32(block, crc)
+            if observer:
+                observer.feed(block)
+            self._progress(len(block))
+            if len(waiting) > 2 * MOST_THREADS:
+                packed_size += self._output.write(waiting.popleft().result())
+        packed_size += sum(self._output.write(each.result()) for each in waiting)
+        method = DEFLATED if packed_size else STORED
+        return replace(record, packed_size=packed_size, crc32=crc, method=method)
+
+    def _stored(self, file: DeliveryFile, record: Record) -> Record:
+        """Write the data as they are over the deflated ones, which were shorter."""
+        crc = 0
+        for block in _blocks(file):
+            crc = crc32(block, crc)
+            self._output.write(block)
+        if crc != record.crc32:
+            raise _changed(file)
+        return replace(record, packed_size=file.size, method=STORED)
+
+
+def _blocks(file: DeliveryFile) -> Iterator[bytes]:
+    """Yield the content in blocks of `BLOCK` bytes; raise DropChanged unless it has the size it should have."""
+    left = file.size
+    with file.open() as source:
+        while block := source.read(BLOCK):
+            left -= len(block)
+            if left < 0:
+                raise _changed(file)
+            yield block
+    if left:
+        raise _changed(file)
+
+
+def _loose_file(folder: Path, name: str) -> DeliveryFile:
+    path = folder / name
+    return DeliveryFile(name, path.stat().st_size, lambda: path.open("rb"))
+
+
+def _encoded(name: str) -> bytes:
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        sentence = f"The name of {name.encode(errors='replace').decode()} is not UTF-8, which a zip for Canvas needs."
+        raise BadZipError(sentence, "Rename the file and deliver it again.") from None
+
+
+def _changed(file: DeliveryFile) -> DropChanged:
+    sentence = f"{file.name} changed while it was being packed: its writer was not done."
+    return DropChanged(sentence, "Nothing was sent. Run sis-sync again when the export is complete.")
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
