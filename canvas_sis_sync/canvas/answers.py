@@ -1,0 +1,265 @@
+"""Canvas's JSON read into values, trusting nothing (API 5 and 7).
+
+Numbers may come as text, fields may be missing or null, lists may be single objects, unknown keys are passed over.
+What cannot be read without guessing raises `Unreadable`, which `client` turns into a lost answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from canvas_sis_sync.model import Attachment, ImportMessage, SisImport
+
+OPTIONS = (
+    "batch_mode",
+    "batch_mode_term_id",
+    "multi_term_batch_mode",
+    "batch_mode_enrollment_drop_status",
+    "override_sis_stickiness",
+    "add_sis_stickiness",
+    "clear_sis_stickiness",
+    "update_sis_id_if_login_claimed",
+    "skip_deletes",
+    "diffing_data_set_identifier",
+    "diffing_remaster",
+    "diffing_drop_status",
+    "diffing_user_remove_status",
+    "change_threshold",
+    "diff_row_count_threshold",
+)
+"""The fields of an import that echo its parameters (API 5)."""
+
+LONGEST_TEXT = 300
+
+
+class Unreadable(ValueError):
+    """An answer does not have the form that was asked for. Its text says what is missing, without any content."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The token's user."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A Canvas account."""
+
+    id: int
+    name: str
+    #: The root account above it, None when it is a root account itself.
+    root: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Where the data of an announced import go (API 10). Address and fields are signed: treat them as secret."""
+
+    url: str = field(repr=False)
+    #: Sent unchanged and in this order before the file.
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
+    #: Name of the form part that holds the file.
+    file_field: str = "file"
+
+
+def parse_json(body: bytes) -> Any:
+    """Read a body as JSON. Raises `Unreadable` for HTML, text, an empty body and anything else."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as problem:
+        page = body.lstrip()[:1] == b"<"
+        raise Unreadable("a web page instead of data" if page else "something that is not JSON") from problem
+
+
+def parse_user(answer: Any) -> User:
+    """Read `users/self`."""
+    record = _record(answer, "user")
+    return User(_id(record, "user"), _text(record.get("name")) or "")
+
+
+def parse_account(answer: Any) -> Account:
+    """Read `accounts/:id`."""
+    record = _record(answer, "account")
+    return Account(_id(record, "account"), _text(record.get("name")) or "", _integer(record.get("root_account_id")))
+
+
+def parse_imports(answer: Any) -> list[SisImport]:
+    """Read one page of imports, in its order. One unreadable record makes the page unreadable."""
+    return [parse_import(record) for record in _listed(answer, "sis_imports")]
+
+
+def parse_import(answer: Any) -> SisImport:
+    """Read one SisImport (API 5). Only the id is indispensable."""
+    record = _record(answer, "SIS import")
+    data = _mapping(record.get("data"))
+    against = _integer(data.get("diffed_against_sis_batch_id"))
+    return SisImport(
+        id=_id(record, "SIS import"),
+        workflow_state=_text(record.get("workflow_state")) or "unknown",
+        created_at=_epoch(record.get("created_at")),
+        ended_at=_text(record.get("ended_at")),
+        progress=_integer(record.get("progress")),
+        user_id=_integer(_mapping(record.get("user")).get("id")),
+        supplied=_supplied(data.get("supplied_batches")),
+        counts=_counts(data.get("counts")),
+        statistics=_mapping(data.get("statistics")),
+        attachments=_attachments(record.get("csv_attachments")),
+        has_errors_attachment=bool(record.get("errors_attachment")),
+        processing_errors=_pairs(record.get("processing_errors")),
+        processing_warnings=_pairs(record.get("processing_warnings")),
+        error_message=_text(data.get("error_message")),
+        options={name: record[name] for name in OPTIONS if name in record},
+        diffed_against=_integer(record.get("diffed_against_import_id")) if against is None else against,
+    )
+
+
+def parse_messages(answer: Any) -> list[ImportMessage]:
+    """Read one page of an import's messages, in its order. `row_info` is left out: it can hold passwords."""
+    return [_message(_mapping(record)) for record in _listed(answer, "sis_import_errors")]
+
+
+def parse_announced(answer: Any) -> tuple[SisImport, Offer | None]:
+    """Read the answer to an announcement: the import and where its data go, None if Canvas offers nothing."""
+    return parse_import(answer), _offer(_mapping(answer.get("pre_attachment")))
+
+
+def parse_date(header: str | None) -> float | None:
+    """Read a Date header as seconds since the epoch, None when there is none or it is unreadable."""
+    try:
+        moment = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def error_text(body: bytes, content_type: str) -> str:
+    """Find Canvas's own words in an error answer of any shape (API 7): one line, at most 300 signs, or ""."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = body[:2000].decode(errors="replace") if content_type.startswith("text/plain") else None
+    if isinstance(answer, Mapping):
+        answer = [answer.get(key) for key in ("errors", "error_message", "message", "error")]
+    found = "; ".join(dict.fromkeys(_error_texts(answer)))
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in found).split())
+    return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
+
+
+def _error_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _error_texts(item)
+    elif isinstance(value, Mapping) and isinstance(value.get("message"), str):
+        place = _text(value.get("field")) or _text(value.get("attribute"))
+        yield f"{place}: {value['message']}" if place else value["message"]
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _error_texts(item)
+
+
+def _record(answer: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(answer, Mapping):
+        raise Unreadable(f"something that is not a {what}")
+    return answer
+
+
+def _listed(answer: Any, key: str) -> list[Any]:
+    listed = answer.get(key) if isinstance(answer, Mapping) else answer
+    if isinstance(listed, Mapping):
+        return [listed]
+    if not isinstance(listed, list):
+        raise Unreadable(f"something that is not a list of {key}")
+    return listed
+
+
+def _id(record: Mapping[str, Any], what: str) -> int:
+    number = _integer(record.get("id"))
+    if number is None:
+        raise Unreadable(f"a {what} without an id")
+    return number
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _epoch(value: Any) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _supplied(value: Any) -> tuple[str, ...] | None:
+    return tuple(kind for kind in value if isinstance(kind, str)) if isinstance(value, list) else None
+
+
+def _counts(value: Any) -> dict[str, int]:
+    numbers = {name: _integer(count) for name, count in _mapping(value).items()}
+    return {name: count for name, count in numbers.items() if count is not None}
+
+
+def _attachments(value: Any) -> tuple[Attachment, ...] | None:
+    """None, which means "not known yet", also when one of them has no name: half a list would look like all of it."""
+    files = [value] if isinstance(value, Mapping) else value
+    if not isinstance(files, list):
+        return None
+    found = [Attachment(_file_name(_mapping(file)), _integer(_mapping(file).get("size"))) for file in files]
+    return tuple(found) if all(attachment.name for attachment in found) else None
+
+
+def _file_name(file: Mapping[str, Any]) -> str:
+    return _text(file.get("display_name")) or _text(file.get("filename")) or ""
+
+
+def _pairs(value: Any) -> tuple[tuple[str | None, str], ...]:
+    return tuple(_pair(item) for item in value) if isinstance(value, list) else ()
+
+
+def _pair(item: Any) -> tuple[str | None, str]:
+    if isinstance(item, list) and len(item) == 2:
+        return _text(item[0]), str(item[1])
+    return None, item if isinstance(item, str) else json.dumps(item)
+
+
+def _message(record: Mapping[str, Any]) -> ImportMessage:
+    return ImportMessage(_text(record.get("file")), _text(record.get("message")) or "", _integer(record.get("row")))
+
+
+def _offer(record: Mapping[str, Any]) -> Offer | None:
+    url = _text(record.get("upload_url"))
+    if url is None:
+        return None
+    fields = _mapping(record.get("upload_params")).items()
+    texts = tuple((name, _field_text(value)) for name, value in fields)
+    return Offer(url, texts, _text(record.get("file_param")) or "file")
+
+
+def _field_text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,248 @@
+"""Canvas as the rest of the program sees it: one method a question.
+
+Owns the endpoints, their parameters, and paging. Questions that only ask are retried by the policy that is passed in;
+those that change something are sent once, and the caller finds out what became of them. Every method raises what
+`Wire.ask` raises, with `AnswerLost` also for an answer that cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+from urllib.parse import quote
+
+from canvas_sis_sync.canvas import answers, refusals
+from canvas_sis_sync.canvas.answers import Account, Offer, User
+from canvas_sis_sync.canvas.upload import FileBody, FormBody, Progress
+from canvas_sis_sync.canvas.wire import Answer, Request, Wire
+from canvas_sis_sync.errors import AccessRefused, CanvasError, RequestRejected
+from canvas_sis_sync.model import ImportMessage, Listing, SisImport
+
+T = TypeVar("T")
+
+PER_PAGE = 50
+CREATE_SECONDS = 300
+ZIP = "application/zip"
+
+
+class Retry(Protocol):
+    """Calls a question, again when that can help, and returns its answer or raises its last error."""
+
+    def __call__(self, ask: Callable[[], T]) -> T:
+        """Call `ask` at least once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What the storage said after it took the data (API 10)."""
+
+    #: To be handed to `Canvas.confirm`; None when the storage names none.
+    location: str | None
+    #: True when the upload is complete already and `confirm` would only describe it.
+    complete: bool
+
+
+class Canvas:
+    """One Canvas and one token. A context manager.
+
+    `base_url` is scheme, host and port. `retry` is used for questions that only ask.
+    """
+
+    def __init__(self, base_url: str, token: str, *, retry: Retry, user_agent: str) -> None:
+        self._wire = Wire(base_url, token, user_agent=user_agent)
+        self._retry = retry
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.close()
+
+    def current_user(self) -> User:
+        """Ask whose token it is (GET users/self)."""
+        return self._look("/users/self", "ask whose token this is", answers.parse_user)
+
+    def root_account(self, account: str) -> Account:
+        """Resolve `self` or a number to the root account. Raises `RequestRejected` for a sub-account (API 1)."""
+        found = self._look(f"/accounts/{quote(account, safe='')}", f"find account {account}", answers.parse_account)
+        if found.root is not None:
+            raise RequestRejected(
+                f"Account {account} ({found.name}) is a sub-account; SIS imports belong to root account {found.root}.",
+                f"Set CANVAS_ACCOUNT_ID={found.root}.",
+            )
+        return found
+
+    def may_import(self, account_id: int) -> bool | None:
+        """Tell whether the token's user may see imports, which who may import can; None if it cannot be told."""
+        question = _question(_imports(account_id), "list the SIS imports", [("per_page", "1")])
+        try:
+            self._ask(question, answers.parse_imports)
+        except AccessRefused:
+            return False
+        except CanvasError:
+            return None
+        return True
+
+    def list_imports(self, account_id: int, states: Collection[str] = (), *, limit: int | None = None) -> Listing:
+        """List imports as Canvas gives them, newest first: all pages, or until there are `limit` (API 4).
+
+        `states` asks Canvas to filter; whether it did, the states in the answer say.
+        """
+        found: dict[int, SisImport] = {}
+        canvas_now = None
+        for page, date in self._import_pages(account_id, states):
+            canvas_now = date if canvas_now is None else canvas_now
+            for sis_import in page:
+                found.setdefault(sis_import.id, sis_import)
+            if limit is not None and len(found) >= limit:
+                break
+        return Listing(tuple(found.values()), canvas_now)
+
+    def imports_above(self, account_id: int, mark: int) -> Listing:
+        """List the imports with an id above `mark`: pages are read until one reaches down to it."""
+        found: dict[int, SisImport] = {}
+        canvas_now = None
+        for page, date in self._import_pages(account_id):
+            canvas_now = date if canvas_now is None else canvas_now
+            for sis_import in page:
+                found.setdefault(sis_import.id, sis_import)
+            if any(sis_import.id <= mark for sis_import in page):
+                break
+        above = tuple(sis_import for sis_import in found.values() if sis_import.id > mark)
+        return Listing(above, canvas_now)
+
+    def get_import(self, account_id: int, import_id: int) -> SisImport:
+        """Ask for one import (API 5). Raises `NotFound` when Canvas has none of that id."""
+        where = f"{_imports(account_id)}/{import_id}"
+        return self._look(where, f"ask for SIS import {import_id}", answers.parse_import)
+
+    def import_errors(self, account_id: int, import_id: int) -> Iterator[ImportMessage]:
+        """Give all messages of an import in the order they arose: Canvas lists the newest first (API 4)."""
+        question = _question(
+            f"{_imports(account_id)}/{import_id}/errors",
+            f"list the messages of SIS import {import_id}",
+            [("per_page", str(PER_PAGE))],
+        )
+        pages = [message for page, _ in self._pages(question, answers.parse_messages) for message in page]
+        return reversed(pages)
+
+    def abort_import(self, account_id: int, import_id: int) -> SisImport:
+        """Abort an import, once (API 6). Raises `NotFound` when it is finished already."""
+        where = f"{_imports(account_id)}/{import_id}/abort"
+        return self._ask(Request("PUT", where, f"abort SIS import {import_id}"), answers.parse_import)
+
+    def create_import(
+        self, account_id: int, zip_path: Path, parameters: Mapping[str, str], *, progress: Progress | None = None
+    ) -> SisImport:
+        """Send a zip as the raw body of one POST, parameters in the query (API 3.1). Never repeated by itself.
+
+        `progress` is told the bytes sent. `NothingArrived` proves that Canvas has not seen the request; after
+        `AnswerLost` the import may exist.
+        """
+        request = Request(
+            "POST",
+            _imports(account_id),
+            "send the zip",
+            params=[*parameters.items(), ("import_type", "instructure_csv"), ("extension", "zip")],
+            headers={"Content-Type": ZIP},
+            body=FileBody(zip_path, progress),
+            answer_seconds=CREATE_SECONDS,
+            fresh=True,
+        )
+        return self._ask(request, answers.parse_import)
+
+    def announce_import(
+        self, account_id: int, name: str, size: int, parameters: Mapping[str, str]
+    ) -> tuple[SisImport, Offer | None]:
+        """Announce a zip of `size` bytes, once: the import, and where its data go (API 10, step 1).
+
+        The offer is None when this Canvas does not know the two-step way.
+        """
+        file = {"name": name, "size": str(size), "content_type": ZIP}
+        request = Request(
+            "POST",
+            _imports(account_id),
+            "announce the zip",
+            params=[
+                *parameters.items(),
+                ("import_type", "instructure_csv"),
+                *((f"pre_attachment[{key}]", value) for key, value in file.items()),
+            ],
+            answer_seconds=CREATE_SECONDS,
+            fresh=True,
+        )
+        return self._ask(request, answers.parse_announced)
+
+    def upload_to_offer(self, offer: Offer, zip_path: Path, progress: Progress | None = None) -> Confirmation:
+        """Send a zip's data to where the offer says, once and without the token (API 10, step 2)."""
+        body = FormBody(zip_path, progress, fields=offer.fields, file_field=offer.file_field)
+        request = Request(
+            "POST",
+            offer.url,
+            "upload the zip's data",
+            headers={"Content-Type": body.content_type},
+            body=body,
+            answer_seconds=CREATE_SECONDS,
+            with_token=False,
+            fresh=True,
+            welcome=frozenset({301, 302, 303, 307, 308}),
+        )
+        answer = self._wire.ask(request)
+        if answer.status >= 300 and answer.location is None:
+            raise refusals.lost(answer.asked, "redirects to nowhere", answer.seconds, answer.status)
+        return Confirmation(answer.location, complete=answer.status < 300)
+
+    def confirm(self, location: str) -> None:
+        """Follow the storage's Location, once; the token goes along only on the Canvas host (API 10, step 3)."""
+        at_home = self._wire.is_home(location)
+        self._wire.ask(Request("GET", location, "confirm the upload", with_token=at_home, fresh=True))
+
+    def _look(self, where: str, what: str, parse: Callable[[Any], T]) -> T:
+        return self._retry(lambda: self._ask(_question(where, what), parse))
+
+    def _ask(self, request: Request, parse: Callable[[Any], T]) -> T:
+        return _read(self._wire.ask(request), parse)
+
+    def _import_pages(
+        self, account_id: int, states: Collection[str] = ()
+    ) -> Iterator[tuple[list[SisImport], float | None]]:
+        filters = [("workflow_state[]", state) for state in sorted(states)]
+        params = [("per_page", str(PER_PAGE)), *filters]
+        return self._pages(_question(_imports(account_id), "list the SIS imports", params), answers.parse_imports)
+
+    def _pages(self, question: Request, parse: Callable[[Any], list[T]]) -> Iterator[tuple[list[T], float | None]]:
+        """Give each page and its Date, following Link headers; each page is retried by itself (API 4)."""
+        seen: set[str] = set()
+        following: Request | None = question
+        while following is not None:
+            page, answer = self._retry(_page_of(self._wire, following, parse))
+            yield page, answers.parse_date(answer.headers.get("Date"))
+            if answer.next_page in seen:
+                raise refusals.lost(answer.asked, "lists its pages in a circle", answer.seconds)
+            following = Request("GET", answer.next_page, question.what) if answer.next_page else None
+            seen.add(answer.next_page or "")
+
+
+def _imports(account_id: int) -> str:
+    return f"/accounts/{account_id}/sis_imports"
+
+
+def _question(where: str, what: str, params: Sequence[tuple[str, str]] = ()) -> Request:
+    return Request("GET", where, what, params)
+
+
+def _page_of(wire: Wire, request: Request, parse: Callable[[Any], T]) -> Callable[[], tuple[T, Answer]]:
+    def page() -> tuple[T, Answer]:
+        answer = wire.ask(request)
+        return _read(answer, parse), answer
+
+    return page
+
+
+def _read(answer: Answer, parse: Callable[[Any], T]) -> T:
+    try:
+        return parse(answers.parse_json(answer.body))
+    except answers.Unreadable as problem:
+        raise refusals.lost(answer.asked, f"answered with {problem}", answer.seconds, answer.status) from problem
