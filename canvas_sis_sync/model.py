@@ -178,6 +178,24 @@ class Attachment:
     size: int | None
 
 
+class AbortKind(StrEnum):
+    """How an import came to be aborted, and what that means for its rows (API 6): clauses about an import."""
+
+    WAITING = (
+        "somebody aborted it while it waited, as far as Canvas's record shows; "
+        "rows may have been applied only if it had just begun"
+    )
+    RUNNING = "somebody aborted it while it ran; rows were or may have been applied"
+    THRESHOLD = (
+        "Canvas aborted it because batch mode would have deleted more than change_threshold allows; "
+        "its rows were applied, nothing missing from it was deleted"
+    )
+    NO_TERMS = (
+        "Canvas aborted it because multi-term batch mode found no term in it; "
+        "its rows were applied, nothing missing from it was deleted"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SisImport:
     """Canvas's record of an import, read defensively: what is missing is None or empty (API 5)."""
@@ -212,6 +230,20 @@ class SisImport:
         return self.workflow_state in CANVAS_FINISHED
 
     @property
+    def abort_kind(self) -> AbortKind:
+        """Tell the kinds of `aborted` apart; without evidence it is the kind that promises least.
+
+        Only Canvas's own aborts set ended_at and leave a warning, and only batch mode knows them (API 6, DIFF 10, 11).
+        """
+        batch_mode = self.options.get("batch_mode") or self.options.get("multi_term_batch_mode")
+        if self.ended_at and self.processing_warnings and batch_mode:
+            one_term = self.options.get("batch_mode_term_id") or not self.options.get("multi_term_batch_mode")
+            return AbortKind.THRESHOLD if one_term or self.counts.get("terms") else AbortKind.NO_TERMS
+        # abort_all_pending sets the progress of waiting imports to 100.
+        begun = self.supplied or self.attachments or any(self.counts.values()) or self.progress not in {None, 0, 100}
+        return AbortKind.RUNNING if begun else AbortKind.WAITING
+
+    @property
     def error_count(self) -> int | None:
         """Messages with the failure flag, None until Canvas has counted them."""
         return self.counts.get("error_count")
@@ -238,6 +270,15 @@ class Listing:
     imports: tuple[SisImport, ...]
     #: The answer's Date header, None when it had none: ages are told by Canvas's clock, not ours.
     canvas_now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How the options that Canvas echoed differ from those asked for: sentences, none when all were taken."""
+
+    #: More could be deleted than was asked for.
+    dangerous: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):
