@@ -1,0 +1,157 @@
+"""Which import is ours? Owns the judgement after the answer to a POST was lost (docs/life-of-a-batch.md).
+
+Pure, and without a clock: ids above the mark, the journalled user and what Canvas shows of the files decide. Asking
+again, waiting out the quiet time and adopting belong to others. In doubt a person is asked: an import taken for
+somebody else's would be sent twice.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote_plus
+
+from canvas_sis_sync.model import Attachment, Batch, Entry, Listing, SisImport
+
+
+class Found(StrEnum):
+    """What the candidates amount to."""
+
+    #: None of them is ours.
+    NONE = "none"
+    #: Exactly one is.
+    OURS = "ours"
+    #: At least one shows too little yet and is not finished.
+    LOOK_AGAIN = "look again"
+    #: A person has to say which.
+    UNDECIDABLE = "undecidable"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer, with the imports it is about: ours; those to look at again; or those to choose from."""
+
+    found: Found
+    imports: tuple[SisImport, ...] = ()
+
+
+class _Whose(StrEnum):
+    OURS = "ours"
+    NOT_OURS = "not ours"
+    NOT_YET_KNOWN = "not yet known"
+    UNKNOWABLE = "unknowable"
+
+
+def candidates(batch: Batch, listing: Listing, taken: Collection[int]) -> tuple[SisImport, ...]:
+    """Pick the imports that can be the batch's, oldest first.
+
+    Those above the batch's mark, by its user (a record without a user stays one), and not in `taken`, the imports of
+    other batches and the strays. Options do not exclude one: Canvas may not have taken an option.
+    """
+    mark = batch.mark or 0
+    picked = {
+        seen.id: seen for seen in listing.imports if seen.id > mark and seen.id not in taken and _same_user(batch, seen)
+    }
+    return tuple(picked[import_id] for import_id in sorted(picked))
+
+
+def judge(batch: Batch, candidates: Iterable[SisImport]) -> Resolution:
+    """Tell which candidate is the batch's import.
+
+    As long as one that shows too little may still turn out to be ours, the answer is to look again, even beside one
+    that is: two with the same files are for a person to choose from.
+    """
+    groups: defaultdict[_Whose, list[SisImport]] = defaultdict(list)
+    for seen in candidates:
+        groups[_whose(batch, seen)].append(seen)
+    if groups[_Whose.NOT_YET_KNOWN]:
+        return Resolution(Found.LOOK_AGAIN, tuple(groups[_Whose.NOT_YET_KNOWN]))
+    possible = sorted(groups[_Whose.OURS] + groups[_Whose.UNKNOWABLE], key=lambda seen: seen.id)
+    if groups[_Whose.UNKNOWABLE] or len(possible) > 1:
+        return Resolution(Found.UNDECIDABLE, tuple(possible))
+    return Resolution(Found.OURS if possible else Found.NONE, tuple(possible))
+
+
+def _same_user(batch: Batch, seen: SisImport) -> bool:
+    return batch.user_id is None or seen.user_id is None or seen.user_id == batch.user_id
+
+
+def _whose(batch: Batch, seen: SisImport) -> _Whose:
+    if not seen.attachments:
+        return _whose_by_counts(batch, seen) if seen.finished else _Whose.NOT_YET_KNOWN
+    left = _left_over(seen.attachments, batch.entries)
+    if left is None:
+        return _Whose.NOT_OURS
+    if not any(_certain(entry) for entry in left):
+        return _Whose.OURS
+    return _Whose.NOT_OURS if seen.finished else _Whose.NOT_YET_KNOWN
+
+
+def _left_over(attachments: Iterable[Attachment], entries: Iterable[Entry]) -> list[Entry] | None:
+    """Take one entry away for each attachment and return the rest; None when an attachment is none of them."""
+    shelves: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        shelves[_base_name(entry.name)].append(entry)
+    for attachment in sorted(attachments, key=lambda attachment: (attachment.size is None, attachment.size or 0)):
+        shelf = shelves[_base_name(attachment.name)]
+        fitting = [entry for entry in shelf if _is_copy(attachment, entry)]
+        if not fitting:
+            return None
+        shelf.remove(min(fitting, key=lambda entry: (entry.has_passwords, not _certain(entry), entry.size)))
+    return [entry for shelf in shelves.values() for entry in shelf]
+
+
+def _is_copy(attachment: Attachment, entry: Entry) -> bool:
+    """Compare sizes; Canvas removes password columns from its copy (API 5)."""
+    if attachment.size is None:
+        return True
+    return attachment.size <= entry.size if entry.has_passwords else attachment.size == entry.size
+
+
+def _base_name(name: str) -> str:
+    """Compare names as loosely as a file store may have rewritten them; the size has to fit as well."""
+    return unicodedata.normalize("NFC", unquote_plus(name.rsplit("/", 1)[-1])).casefold()
+
+
+def _certain(entry: Entry) -> bool:
+    """Say whether Canvas is bound to recognise the file: a known header, content, and rows that could be counted."""
+    return entry.kind is not None and entry.size > 0 and entry.rows is not None
+
+
+def _whose_by_counts(batch: Batch, seen: SisImport) -> _Whose:
+    """Judge a finished import that shows no files by its kinds and counts (API 5).
+
+    One that ended before Canvas had looked at its files says nothing, and neither does one of a delivery in which
+    Canvas recognises nothing.
+    """
+    certain = {entry.kind for entry in batch.entries if _certain(entry)}
+    possible = {entry.kind for entry in batch.entries if entry.size}
+    if not seen.supplied:
+        looked_at = seen.workflow_state in {"imported", "imported_with_messages"}
+        return _Whose.NOT_OURS if looked_at and certain else _Whose.UNKNOWABLE
+    missing, foreign = certain - set(seen.supplied), set(seen.supplied) - possible
+    if missing or (foreign and None not in possible):
+        return _Whose.NOT_OURS
+    return _Whose.OURS if _counts_fit(batch, seen) else _Whose.NOT_OURS
+
+
+def _counts_fit(batch: Batch, seen: SisImport) -> bool:
+    """Compare Canvas's counts with our rows; a diffed import has the rows of a removal on top (DIFF 4)."""
+    if "diffing_data_set_identifier" in batch.parameters:
+        return True
+    rows: Counter[str] = Counter()
+    for entry in batch.entries:
+        if entry.kind and entry.size:
+            rows[entry.kind] += sys.maxsize if entry.rows is None else entry.rows
+    return all(seen.counts.get(_plural(kind), 0) <= limit for kind, limit in rows.items())
+
+
+def _plural(kind: str) -> str:
+    """Form the name under which Canvas counts a kind (API 5, data.counts)."""
+    if kind.endswith("s"):
+        return kind
+    return kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
