@@ -55,7 +55,7 @@ class Secret:
         return MASK if self._text else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """What a home is set to. Durations are seconds. A field is called like its setting, without the prefix."""
 

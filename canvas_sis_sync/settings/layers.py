@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 from dotenv.parser import parse_stream
 
@@ -23,8 +23,7 @@ FLAG, ENVIRONMENT, DOTENV, DEFAULT = "--param", "environment", ".env", "default"
 PREFIXES = ("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The text that a layer gives to a setting; "" when its default stands."""
 
     name: str
@@ -65,8 +64,8 @@ def read_private(path: Path, problems: list[SettingsError]) -> str:
         with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read()
-    except UnicodeDecodeError:
-        problems.append(SettingsError(f"{path} is not UTF-8.", f"Save {path} as UTF-8."))
+    except ValueError:
+        problems.append(SettingsError(f"{path} is not text in UTF-8.", f"Save {path} as UTF-8."))
         return ""
     except OSError as error:
         problems.append(SettingsError(f"{path} cannot be read: {error.strerror}.", f"Look at {path}."))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFAULT_ERROR_ROWS = "10%, at least 20 rows"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Limit:
     """How many of a number of rows may be concerned: a percentage, a count, the stricter of both, or no limit."""
 
@@ -31,8 +31,7 @@ class Limit:
         return self.percent is not None and count > self.floor and count * 100 > self.percent * rows
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting. `parse` turns its text into its value and raises ValueError with what is wrong and what fits."""
 
     name: str
@@ -118,8 +117,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _identifier(text: str) -> str:
-    if len(text.encode()) > 128:
-        raise ValueError("must be 128 bytes at most: Canvas refuses more")
+    if not text.isprintable() or len(text.encode()) > 128:
+        raise ValueError("must be text on one line of at most 128 bytes")
     return text
 
 
