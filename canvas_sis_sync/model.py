@@ -240,7 +240,7 @@ class SisImport:
             one_term = self.options.get("batch_mode_term_id") or not self.options.get("multi_term_batch_mode")
             return AbortKind.THRESHOLD if one_term or self.counts.get("terms") else AbortKind.NO_TERMS
         # abort_all_pending sets the progress of waiting imports to 100.
-        begun = self.supplied or self.attachments or any(self.counts.values()) or self.progress not in {None, 0, 100}
+        begun = self.supplied or self.attachments or any(self.counts.values()) or self.progress not in {0, 100}
         return AbortKind.RUNNING if begun else AbortKind.WAITING
 
     @property
