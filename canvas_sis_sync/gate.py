@@ -199,7 +199,7 @@ def _gone(known: Known, batch: Batch, policy: Policy) -> GateDecision:
 def _decision(verdict: Verdict, seen: SisImport, known: Known, meaning: str) -> GateDecision:
     return GateDecision(
         verdict,
-        reason=f"{_name(seen, known)} is {seen.workflow_state}: {meaning}.",
+        reason=f"{_name(seen, known)} is {seen.workflow_state or 'without a state'}: {meaning}.",
         hint=_hint(seen, known) if verdict is Verdict.HOLD else "",
         import_id=seen.id,
         workflow_state=seen.workflow_state,
@@ -220,4 +220,4 @@ def _hint(seen: SisImport, known: Known) -> str:
     if not batch or seen.id != known.previous_id:
         return f"sis-sync skip --import {seen.id} --reason TEXT"
     skip = f"sis-sync skip {batch.id} --reason TEXT"
-    return f"{skip} or sis-sync retry {batch.id}" if State.RETRIED in TRANSITIONS[batch.state] else skip
+    return f"{skip} or sis-sync retry {batch.id} --reason TEXT" if State.RETRIED in TRANSITIONS[batch.state] else skip
