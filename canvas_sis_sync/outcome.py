@@ -7,10 +7,10 @@ Pure. Canvas's workflow_state decides, never its progress; ending well for Canva
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from canvas_sis_sync.model import ACCEPTED, Batch, SisImport, State, Taken
 
-DEFAULT_FLOOR = 20
 _LONGEST_MESSAGE = 300
 _NOT_ROWS = frozenset(
     {
@@ -24,24 +24,11 @@ _NOT_ROWS = frozenset(
 """Keys of data.counts that do not count processed rows (API 5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Protocol):
     """How many refused rows still count as accepted (SIS_SYNC_MAX_ERROR_ROWS)."""
 
-    #: Of the rows Canvas was given.
-    percent: float | None = 10.0
-    count: int | None = None
-    #: So many are always allowed, which keeps small files from tripping; 0 when a person has set the limit.
-    floor: int = DEFAULT_FLOOR
-    #: True when there is no limit at all.
-    off: bool = False
-
-    def exceeded(self, refused: int, rows: int) -> bool:
-        """Say whether `refused` out of `rows` is more than allowed; with both limits set either one trips."""
-        if self.off or refused <= self.floor:
-            return False
-        above_percent = self.percent is not None and refused * 100 > self.percent * rows
-        return above_percent or (self.count is not None and refused > self.count)
+    def exceeded(self, refused: int, rows: int, /) -> bool:
+        """Say whether `refused` out of `rows` is more than allowed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,215 @@
+"""How Canvas's final states become the batch's, and what is not accepted although Canvas is content."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from canvas_sis_sync.model import (
+    CANVAS_FINISHED,
+    CANVAS_UNFINISHED,
+    Batch,
+    DropKind,
+    Entry,
+    SisImport,
+    State,
+    Taken,
+    Target,
+)
+from canvas_sis_sync.outcome import Outcome, first_messages, of
+from canvas_sis_sync.settings import Limit
+
+USERS = Entry("users.csv", 900, 0, kind="user", rows=1000)
+COURSES = Entry("courses.csv", 500, 0, kind="course", rows=200)
+BATCH = Batch(
+    "2026-night",
+    State.IMPORTING,
+    Target("canvas.example.edu", 1),
+    "loose files",
+    DropKind.LOOSE,
+    0.0,
+    entries=(USERS, COURSES),
+)
+CLEAN = SisImport(12, "imported", supplied=("user", "course"), counts={"users": 1000, "courses": 200})
+
+
+DEFAULT_LIMIT, NO_LIMIT, ALL_TAKEN = Limit(percent=10, floor=20), Limit(), Taken()
+
+
+def end(
+    final: SisImport = CLEAN,
+    *,
+    allowed: Limit = DEFAULT_LIMIT,
+    taken: Taken = ALL_TAKEN,
+    batch: Batch = BATCH,
+) -> Outcome:
+    return of(batch, final, allowed, taken)
+
+
+def with_messages(warnings: int, **changes: object) -> SisImport:
+    counts = {"users": 1000 - warnings, "courses": 200, "error_count": 0, "warning_count": warnings}
+    return replace(CLEAN, workflow_state="imported_with_messages", counts=counts, **changes)
+
+
+@pytest.mark.parametrize("word", sorted(CANVAS_FINISHED - {"restored", "partially_restored"}))
+def test_each_end_of_canvas_is_an_end_of_the_batch(word: str) -> None:
+    outcome = end(replace(CLEAN, workflow_state=word))
+
+    assert (outcome.state, outcome.over_limit) == (State(word), False)
+    assert outcome.reason.endswith(".")
+
+
+@pytest.mark.parametrize("word", [*sorted(CANVAS_UNFINISHED), "paused", ""])
+def test_what_is_not_over_has_no_outcome(word: str) -> None:
+    with pytest.raises(ValueError, match="not an end"):
+        end(replace(CLEAN, workflow_state=word))
+
+
+def test_success_is_told_in_rows() -> None:
+    assert end().reason == "Canvas processed 1,200 of 1,200 rows and left 0 messages."
+    assert end(with_messages(3)).reason == "Canvas processed 1,197 of 1,200 rows and left 3 messages."
+
+
+def test_a_failure_gives_canvas_reason_shortened_to_one_line() -> None:
+    text = "undefined method\n  `foo'" + " x" * 500
+    outcome = end(replace(CLEAN, workflow_state="failed", error_message=text))
+
+    assert outcome.reason.startswith(
+        "Import 12 is failed; rows may have been applied. Canvas says: undefined method `foo'"
+    )
+    assert len(outcome.reason) < 400
+    assert "\n" not in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"supplied": None, "counts": {}, "progress": 0}, "while it waited"),
+        ({"progress": 50}, "while it ran"),
+        (
+            {
+                "ended_at": "2026-11-02T02:00:00Z",
+                "processing_warnings": ((None, "x"),),
+                "options": {"batch_mode": True},
+            },
+            "change_threshold",
+        ),
+    ],
+)
+def test_aborted_says_by_whom_and_what_became_of_the_rows(changes: dict[str, object], words: str) -> None:
+    outcome = end(replace(CLEAN, workflow_state="aborted", **changes))
+
+    assert outcome.state is State.ABORTED
+    assert words in outcome.reason
+
+
+@pytest.mark.parametrize("word", ["imported", "imported_with_messages"])
+@pytest.mark.parametrize("counts", [{}, {"users": 0, "error_count": 0, "warning_count": 5, "batch_courses_deleted": 9}])
+def test_no_row_processed_is_not_accepted(word: str, counts: dict[str, int]) -> None:
+    nothing = replace(CLEAN, workflow_state=word, counts=counts)
+
+    outcome = end(nothing, allowed=NO_LIMIT)
+    assert outcome.state is State.NOT_ACCEPTED
+    assert "processed no row" in outcome.reason
+    assert end(replace(nothing, diffed_against=11), allowed=NO_LIMIT).state is State(word)
+
+
+def test_no_row_processed_is_fine_when_there_was_none() -> None:
+    nothing = replace(CLEAN, counts={})
+    empty = replace(BATCH, entries=(replace(USERS, rows=0), replace(COURSES, rows=0)))
+    uncounted = replace(BATCH, entries=(replace(USERS, rows=0), replace(COURSES, rows=None)))
+
+    assert end(nothing, batch=empty).state is State.IMPORTED
+    assert end(nothing, batch=uncounted).state is State.NOT_ACCEPTED
+
+
+@pytest.mark.parametrize("diffed_against", [None, 11])
+def test_a_kind_that_canvas_did_not_recognise_is_not_accepted(diffed_against: int | None) -> None:
+    for supplied in (("course",), None):
+        outcome = end(replace(CLEAN, supplied=supplied, diffed_against=diffed_against))
+        assert outcome.state is State.NOT_ACCEPTED
+        assert "user" in outcome.reason
+
+
+def test_a_header_is_enough_to_be_supplied_and_nothing_is_not() -> None:
+    header_only = replace(BATCH, entries=(USERS, replace(COURSES, rows=0)))
+    no_content = replace(BATCH, entries=(USERS, replace(COURSES, size=0)))
+    unrecognised = replace(BATCH, entries=(USERS, replace(COURSES, kind=None)))
+    final = replace(CLEAN, supplied=("user",))
+
+    assert end(final, batch=header_only).state is State.NOT_ACCEPTED
+    assert end(final, batch=no_content).state is State.IMPORTED
+    assert end(final, batch=unrecognised).state is State.IMPORTED
+
+
+@pytest.mark.parametrize("taken", [Taken(dangerous=("A.",)), Taken(other=("A.",)), Taken(("A.",), ("B.",))])
+def test_options_not_taken_are_not_accepted(taken: Taken) -> None:
+    outcome = end(taken=taken)
+
+    assert (outcome.state, outcome.reason) == (State.NOT_ACCEPTED, " ".join((*taken.dangerous, *taken.other)))
+    failed = end(replace(CLEAN, workflow_state="failed"), taken=taken)
+    assert (failed.state, "A." in failed.reason) == (State.FAILED, True)
+
+
+@pytest.mark.parametrize("word", ["restored", "partially_restored"])
+def test_an_import_undone_meanwhile_counts_as_what_it_had_been(word: str) -> None:
+    clean, messages = replace(CLEAN, workflow_state=word), replace(with_messages(5), workflow_state=word)
+
+    assert end(clean).state is State.IMPORTED
+    assert f"It is {word} now: somebody has undone" in end(clean).reason
+    assert end(messages).state is State.IMPORTED_WITH_MESSAGES
+    for sign in ({"processing_errors": ((None, "bad"),)}, {"counts": {"error_count": 1}}):
+        assert end(replace(clean, **sign)).state is State.FAILED_WITH_MESSAGES
+    assert end(replace(clean, counts={})).state is State.NOT_ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused", "over"),
+    [
+        (DEFAULT_LIMIT, 120, False),
+        (DEFAULT_LIMIT, 121, True),
+        (Limit(count=5), 5, False),
+        (Limit(count=5), 6, True),
+        (Limit(percent=50, count=5), 6, True),
+        (NO_LIMIT, 999, False),
+    ],
+)
+def test_more_refused_rows_than_allowed_are_accepted_over_the_limit(
+    allowed: Limit, refused: int, *, over: bool
+) -> None:
+    outcome = end(with_messages(refused), allowed=allowed)
+
+    assert (outcome.state, outcome.over_limit) == (State.IMPORTED_WITH_MESSAGES, over)
+    assert ("more than SIS_SYNC_MAX_ERROR_ROWS allows" in outcome.reason) == over
+
+
+def test_messages_count_even_when_canvas_gives_no_totals() -> None:
+    listed = with_messages(0, processing_warnings=((None, "a"), (None, "b")), processing_errors=((None, "c"),))
+
+    assert "left 3 messages" in end(replace(listed, counts={"users": 1, "courses": 1})).reason
+
+
+def test_a_diffed_or_uncounted_delivery_is_measured_by_what_canvas_saw() -> None:
+    few = replace(CLEAN, workflow_state="imported_with_messages", counts={"users": 10, "warning_count": 30})
+    uncounted = replace(BATCH, entries=(USERS, replace(COURSES, rows=None)))
+
+    assert not end(few).over_limit
+    assert end(replace(few, diffed_against=11)).over_limit
+    assert end(few, batch=uncounted).over_limit
+    assert "10 of 40 rows" in end(few, batch=uncounted).reason
+
+
+def test_the_first_messages_are_failures_then_warnings_on_one_line_with_their_file() -> None:
+    final = replace(
+        CLEAN,
+        processing_errors=((None, "archive\n unreadable"),),
+        processing_warnings=(("users.csv", "a"), ("users.csv", "b" * 500), ("users.csv", "c")),
+    )
+
+    first, second, third = first_messages(final)
+    assert (first, second) == ("archive unreadable", "users.csv: a")
+    assert third.startswith("users.csv: bbb")
+    assert (len(third), third[-3:]) == (300, "...")
+    assert len(first_messages(final, n=10)) == 4
+    assert first_messages(CLEAN) == ()
