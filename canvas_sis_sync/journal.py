@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.model import HOLDING, OPEN, TRANSITIONS, Batch, Release, State, Step, Target
+from canvas_sis_sync.model import HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
 from canvas_sis_sync.record import batch_from_record, to_record
 
 FILE_NAME = "journal.sqlite3"
@@ -27,8 +27,8 @@ MIGRATIONS = (
         position INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         state TEXT NOT NULL,
-        host TEXT,
-        account_id INTEGER,
+        host TEXT NOT NULL,
+        account_id INTEGER NOT NULL,
         import_id INTEGER,
         attention TEXT,
         record TEXT NOT NULL
@@ -68,9 +68,11 @@ class Waiting:
 
     id: str
     state: State
-    #: "open", "hold" or "file", see `_attention`.
-    attention: str
-    target: Target | None
+    target: Target
+    #: True when a run shall go on with it.
+    is_open: bool
+    #: True when nothing is sent until somebody acts.
+    holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +83,37 @@ class Sighting:
     seen_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """A trouble that lasts over several runs."""
-
-    subject: str
-    reason: str
-    began_at: float
-    #: Runs that met it so far.
-    runs: int
-    #: When somebody was last told, None when nobody was yet.
-    told_at: float | None
-
-
 def _attention(batch: Batch) -> str | None:
-    """Say what a batch wants from a run: "open" to be gone on with, "hold" somebody, "file" its receipt."""
+    """Say what a batch wants: to be gone on with, somebody to act, its receipt written, or nothing (None)."""
     if batch.state in OPEN:
         return "open"
     if batch.state in HOLDING or batch.over_limit:
-        return "hold" if batch.filed else "file"
+        return "hold"
     return None if batch.filed else "file"
+
+
+WAITING = "SELECT id, state, host, account_id, attention FROM batch WHERE attention IS NOT NULL ORDER BY position"
+
+
+def glance(path: Path) -> tuple[Waiting, ...] | None:
+    """Give what `Journal.waiting` gives without the right to change anything; None when there is no journal.
+
+    This is all that an idle tick asks. Raises JournalError when the file cannot be read, which after a crash may only
+    mean that SQLite has something to undo first.
+    """
+    if not path.exists():
+        return None
+    with _readable(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return tuple(_waiting(row) for row in connection.execute(WAITING))
+        finally:
+            connection.close()
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    batch_id, state, host, account_id, attention = row
+    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")
 
 
 class Journal:
@@ -130,15 +143,6 @@ class Journal:
                 raise
         path.chmod(0o600)
         return journal
-
-    @classmethod
-    def open_to_read(cls, path: Path) -> Journal | None:
-        """Open an existing journal without the right to change it, None when there is none."""
-        if not path.exists():
-            return None
-        with _readable(path):
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        return cls(path, connection, lambda: 0.0)
 
     def close(self) -> None:
         """Close the file."""
@@ -180,10 +184,11 @@ class Journal:
             return self._add(successor, who)
 
     def amend(self, batch: Batch, **changes: Any) -> Batch:
-        """Change fields other than the state."""
+        """Change fields other than the state. Raises JournalError as `move` does."""
         changed = replace(batch, **changes)
         if changed != batch:
             with self._transaction():
+                self._require_state(batch)
                 self._write(changed)
         return changed
 
@@ -208,12 +213,7 @@ class Journal:
 
     def waiting(self) -> tuple[Waiting, ...]:
         """List the batches that want something from a run or from somebody, oldest first."""
-        rows = self._connection.execute(
-            "SELECT id, state, attention, host, account_id FROM batch WHERE attention IS NOT NULL ORDER BY position"
-        ).fetchall()
-        return tuple(
-            Waiting(row[0], State(row[1]), row[2], None if row[3] is None else Target(row[3], row[4])) for row in rows
-        )
+        return tuple(_waiting(row) for row in self._connection.execute(WAITING).fetchall())
 
     def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
         """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
@@ -330,17 +330,20 @@ class Journal:
     def _move(self, batch: Batch, state: State, *, reason: str, who: str, **changes: Any) -> Batch:
         if state not in TRANSITIONS[batch.state]:
             raise ValueError(f"a batch cannot go from {batch.state} to {state}")
+        self._require_state(batch)
+        step = Step(self._now(), state, who, reason)
+        changed = replace(batch, state=state, reason=reason, steps=(*batch.steps, step), **changes)
+        self._write(changed)
+        self._step(batch.id, step)
+        return changed
+
+    def _require_state(self, batch: Batch) -> None:
         row = self._connection.execute("SELECT state FROM batch WHERE id = ?", (batch.id,)).fetchone()
         if row is None or row[0] != batch.state:
             raise JournalError(
                 f"Batch {batch.id} is {row[0] if row else 'not'} in the journal, and was expected to be {batch.state}.",
                 "Nothing was done. Look at it again with `sis-sync status`.",
             )
-        step = Step(self._now(), state, who, reason)
-        changed = replace(batch, state=state, reason=reason, steps=(*batch.steps, step), **changes)
-        self._write(changed)
-        self._step(batch.id, step)
-        return changed
 
     def _release(self, release: Release) -> None:
         self._connection.execute(
@@ -358,7 +361,6 @@ class Journal:
 
     def _write(self, batch: Batch) -> None:
         record = to_record(replace(batch, steps=()))
-        target = batch.target
         self._connection.execute(
             "INSERT INTO batch (id, state, host, account_id, import_id, attention, record)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
@@ -367,18 +369,17 @@ class Journal:
             (
                 batch.id,
                 batch.state,
-                target.host if target else None,
-                target.account_id if target else None,
+                batch.target.host,
+                batch.target.account_id,
                 batch.import_id,
                 _attention(batch),
                 json.dumps(record, ensure_ascii=False),
             ),
         )
-        if target:
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO stray VALUES (?, ?, ?, ?)",
-                [(target.host, target.account_id, stray, batch.id) for stray in batch.strays],
-            )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO stray VALUES (?, ?, ?, ?)",
+            [(batch.target.host, batch.target.account_id, stray, batch.id) for stray in batch.strays],
+        )
 
     def _step(self, batch_id: str, step: Step) -> None:
         self._connection.execute(

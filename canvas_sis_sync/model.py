@@ -318,6 +318,19 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Episode:
+    """A trouble that lasts over several runs."""
+
+    subject: str
+    reason: str
+    began_at: float
+    #: Runs that met it so far.
+    runs: int
+    #: When somebody was last told, None when nobody was yet.
+    told_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One transition of a batch, as journalled."""
 
@@ -334,7 +347,7 @@ class Batch:
 
     id: str
     state: State
-    target: Target | None
+    target: Target
     drop_name: str
     drop_kind: DropKind
     claimed_at: float
@@ -375,6 +388,13 @@ class Batch:
     #: Import records in Canvas that this batch left behind and that are not its import.
     strays: tuple[int, ...] = ()
     steps: tuple[Step, ...] = ()
+
+    @property
+    def sent_as(self) -> int:
+        """The id of the batch's import; raises ValueError for a batch that has none."""
+        if self.import_id is None:
+            raise ValueError(f"batch {self.id} has no import")
+        return self.import_id
 
     @property
     def rows(self) -> int:

@@ -41,7 +41,7 @@ def batch_from_record(record: Mapping[str, Any]) -> Batch:
     plain = _known(Batch, record)
     plain["state"] = State(record["state"])
     plain["drop_kind"] = DropKind(record["drop_kind"])
-    plain["target"] = _one(Target, record.get("target"))
+    plain["target"] = Target(**_known(Target, record["target"]))
     plain["sis_import"] = import_from_record(record.get("sis_import"))
     plain["files"] = _many(DropFile, record.get("files"))
     plain["entries"] = _many(Entry, record.get("entries"))
@@ -70,10 +70,6 @@ def import_from_record(record: Mapping[str, Any] | None) -> SisImport | None:
 def _known(kind: type[Any], record: Mapping[str, Any]) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in record.items() if name in names}
-
-
-def _one(kind: type[Value], record: Mapping[str, Any] | None) -> Value | None:
-    return None if record is None else kind(**_known(kind, record))
 
 
 def _many(kind: type[Value], records: Any) -> tuple[Value, ...]:

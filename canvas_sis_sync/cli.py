@@ -1,0 +1,151 @@
+"""The command line: options in, results out, errors as text and exit codes. Decides nothing else.
+
+A command's module is imported when the command is named, so that an idle tick pays only for itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from canvas_sis_sync import __version__
+from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncError, UsageError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What stands before the command."""
+
+    home: Path | None
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = sis_sync.main(given, prog_name="sis-sync", standalone_mode=False)
+    except SyncError as error:
+        code = _fail(error, as_json="--json" in given)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = EXIT_DONE
+    except Exception as error:  # noqa: BLE001 - the boundary: a traceback is for -vv and the log
+        code = _bug(error, show="-vv" in given)
+    sys.exit(code or EXIT_DONE)
+
+
+def _fail(error: SyncError, *, as_json: bool) -> int:
+    if as_json:
+        from canvas_sis_sync.report import error_json
+
+        _print_json(error_json(error))
+    else:
+        click.echo(f"Error: {error.sentence}", err=True)
+        if error.hint:
+            click.echo(error.hint, err=True)
+    return error.exit_code
+
+
+def _bug(error: Exception, *, show: bool) -> int:
+    import logging
+
+    logging.getLogger("canvas_sis_sync").error("unexpected: %r", error, exc_info=error)
+    click.echo(
+        f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
+        " claimed is lost.\nRun it again with -vv and report what it prints as a bug.",
+        err=True,
+    )
+    if show:
+        import traceback
+
+        traceback.print_exception(error)
+    return EXIT_BUG
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+@click.group(context_settings=CONTEXT)
+@click.option("--home", type=click.Path(path_type=Path), help="Folder with .env, inbox, archive and logs.")
+@click.version_option(__version__, prog_name="sis-sync")
+@click.pass_context
+def sis_sync(context: click.Context, home: Path | None) -> None:
+    """Carry a student information system's CSV exports into Canvas, and answer for the result."""
+    context.obj = Common(home)
+
+
+@sis_sync.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--no-wait", is_flag=True, help="Take one look, send at most one batch.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-v", "--verbose", count=True, help="Repeat the log on the terminal; -vv with details.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, on a terminal too.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the import.")
+@click.pass_obj
+def run(
+    common: Common,
+    *,
+    dry_run: bool,
+    no_wait: bool,
+    as_json: bool,
+    verbose: int,
+    quiet: bool,
+    params: tuple[str, ...],
+) -> int:
+    """Send what lies in the inbox and wait until Canvas is done."""
+    from canvas_sis_sync import settings, tick
+
+    home = settings.find_home(common.home)
+    loaded = settings.load(home, flags=_flags(params))
+    watched = sys.stderr.isatty() and not quiet
+    if dry_run:
+        from canvas_sis_sync.commands.dry_run import dry_run as try_it
+
+        looked = try_it(loaded)
+        _print_json(looked.as_json) if as_json else click.echo(looked.text)
+        return looked.exit_code
+    if tick.is_idle(loaded) and not as_json:
+        if watched:
+            click.echo("Nothing to do: the inbox is empty.", err=True)
+        return EXIT_DONE
+
+    from canvas_sis_sync.commands import run as command
+    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.progress import showing
+
+    with showing(watched=watched) as show:
+        how = tick.How(show, Clock(), patient=not no_wait)
+        told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
+    if as_json:
+        _print_json(command.as_json(told))
+    elif told.recovery and not told.tell:
+        click.echo(told.recovery)
+    elif told.tell and told.message and not (quiet and told.result.exit_code == EXIT_DONE):
+        click.echo(told.message, err=told.result.exit_code != EXIT_DONE)
+    return told.result.exit_code
+
+
+def _flags(params: tuple[str, ...]) -> dict[str, str]:
+    flags = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--param {param} is not of the form NAME=VALUE.", "Example: --param skip_deletes=true")
+        flags[name] = value
+    return flags

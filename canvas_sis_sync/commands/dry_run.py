@@ -1,0 +1,1 @@
+"""`sis-sync run --dry-run`: what a run would send, without taking, writing or sending anything."""

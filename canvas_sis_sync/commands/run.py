@@ -1,0 +1,115 @@
+"""`sis-sync run`: one run, and what is said about it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from canvas_sis_sync import episodes, log, outcome, report, tick
+from canvas_sis_sync.errors import (
+    EXIT_TIME_RAN_OUT,
+    EXIT_UNREACHABLE,
+    JournalError,
+    SyncError,
+)
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.begin import open_journal
+from canvas_sis_sync.sync import Result
+
+SUBJECTS = {EXIT_UNREACHABLE: episodes.UNREACHABLE, EXIT_TIME_RAN_OUT: "time ran out"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run's result, and what of it is to be said."""
+
+    result: Result
+    #: What happened, in words; "" when there is nothing to say.
+    message: str
+    #: False when the same trouble was told before and nobody is watching.
+    tell: bool
+    #: One line about a trouble that has ended, else "".
+    recovery: str = ""
+
+
+def run(settings: Settings, how: tick.How, *, watched: bool, verbosity: int) -> Told:
+    """Run once; `watched` says that a person is looking, who is told everything every time.
+
+    Raises KeyboardInterrupt, also for SIGTERM.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(log.setup(settings.logs, [settings.token.reveal()], verbosity))
+        stack.enter_context(_terminating())
+        try:
+            result = tick.work(settings, how)
+        except SyncError as error:
+            log.get_logger().error("%s", error.sentence)
+            result = Result("held", error.exit_code, trouble=error)
+        return _told(settings, how, result, watched=watched)
+
+
+def as_json(told: Told) -> dict[str, object]:
+    """Give the result as the object of `run --json`."""
+    result = told.result
+    return report.run_json(result.outcome, result.batches, result.about, result.trouble, told.message)
+
+
+def _told(settings: Settings, how: tick.How, result: Result, *, watched: bool) -> Told:
+    message = _message(settings, how, result)
+    if result.outcome in {"locked", "idle"} and result.trouble is None:
+        return Told(result, message, watched)
+    telling = _telling(settings, how, result)
+    return Told(result, message, watched or telling.tell, telling.recovery)
+
+
+def _telling(settings: Settings, how: tick.How, result: Result) -> episodes.Telling:
+    """Journal the trouble of this run, or its end; without a journal everything is told."""
+    try:
+        with open_journal(settings, how.clock) as journal:
+            earlier = journal.episodes()
+            if result.exit_code:
+                subject, reason = _subject(result)
+                telling = episodes.met(earlier, subject, reason, how.clock.now(), settings.remind_every)
+            else:
+                telling = episodes.over(earlier)
+            journal.remember_episodes(telling.episodes)
+            return telling
+    except JournalError:
+        return episodes.Telling((), tell=bool(result.exit_code))
+
+
+def _subject(result: Result) -> tuple[str, str]:
+    subject = SUBJECTS.get(result.exit_code, "hold")
+    if result.about is not None:
+        return subject, f"{result.about.id} {result.about.state}"
+    return subject, result.trouble.sentence if result.trouble else result.outcome
+
+
+def _message(settings: Settings, how: tick.How, result: Result) -> str:
+    lines = [report.summary(batch) for batch in result.batches if batch != result.about]
+    if result.about is not None:
+        lines.append(report.batch_message(result.about, settings.base_url, outcome.first_messages))
+    if result.trouble is not None:
+        lines.append(report.trouble_text(result.trouble))
+    if result.outcome == "idle" and not lines:
+        lines.append("Nothing to do: the inbox is empty.")
+    if result.outcome == "locked":
+        lines.append("Another run of this home is at work; this one leaves it to that.")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C, so that a run that is told to stop closes what it has open."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

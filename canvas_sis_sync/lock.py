@@ -1,0 +1,48 @@
+"""Locks held by the operating system, which die with their process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from canvas_sis_sync.model import Target
+
+
+@contextmanager
+def home_lock(path: Path) -> Iterator[bool]:
+    """Try to be the only run of a home; gives False when another one is at work."""
+    lock = FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextmanager
+def target_lock(folder: Path, target: Target, pause: Callable[[float], None]) -> Iterator[None]:
+    """Be the only sender to `target` on this machine's account; `pause` is called with seconds between attempts.
+
+    `folder` is the user's state folder; whatever `pause` raises ends the waiting.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = re.sub(r"[^a-z0-9.-]", "_", f"{target.host}-{target.account_id}".lower())
+    lock = FileLock(folder / f"{name}.lock", mode=0o600)
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except Timeout:
+            pause(0.2)
+    try:
+        yield
+    finally:
+        lock.release()

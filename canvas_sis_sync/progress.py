@@ -1,0 +1,43 @@
+"""Progress for a person at a terminal, by rich; nothing without one. The only importer of rich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from canvas_sis_sync.steps.context import Show, Silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Bars:
+    """Shows one bar a stage on stderr."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextmanager
+    def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show a bar that is full at `total` units, and leave it there when the stage ends."""
+        task = self._progress.add_task(what.capitalize(), total=total)
+        yield lambda done: self._progress.update(task, completed=done)
+
+    def note(self, text: str) -> None:
+        """Print one line above the bars, once in a row."""
+        self._progress.console.print(text, highlight=False, markup=False)
+
+
+@contextmanager
+def showing(*, watched: bool) -> Iterator[Show]:
+    """Give what a run shows itself with: bars for a person who watches, silence otherwise."""
+    if not watched:
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield Bars(progress)

@@ -1,0 +1,78 @@
+"""Ask the gate: fetch what Canvas shows of the account and let `gate` decide (design 4, "The gate")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from canvas_sis_sync import gate
+from canvas_sis_sync.errors import HeldError, NotFound
+from canvas_sis_sync.model import CANVAS_UNFINISHED, Batch, GateDecision, Listing, SisImport, Verdict
+from canvas_sis_sync.steps.context import Context, log
+
+FIRST_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The gate's answer, and the account as Canvas showed it for that."""
+
+    decision: GateDecision
+    #: Highest import id that Canvas has shown, 0 without any.
+    highest_id: int
+
+
+def ask(context: Context) -> Asked:
+    """Ask once: the unfinished imports (all pages), then the newest fifty of any state. Raises CanvasError."""
+    target, journal = context.target, context.journal
+    unfinished = context.canvas.list_imports(target.account_id, states=sorted(CANVAS_UNFINISHED))
+    recent = context.canvas.list_imports(target.account_id, limit=FIRST_PAGE)
+    seen = {found.id: found for found in (*unfinished.imports, *recent.imports)}
+    previous = journal.previous_sent(target)
+    lowest = min([*seen, *([previous.import_id] if previous and previous.import_id else [])], default=0)
+    known = gate.Known(
+        previous=previous,
+        over_limit=bool(previous and previous.over_limit),
+        own_imports=journal.own_imports(target, lowest),
+        strays=journal.strays(target, lowest),
+        releases=journal.releases(target, lowest),
+    )
+    shown = gate.Account(unfinished, recent, _record_of(context, previous, seen))
+    decision = gate.decide(known, shown, _policy(context))
+    log.info("gate: %s, %s", decision.verdict, decision.reason)
+    return Asked(decision, max(seen, default=0))
+
+
+def wait_for_go(context: Context) -> Asked:
+    """Ask until the gate is open. Raises HeldError when somebody must act, TimeRanOut, CanvasError."""
+    for _ in context.waits("another import was unfinished in Canvas"):
+        asked = ask(context)
+        if asked.decision.verdict is Verdict.HOLD:
+            raise HeldError(asked.decision.reason, asked.decision.hint)
+        if asked.decision.verdict is Verdict.GO:
+            if asked.decision.note:
+                context.show.note(asked.decision.note)
+            return asked
+        context.show.note(asked.decision.reason)
+    raise AssertionError("waiting never ends by itself")
+
+
+def _record_of(context: Context, previous: Batch | None, seen: dict[int, SisImport]) -> SisImport | None:
+    if previous is None or previous.import_id is None:
+        return None
+    if previous.import_id in seen:
+        return seen[previous.import_id]
+    try:
+        return context.canvas.get_import(context.target.account_id, previous.import_id)
+    except NotFound:
+        return None
+
+
+def _policy(context: Context) -> gate.Policy:
+    host = context.target.host
+    return gate.Policy(
+        account_scope=context.settings.gate == "account",
+        resets_on_schedule=any(part in ("test", "beta") for part in host.split(".")[1:]),
+    )
+
+
+__all__ = ["Asked", "Listing", "ask", "wait_for_go"]

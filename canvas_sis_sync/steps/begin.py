@@ -1,0 +1,74 @@
+"""Begin: open what a run works with: journal, archive, the wire, and the target that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from canvas_sis_sync import __version__
+from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.canvas import Canvas
+from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.journal import FILE_NAME, Journal
+from canvas_sis_sync.lock import target_lock
+from canvas_sis_sync.model import Target
+from canvas_sis_sync.polling import Clock, Deadline, Retry
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.context import Context, Show, log, steady
+
+USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
+
+
+@contextmanager
+def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Iterator[Context]:
+    """Give the context of one run. Raises JournalError, CanvasError when the account was never resolved."""
+    clock = steady(clock)
+    with open_journal(settings, clock) as journal, open_canvas(settings, clock) as canvas:
+        target = resolve(settings, journal, canvas)
+        context = Context(
+            settings=settings,
+            journal=journal,
+            archive=Archive(settings.archive),
+            canvas=canvas,
+            target=target,
+            clock=clock,
+            deadline=Deadline(clock, settings.poll_limit),
+            show=show,
+            sending_lock=lambda: target_lock(
+                settings.state_folder, target, partial(context.pause, what="another home was sending to this account")
+            ),
+            patient=patient,
+        )
+        yield context
+
+
+def open_journal(settings: Settings, clock: Clock) -> Journal:
+    """Open the home's journal. Raises JournalError when it is unreadable, or lost beside a non-empty archive."""
+    path = settings.archive / FILE_NAME
+    if not path.exists() and not Archive(settings.archive).is_empty():
+        raise JournalError(
+            f"The journal {path} is missing, and the archive is not empty: what was sent is not known.",
+            "Nothing was sent. Put the journal back, or type `sis-sync rebuild-journal`.",
+        )
+    return Journal.open(path, clock.now)
+
+
+def open_canvas(settings: Settings, clock: Clock) -> Canvas:
+    """Give the wire to the configured Canvas, with its questions repeated by the ordinary policy."""
+
+    def tell(problem: BaseException, seconds: float) -> None:
+        log.info("asking again in %.0f s: %s", seconds, problem)
+
+    retry = Retry(clock, on_retry=tell)
+    return Canvas(settings.base_url, settings.token.reveal(), retry=retry.call, user_agent=USER_AGENT)
+
+
+def resolve(settings: Settings, journal: Journal, canvas: Canvas) -> Target:
+    """Resolve `CANVAS_ACCOUNT_ID` to a root account, asking Canvas the first time only."""
+    known = journal.target(settings.base_url, settings.account_id)
+    if known is not None:
+        return known
+    target = Target(settings.host, canvas.root_account(settings.account_id).id)
+    journal.remember_target(settings.base_url, settings.account_id, target)
+    return target

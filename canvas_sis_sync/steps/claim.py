@@ -1,0 +1,147 @@
+"""Claim: a drop's files leave the inbox and become a batch (design 4, "Claim")."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from canvas_sis_sync import inbox
+from canvas_sis_sync.archive import ZIP, sync_folder, wording
+from canvas_sis_sync.model import Batch, Drop, DropFile, DropKind, State
+from canvas_sis_sync.steps.context import Context, log
+
+
+def claim(context: Context, drop: Drop) -> Batch:
+    """Enter the drop in the journal and move its files under the archive.
+
+    The journal lists the files before the first of them is moved. Raises HomeError when there is no room or the disk
+    does not take it; what was moved by then is gone on with by `resume`.
+    """
+    total = sum(file.size for file in drop.files)
+    with wording(drop.folder):
+        across = drop.folder.stat().st_dev != context.archive.folder.stat().st_dev
+    context.archive.require_space(total * 2 if across else total)
+    batch_id = context.archive.new_id(context.clock.now())
+    batch = context.journal.add(
+        Batch(
+            id=batch_id,
+            state=State.CLAIMED,
+            target=context.target,
+            drop_name=drop.name,
+            drop_kind=drop.kind,
+            claimed_at=context.clock.now(),
+            files=drop.files,
+            reason=f"{len(drop.files)} files, {total} bytes, from {drop.name}",
+        )
+    )
+    log.info("claimed: %s", batch.reason, extra={"batch": batch.id})
+    _move_in(context, batch, batch.files)
+    return settle_claimed(context, batch)
+
+
+def resume(context: Context, batch: Batch) -> Batch:
+    """Go on with a claim that was cut short.
+
+    What still lies in the inbox is claimed only if all of it is as the journal lists it; otherwise the batch is held,
+    and the reason names both halves.
+    """
+    if batch.retry_of:
+        return _fetch_retried_zip(context, batch, batch.retry_of)
+    folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
+    inside = {file.name for file in batch.files if inbox.look_again(sources / file.name, file.name)}
+    outside = [file for file in batch.files if file.name not in inside]
+    # A copy across file systems is complete before its source goes, so a file can be on both sides.
+    doubled = [file for file in batch.files if file.name in inside and _unchanged(folder, file)]
+    changed = [file.name for file in outside if not _unchanged(folder, file)]
+    if changed:
+        return context.move(
+            batch,
+            State.HELD,
+            f"the claim was interrupted, and since then {_names(changed)} changed or vanished in {folder}."
+            f" Already claimed, in {sources}: {_names(sorted(inside)) or 'nothing'}",
+        )
+    _move_in(context, batch, [*outside, *doubled])
+    return settle_claimed(context, batch)
+
+
+def settle_claimed(context: Context, batch: Batch) -> Batch:
+    """Compare the claimed files with the journal's list; while they differ, their writer is not done: wait.
+
+    Gives the batch with the list as the files are now, or held when one has vanished. Raises TimeRanOut.
+    """
+    pause = max(context.settings.settle_seconds, 1)
+    while not is_unchanged(context, batch):
+        looked = _look(context, batch)
+        missing = {file.name for file in batch.files} - {file.name for file in looked}
+        if missing:
+            reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}"
+            return context.move(batch, State.HELD, reason)
+        log.warning("a claimed file is still being written to", extra={"batch": batch.id})
+        batch = context.journal.amend(batch, files=looked)
+        context.pause(pause, f"the files of batch {batch.id} were still being written to")
+    return batch
+
+
+def is_unchanged(context: Context, batch: Batch) -> bool:
+    """Say whether the claimed files are still there with the sizes and mtimes that the journal lists."""
+    looked = _look(context, batch)
+    return len(looked) == len(batch.files) and all(map(inbox.same_content, looked, batch.files))
+
+
+def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> None:
+    context.archive.make_batch_folder(batch.id)
+    folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
+    with wording(sources):
+        sources.mkdir(mode=0o700, exist_ok=True)
+        for file in files:
+            inbox.move(folder / file.name, sources / file.name)
+            (sources / file.name).chmod(0o600)
+            sync_folder((sources / file.name).parent)
+        sync_folder(sources.parent)
+    if batch.drop_kind is DropKind.FOLDER:
+        inbox.remove_empty_folders(folder, batch.files)
+
+
+def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
+    retried = context.journal.batch(retry_of)
+    sources = context.archive.sources(batch.id)
+    destination = sources / ZIP
+    if not destination.exists() and retried is not None:
+        context.archive.make_batch_folder(batch.id)
+        with wording(destination):
+            sources.mkdir(mode=0o700, exist_ok=True)
+            _link_or_copy(context.archive.zip_path(retried), destination)
+            sync_folder(sources)
+    return context.journal.amend(batch, files=_look(context, batch))
+
+
+def _link_or_copy(source: Path, destination: Path) -> None:
+    try:
+        os.link(source, destination)
+    except OSError:
+        partial = destination.with_name(f".{destination.name}.part")
+        shutil.copyfile(source, partial)
+        with partial.open("rb+") as copy:
+            os.fsync(copy.fileno())
+        partial.replace(destination)
+
+
+def _inbox_folder(context: Context, batch: Batch) -> Path:
+    folder: Path = context.settings.inbox
+    return folder / batch.drop_name if batch.drop_kind is DropKind.FOLDER else folder
+
+
+def _look(context: Context, batch: Batch) -> tuple[DropFile, ...]:
+    sources = context.archive.sources(batch.id)
+    looked = (inbox.look_again(sources / file.name, file.name) for file in batch.files)
+    return tuple(file for file in looked if file is not None)
+
+
+def _unchanged(folder: Path, file: DropFile) -> bool:
+    return inbox.look_again(folder / file.name, file.name) == file
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

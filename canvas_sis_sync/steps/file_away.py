@@ -1,0 +1,59 @@
+"""File away: once a batch is over, its receipt and Canvas's messages go into its folder (design 4, "The end")."""
+
+from __future__ import annotations
+
+from canvas_sis_sync.errors import CanvasError
+from canvas_sis_sync.model import Batch, ImportMessage, SisImport
+from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.pack import remove_sources
+
+ATTACHMENT_SECONDS = 120
+"""How long the errors attachment, written by a job of its own after the end (API 5), is waited for."""
+KEPT_SECONDS = 30 * 86400
+"""Canvas keeps messages for 30 days (API 4); later there is nothing to fetch."""
+
+
+def file_away(context: Context, batch: Batch) -> Batch:
+    """Fetch the messages, write `errors.csv` and `receipt.json`, and journal that it is done.
+
+    When the messages cannot be had in full the receipt says so, and the next run tries again. Raises HomeError.
+    """
+    complete, final = True, batch.sis_import
+    if final is not None and batch.target == context.target and _has_messages(final):
+        final, messages = _messages(context, batch, final)
+        complete = messages is not None and context.archive.write_errors(batch, messages) >= _told(final)
+    batch = context.journal.amend(batch, sis_import=final, errors_complete=complete)
+    context.archive.write_receipt(batch)
+    if batch.zip_name:
+        remove_sources(context, batch)
+    too_late = context.clock.now() - batch.claimed_at > KEPT_SECONDS
+    return context.journal.amend(batch, filed=complete or too_late)
+
+
+def _has_messages(final: SisImport) -> bool:
+    return bool(_told(final) or final.processing_errors or final.processing_warnings or final.has_errors_attachment)
+
+
+def _told(final: SisImport) -> int:
+    return (final.error_count or 0) + (final.warning_count or 0)
+
+
+def _messages(context: Context, batch: Batch, final: SisImport) -> tuple[SisImport, list[ImportMessage] | None]:
+    try:
+        final = _with_attachment(context, final)
+        return final, list(context.canvas.import_errors(context.target.account_id, final.id))
+    except CanvasError as error:
+        log.warning("Canvas's messages could not be fetched: %s", error.sentence, extra={"batch": batch.id})
+        return final, None
+
+
+def _with_attachment(context: Context, final: SisImport) -> SisImport:
+    """Wait until the errors attachment is there, or for a while; the messages are then written too."""
+    began = context.clock.monotonic()
+    seen = final
+    while not seen.has_errors_attachment and context.patient:
+        if context.clock.monotonic() - began >= ATTACHMENT_SECONDS or context.deadline.passed:
+            break
+        context.clock.sleep(1.0)
+        seen = context.canvas.get_import(context.target.account_id, final.id)
+    return seen if seen.workflow_state == final.workflow_state else final

@@ -1,0 +1,149 @@
+"""Recover: find out what became of a batch whose sending has no answer (design 4, "Sending exactly once").
+
+A batch is `sending` here. It leaves as importing (its import was found), or as packed (there is certainly none, so it
+is sent again), or stays while somebody must say which import it is.
+"""
+
+from __future__ import annotations
+
+from canvas_sis_sync import reconcile
+from canvas_sis_sync.errors import HeldError, NotFound
+from canvas_sis_sync.model import Batch, Listing, SisImport, State
+from canvas_sis_sync.reconcile import Found
+from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.send import accepted, give_up, way
+
+HOSTED_REQUEST_SECONDS = 45
+"""A direct upload cut after more than this was probably cut by the hosted limit of a minute (API 9)."""
+NEVER_PROCESSED_SECONDS = 30 * 60
+"""A record that is still `initializing` at this age is passed over by Canvas for good (API 6)."""
+
+
+def recover(context: Context, batch: Batch) -> Batch:
+    """Look until it is settled what became of the sending.
+
+    Raises HeldError when it cannot be settled, TimeRanOut, CanvasError.
+    """
+    quiet = _Quiet(context, batch)
+    for _ in context.waits(f"it was not settled whether Canvas has batch {batch.id}"):
+        if batch.import_id is not None:
+            settled = _look_at_known(context, batch, batch.import_id, quiet)
+        else:
+            settled = _look_for_it(context, batch, quiet)
+        if settled is not None:
+            return settled
+        batch = quiet.batch
+    raise AssertionError("waiting never ends by itself")
+
+
+class _Quiet:
+    """How long it has been quiet since the answer was lost, or since this run began to look.
+
+    This run's own time is told by its monotonic clock; time before this run by Canvas's clock, journalled at the
+    first look. Our wall clock is not asked: it may have been set in between.
+    """
+
+    def __init__(self, context: Context, batch: Batch) -> None:
+        self._context = context
+        self._began = context.clock.monotonic()
+        self._canvas_seconds = 0.0
+        self.batch = batch
+
+    def look(self, listing: Listing) -> None:
+        """Take note of when Canvas gave a complete listing."""
+        now = listing.canvas_now
+        if now is None:
+            return
+        if self.batch.lost_since is None:
+            self.batch = self._context.journal.amend(self.batch, lost_since=now)
+        elif now > self.batch.lost_since:
+            self._canvas_seconds = now - self.batch.lost_since
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether SIS_SYNC_LOST_SECONDS have passed."""
+        elapsed = max(self._context.clock.monotonic() - self._began, self._canvas_seconds)
+        return elapsed >= self._context.settings.lost_seconds
+
+
+def _look_for_it(context: Context, batch: Batch, quiet: _Quiet) -> Batch | None:
+    was_over, target = quiet.is_over, batch.target
+    listing = context.canvas.imports_above(target.account_id, batch.mark or 0)
+    taken = context.journal.taken(target, batch.mark or 0, but=batch.id)
+    candidates = [
+        seen
+        for seen in reconcile.candidates(batch, listing, taken | set(batch.strays))
+        if not _never_processed(seen, listing)
+    ]
+    resolution = reconcile.judge(batch, candidates)
+    log.info("looked for the import: %s", resolution.found, extra={"batch": batch.id})
+    quiet.look(listing)
+    if resolution.found is Found.OURS:
+        found = resolution.imports[0]
+        return adopt(context, quiet.batch, found, "found after its answer was lost")
+    if resolution.found is Found.UNDECIDABLE:
+        raise undecided(batch, resolution.imports)
+    if resolution.found is Found.NONE and was_over:
+        return _certainly_none(context, quiet.batch)
+    return None
+
+
+def _certainly_none(context: Context, batch: Batch) -> Batch:
+    slow = batch.upload == "direct" and (batch.cut_after or 0) > HOSTED_REQUEST_SECONDS
+    if slow and way(context, batch) == "direct":
+        raise HeldError(
+            f"The upload of batch {batch.id} was cut after {batch.cut_after:.0f} seconds, and Canvas has no import of"
+            " it. Sent the same way it would be cut again, so it was not.",
+            "If your Canvas is hosted by Instructure, set SIS_SYNC_UPLOAD=two-step, and the next run goes on. If it is"
+            f" not, raise its time-out and type `sis-sync retry {batch.id} --reason TEXT`.",
+        )
+    return context.move(batch, State.PACKED, "Canvas certainly has no import of it; it will be sent again")
+
+
+def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
+    """Judge by the state of an id that Canvas gave before it had the data."""
+    try:
+        seen = context.canvas.get_import(batch.target.account_id, import_id)
+    except NotFound:
+        seen = None
+    if seen is not None and seen.workflow_state != "initializing":
+        return adopt(context, batch, seen, "Canvas has its data")
+    if not quiet.is_over:
+        return None
+    left = give_up(context, batch, import_id)
+    if left is not None and left.workflow_state == "initializing":
+        return None
+    if left is not None and left.workflow_state != "aborted":
+        return adopt(context, batch, left, "Canvas has its data")
+    return context.move(
+        batch,
+        State.PACKED,
+        f"import {import_id} never got its data and was aborted; it will be sent again",
+        import_id=None,
+        sis_import=None,
+        strays=(*batch.strays, import_id),
+    )
+
+
+def adopt(context: Context, batch: Batch, found: SisImport, how: str) -> Batch:
+    """Journal that `found` is the batch's import."""
+    log.info("import %s: %s", found.id, how, extra={"batch": batch.id})
+    return accepted(context, batch, found)
+
+
+def undecided(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
+    """Word the hold of a batch that may be any of several imports."""
+    listed = ", ".join(f"{found.id} ({found.workflow_state})" for found in imports)
+    return HeldError(
+        f"The answer to the upload of batch {batch.id} was lost, and it cannot be told from here which import it"
+        f" became: {listed}. Nothing is sent until somebody says.",
+        "Compare their files and times in Canvas. If one is it: "
+        f"`sis-sync adopt {batch.id} {imports[0].id} --reason TEXT`. If none is: `sis-sync retry {batch.id} --reason"
+        " TEXT`.",
+    )
+
+
+def _never_processed(seen: SisImport, listing: Listing) -> bool:
+    if seen.workflow_state != "initializing" or seen.created_at is None or listing.canvas_now is None:
+        return False
+    return listing.canvas_now - seen.created_at > NEVER_PROCESSED_SECONDS

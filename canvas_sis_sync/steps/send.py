@@ -1,0 +1,173 @@
+"""Send: a packed batch becomes one import in Canvas, or provably none (design 4, "Sending exactly once")."""
+
+from __future__ import annotations
+
+from canvas_sis_sync import options
+from canvas_sis_sync.canvas import Offer
+from canvas_sis_sync.errors import (
+    AccessRefused,
+    AnswerLost,
+    CanvasError,
+    NotFound,
+    NothingArrived,
+    RedirectRefused,
+    RequestRejected,
+    Throttled,
+)
+from canvas_sis_sync.model import Batch, SisImport, State
+from canvas_sis_sync.steps.ask_gate import wait_for_go
+from canvas_sis_sync.steps.context import Context, log
+
+LARGE_BYTES = 20_000_000
+"""From this size on a hosted Canvas gets the zip in two steps (API 9, request time)."""
+OFFER_SECONDS = 25 * 60
+"""An offer older than this is not used any more; Canvas keeps it for about 30 minutes (API 10)."""
+DID_NOT_RUN = (NothingArrived, Throttled, AccessRefused, RedirectRefused)
+
+
+def send(context: Context, batch: Batch) -> Batch:
+    """Ask the gate once more, journal what is about to happen, and POST.
+
+    Gives the batch sending (it is not known yet what became of it), importing or rejected. Raises HeldError and
+    TimeRanOut as the gate does; CanvasError with the batch back in `packed` when the request provably did not run.
+    """
+    for _ in context.waits("Canvas was throttling this token"):
+        with context.sending_lock():
+            asked = wait_for_go(context)
+            user = context.canvas.current_user()
+            batch = context.move(
+                batch,
+                State.SENDING,
+                f"sending {batch.zip_size} bytes",
+                target=context.target,
+                mark=asked.highest_id,
+                user_id=user.id,
+                parameters=dict(context.settings.import_parameters),
+                upload=way(context, batch),
+                import_id=None,
+                sis_import=None,
+                cut_after=None,
+                lost_since=None,
+            )
+            context.archive.write_receipt(batch)
+            try:
+                return _post(context, batch)
+            except Throttled as error:
+                batch = context.move(batch, State.PACKED, error.sentence)
+            except DID_NOT_RUN as error:
+                context.move(batch, State.PACKED, error.sentence)
+                raise
+    raise AssertionError("waiting never ends by itself")
+
+
+def way(context: Context, batch: Batch) -> str:
+    """Choose "direct" or "two-step": by setting, else by who hosts Canvas and by size, never by trying (API 10)."""
+    chosen = context.settings.upload
+    if chosen != "auto":
+        return str(chosen)
+    return "two-step" if context.settings.hosted and batch.zip_size > LARGE_BYTES else "direct"
+
+
+def _post(context: Context, batch: Batch) -> Batch:
+    try:
+        return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
+    except RedirectRefused:
+        raise
+    except RequestRejected as error:
+        return context.move(note_stray(context, batch), State.REJECTED, error.sentence)
+
+
+def _direct(context: Context, batch: Batch) -> Batch:
+    zip_path = context.archive.zip_path(batch)
+    try:
+        with context.show.stage("uploading", batch.zip_size) as done:
+            answer = context.canvas.create_import(context.target.account_id, zip_path, batch.parameters, progress=done)
+    except AnswerLost as error:
+        log.warning("%s", error.sentence, extra={"batch": batch.id})
+        return context.journal.amend(batch, reason=error.sentence, cut_after=error.seconds)
+    return accepted(context, batch, answer)
+
+
+def _two_step(context: Context, batch: Batch) -> Batch:
+    try:
+        answer, offer = context.canvas.announce_import(
+            context.target.account_id, f"{batch.id}.zip", batch.zip_size, batch.parameters
+        )
+    except AnswerLost as error:
+        # No data have left, so it may be announced again; the record that this one may have made is nobody's.
+        context.move(note_stray(context, batch), State.PACKED, error.sentence)
+        raise
+    if offer is None:
+        return context.move(
+            batch,
+            State.REJECTED,
+            "Canvas answered the announcement of an upload without saying where to upload to, so it does not know the"
+            " two-step way; set SIS_SYNC_UPLOAD=direct",
+            strays=(*batch.strays, answer.id),
+        )
+    batch = context.journal.amend(batch, import_id=answer.id, sis_import=answer, reason=f"announced as {answer.id}")
+    context.archive.write_receipt(batch)
+    return _upload(context, batch, offer, announced=context.clock.monotonic())
+
+
+def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> Batch:
+    try:
+        if context.clock.monotonic() - announced < OFFER_SECONDS:
+            with context.show.stage("uploading", batch.zip_size) as done:
+                stored = context.canvas.upload_to_offer(offer, context.archive.zip_path(batch), progress=done)
+            if stored.location:
+                context.canvas.confirm(stored.location)
+    except CanvasError as error:
+        # From here on the state of the announced import tells what happened, whatever was answered (API 10).
+        log.warning("%s", error.sentence, extra={"batch": batch.id})
+        return context.journal.amend(batch, reason=error.sentence)
+    return batch
+
+
+def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
+    """Journal that `answer` is the batch's import; while it is `initializing` the batch stays in sending."""
+    if answer.workflow_state == "initializing":
+        return context.journal.amend(batch, import_id=answer.id, sis_import=answer)
+    taken = options.compare(batch.parameters, answer)
+    for difference in (*taken.dangerous, *taken.other):
+        log.warning("%s", difference, extra={"batch": batch.id})
+    batch = context.move(
+        batch, State.IMPORTING, f"Canvas has it as import {answer.id}", import_id=answer.id, sis_import=answer
+    )
+    context.archive.write_receipt(batch)
+    return batch
+
+
+def note_stray(context: Context, batch: Batch) -> Batch:
+    """Note the record that a refused POST left behind: the one `initializing` above the mark by our user (API 3.2).
+
+    Finding it is a courtesy to the next gate, so trouble with Canvas here is only logged.
+    """
+    if batch.mark is None:
+        return batch
+    try:
+        listing = context.canvas.imports_above(context.target.account_id, batch.mark)
+    except CanvasError as error:
+        log.info("could not look for a stray record: %s", error.sentence, extra={"batch": batch.id})
+        return batch
+    left = [
+        found.id
+        for found in listing.imports
+        if found.workflow_state == "initializing" and found.user_id in (None, batch.user_id)
+    ]
+    taken = context.journal.taken(context.target, batch.mark, but=batch.id)
+    left = [stray for stray in left if stray not in taken]
+    return context.journal.amend(batch, strays=(*batch.strays, *left)) if len(left) == 1 else batch
+
+
+def give_up(context: Context, batch: Batch, import_id: int) -> SisImport | None:
+    """Abort an import that never got its data, and read it back: None when Canvas does not know it any more."""
+    account = context.target.account_id
+    try:
+        context.canvas.abort_import(account, import_id)
+    except NotFound:
+        log.info("import %s could not be aborted: it is over", import_id, extra={"batch": batch.id})
+    try:
+        return context.canvas.get_import(account, import_id)
+    except NotFound:
+        return None

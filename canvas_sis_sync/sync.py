@@ -1,0 +1,194 @@
+"""The order of the steps of a run, and nothing else (design 4, "Order of a run")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from canvas_sis_sync import inbox
+from canvas_sis_sync.errors import (
+    EXIT_DONE,
+    EXIT_HELD,
+    EXIT_IMPORT_FAILED,
+    EXIT_REFUSED,
+    EXIT_SETTINGS,
+    HeldError,
+    JournalError,
+    SyncError,
+    TimeRanOut,
+)
+from canvas_sis_sync.journal import Sighting
+from canvas_sis_sync.model import OPEN, UNSENT, Batch, Drop, State
+from canvas_sis_sync.steps.ask_gate import wait_for_go
+from canvas_sis_sync.steps.claim import claim, resume
+from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.file_away import file_away
+from canvas_sis_sync.steps.follow import follow
+from canvas_sis_sync.steps.pack import pack
+from canvas_sis_sync.steps.recover import recover
+from canvas_sis_sync.steps.send import send
+
+EXIT_OF_STATE: Mapping[State, int] = {
+    State.REFUSED: EXIT_REFUSED,
+    State.HELD: EXIT_HELD,
+    State.REJECTED: EXIT_SETTINGS,
+    State.NOT_ACCEPTED: EXIT_IMPORT_FAILED,
+    State.FAILED: EXIT_IMPORT_FAILED,
+    State.FAILED_WITH_MESSAGES: EXIT_IMPORT_FAILED,
+    State.ABORTED: EXIT_IMPORT_FAILED,
+}
+"""What the run says that brings a batch into this state; later ones say 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run did and how it ended."""
+
+    #: State of the last batch, or "idle", "locked", "waiting" or "held".
+    outcome: str
+    exit_code: int = EXIT_DONE
+    #: The batches that this run brought to an end, in order.
+    batches: tuple[Batch, ...] = ()
+    #: What ended the run early.
+    trouble: SyncError | None = None
+    #: The batch that somebody must look at.
+    about: Batch | None = None
+
+
+def run(context: Context) -> Result:
+    """Finish what an earlier run left, then carry drop after drop into Canvas until none is left.
+
+    Never raises a SyncError: it becomes the result's trouble.
+    """
+    result = Result("idle")
+    try:
+        require_whole_journal(context)
+        while result.exit_code == EXIT_DONE:
+            batch = _next_left_over(context) or _held(context) or _next_claimed(context)
+            if batch is None:
+                return result
+            if not _wants_work(batch):
+                return replace(result, outcome="held", exit_code=EXIT_HELD, about=batch)
+            result = _after(result, deliver(context, batch))
+            if not context.patient:
+                return result
+    except TimeRanOut as error:
+        code = error.exit_code if context.patient else EXIT_DONE
+        result = replace(result, outcome="waiting", exit_code=code, trouble=error)
+    except SyncError as error:
+        outcome = "held" if isinstance(error, HeldError) else result.outcome
+        result = replace(result, outcome=outcome, exit_code=error.exit_code, trouble=error)
+    return result
+
+
+def deliver(context: Context, batch: Batch) -> Batch:
+    """Take a batch through the steps that are left, and file it away."""
+    while batch.state in OPEN:
+        batch = STEPS[batch.state](context, batch)
+    return batch if batch.filed else file_away(context, batch)
+
+
+def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
+    batch = resume(context, batch)
+    return pack(context, batch) if batch.state is State.CLAIMED else batch
+
+
+STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
+    State.CLAIMED: _bring_in_and_pack,
+    State.PACKED: send,
+    State.SENDING: recover,
+    State.IMPORTING: follow,
+}
+"""The step that takes a batch out of each open state."""
+
+
+def _after(result: Result, batch: Batch) -> Result:
+    log.info("done: %s, %s", batch.state, batch.reason, extra={"batch": batch.id})
+    code = EXIT_OF_STATE.get(batch.state, EXIT_DONE)
+    if batch.over_limit:
+        code = EXIT_IMPORT_FAILED
+    return replace(
+        result,
+        outcome=str(batch.state),
+        exit_code=code,
+        batches=(*result.batches, batch),
+        about=batch if code else None,
+    )
+
+
+def _wants_work(batch: Batch) -> bool:
+    return batch.state in OPEN or not batch.filed
+
+
+def _next_left_over(context: Context) -> Batch | None:
+    """Find the oldest batch that an earlier run left open or unfiled.
+
+    One that Canvas may have at another target is left alone: neither its host nor its token is the present one.
+    """
+    for waiting in context.journal.waiting():
+        batch = context.journal.batch(waiting.id)
+        if batch is None or not _wants_work(batch):
+            continue
+        if batch.target == context.target:
+            return batch
+        if batch.state in UNSENT:
+            return context.journal.amend(batch, target=context.target)
+        context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target and batch.target.host}; left alone.")
+    return None
+
+
+def _held(context: Context) -> Batch | None:
+    held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
+    return context.journal.batch(held[0].id) if held else None
+
+
+def _next_claimed(context: Context) -> Batch | None:
+    """Claim the oldest drop once it is settled and the gate is open; None when the inbox is empty.
+
+    The gate is asked first: what waits stays in the inbox, where a newer export may replace it.
+    """
+    for _ in context.waits("a drop in the inbox was still being written to"):
+        drops = _settled_first(context)
+        if not drops:
+            return None
+        if drops[0] is None:
+            continue
+        before = inbox.signature(drops[0])
+        wait_for_go(context)
+        again = _settled_first(context)
+        if again and again[0] is not None and inbox.signature(again[0]) == before:
+            return claim(context, again[0])
+    return None
+
+
+def _settled_first(context: Context) -> list[Drop | None]:
+    """Look at the inbox: empty for no drop, else the oldest one first, or None in its place if it is not settled."""
+    settings = context.settings
+    view = inbox.scan(settings.inbox, settings.marker)
+    now = context.clock.now()
+    earlier = context.journal.sightings()
+    sightings: dict[str, Sighting] = {}
+    for drop in view.drops:
+        text = inbox.signature(drop)
+        seen = earlier.get(drop.name)
+        # A sighting from the future means that our clock was set back: it starts anew.
+        same = seen is not None and seen.signature == text and seen.seen_at <= now
+        sightings[drop.name] = seen if same and seen is not None else Sighting(text, now)
+    context.journal.remember_sightings(sightings)
+
+    def is_settled(drop: Drop) -> bool:
+        if settings.marker:
+            return inbox.is_marked(drop, settings.marker)
+        return settings.settle_seconds == 0 or now - sightings[drop.name].seen_at >= settings.settle_seconds
+
+    return [drop if is_settled(drop) else None for drop in view.drops[:1]]
+
+
+def require_whole_journal(context: Context) -> None:
+    """Raise JournalError when the newest batch folder is unknown to the journal."""
+    newest = context.archive.newest_batch()
+    if newest is not None and context.journal.batch(newest) is None:
+        raise JournalError(
+            f"The archive has a batch {newest} that the journal does not know: the journal is older than the archive.",
+            "Nothing was sent. Put the right journal back, or type `sis-sync rebuild-journal`.",
+        )

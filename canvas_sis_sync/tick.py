@@ -1,0 +1,67 @@
+"""Is there anything to do? What every cron tick pays for, so it imports no more than that takes.
+
+Everything else (`sync`, requests, the lock) is imported once there is work.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from canvas_sis_sync import inbox, journal
+from canvas_sis_sync.errors import HomeError, JournalError
+from canvas_sis_sync.settings import Settings
+
+if TYPE_CHECKING:
+    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.steps.context import Show
+    from canvas_sis_sync.sync import Result
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a caller wants of a run."""
+
+    show: Show
+    clock: Clock
+    #: False with --no-wait: one look, at most one batch.
+    patient: bool = True
+
+
+def is_idle(settings: Settings) -> bool:
+    """Say whether the inbox is empty and nothing waits in the journal. Raises HomeError for a missing folder."""
+    try:
+        if inbox.scan(settings.inbox, settings.marker).drops:
+            return False
+        waiting = journal.glance(settings.archive / journal.FILE_NAME)
+    except JournalError:
+        return False
+    except OSError as error:
+        raise HomeError(
+            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
+            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
+        ) from error
+    if waiting is None:
+        return _has_no_batches(settings)
+    return not waiting
+
+
+def work(settings: Settings, how: How) -> Result:
+    """Take the home's lock, look again, and run. Raises SyncError for what keeps a run from beginning."""
+    from canvas_sis_sync import sync
+    from canvas_sis_sync.lock import home_lock
+    from canvas_sis_sync.steps.begin import begin
+
+    with ExitStack() as stack:
+        if not stack.enter_context(home_lock(settings.archive / ".lock")):
+            return sync.Result("locked")
+        if is_idle(settings):
+            return sync.Result("idle")
+        return sync.run(stack.enter_context(begin(settings, how.show, how.clock, patient=how.patient)))
+
+
+def _has_no_batches(settings: Settings) -> bool:
+    from canvas_sis_sync.archive import Archive
+
+    return Archive(settings.archive).is_empty()
