@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from .records import Import, Message, Progress, StoredFile, User
+from .records import QUEUED_OR_RUNNING, Import, Message, Progress, StoredFile, User
 
 _SHOWN = 24
 
@@ -121,7 +121,7 @@ def show_import(record: Import, user: User | None, *, base_url: str, now: float)
         shown["diffing_threshold_exceeded"] = record.diffing_threshold_exceeded
     if user is not None:
         shown["user"] = show_user(user)
-    if record.ended_at is not None or record.workflow_state not in {"importing", "cleanup_batch"}:
+    if record.workflow_state not in QUEUED_OR_RUNNING:
         shown |= _show_messages(record)
     return shown | _show_files(record, base_url, now)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from canvas_sis_sync.errors import UsageError
 
+from . import memory
 from .faults import Faults
 from .parameters import read_options
 from .records import QUEUED_OR_RUNNING, Import, Request
@@ -70,6 +71,7 @@ class Sandbox:
         self._prepare()
 
     def _prepare(self) -> None:
+        memory.load(self._state)
         self.user = self._state.add_user(self.token, "Sandbox Admin")
         if not self._state.store.accounts():
             self._state.store.add_root_account("Sandbox College")
@@ -98,7 +100,10 @@ class Sandbox:
         from .importer import Importer
         from .worker import Worker
 
-        worker = Worker(self._state, account_id, lambda record: Importer(self._state, record))
+        def make_importer(record: Import) -> Importer:
+            return Importer(self._state, record, rows_per_second=self.rows_per_second, count_only=self.count_only)
+
+        worker = Worker(self._state, account_id, make_importer)
         self._workers.append(worker)
         worker.start()
 
@@ -114,6 +119,8 @@ class Sandbox:
             thread.join()
         if self._temporary:
             shutil.rmtree(self._folder)
+        else:
+            memory.save(self._state)
 
     @property
     def url(self) -> str:

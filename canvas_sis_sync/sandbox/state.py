@@ -56,7 +56,7 @@ class State:
         self.offers: dict[str, Offer] = {}
         self.jobs: dict[int, Progress] = {}
         self.threads: list[threading.Thread] = []
-        self._last_ids: dict[str, int] = {}
+        self.last_ids: dict[str, int] = {}
         self.roles = [
             Role(self.next_id("role"), name, label, name if name.endswith("Enrollment") else "AccountMembership")
             for name, label in BUILT_IN_ROLES
@@ -69,8 +69,8 @@ class State:
     def next_id(self, what: str) -> int:
         """Count up one of the id sequences."""
         with self.changed:
-            self._last_ids[what] = self._last_ids.get(what, 0) + 1
-            return self._last_ids[what]
+            self.last_ids[what] = self.last_ids.get(what, 0) + 1
+            return self.last_ids[what]
 
     def new_path(self, suffix: str = "") -> Path:
         """Invent a name for a new file."""
