@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -94,7 +94,7 @@ class Settings:
 def find_home(option: Path | None, environ: Mapping[str, str] | None = None) -> Path:
     """Give the absolute path of the home: `--home`, else `SIS_SYNC_HOME`, else the current folder."""
     named = option or (os.environ if environ is None else environ).get(layers.HOME_NAME) or "."
-    return Path(named).expanduser().absolute()
+    return _expanded(str(named)).absolute()
 
 
 def load(
@@ -116,8 +116,8 @@ def load(
     given = layers.read(home, environ, flags or {}, problems)
     values = _values(home, given, problems)
     values["CANVAS_API_TOKEN"] = _token(home, given, values, problems)
-    if need_canvas and not problems:
-        problems += [_missing(home, name) for name in ("CANVAS_BASE_URL", "CANVAS_API_TOKEN") if not values[name]]
+    if need_canvas:
+        problems += _missing(home, given)
     parameters = {parameter_name(name): value for name, value in values.items() if value and parameter_name(name)}
     if all(values[name] or not entry.text for name, entry in given.items() if parameter_name(name)):
         problems += contradictions(parameters, lambda parameter: given[f"SIS_IMPORT_{parameter.upper()}"].label)
@@ -144,13 +144,17 @@ def load(
 
 def state_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
     """Give the folder of this user for what outlives a home; it need not exist."""
-    user = Path(environ.get("HOME") or Path("~").expanduser())
+    user = _expanded(environ.get("HOME") or "~")
     if platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or user / "AppData" / "Local") / "sis-sync"
     if platform == "darwin":
         return user / "Library" / "Application Support" / "sis-sync"
     named = Path(environ.get("XDG_STATE_HOME", ""))
     return (named if named.is_absolute() else user / ".local" / "state") / "sis-sync"
+
+
+def _expanded(text: str) -> Path:
+    return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for an unknown user)
 
 
 def _values(home: Path, given: Mapping[str, layers.Given], problems: list[SettingsError]) -> dict[str, Any]:
@@ -176,20 +180,22 @@ def _token(
         return str(values["CANVAS_API_TOKEN"])
     if direct.text and direct.source == named.source:
         problems.append(SettingsError(f"{direct.label} and {named.label} are both set.", "Remove one of the two."))
-    path = home / Path(named.text).expanduser()
-    text = layers.read_private(path, problems).strip()
+    path = home / _expanded(named.text)
+    text = layers.read_private(path, problems)
     try:
-        return parse_token(text) if text else ""
+        return "" if text is None else parse_token(text.strip())
     except ValueError as error:
         problems.append(SettingsError(f"The content of {path} {error}.", f"Put the token into {path}."))
         return ""
 
 
-def _missing(home: Path, name: str) -> SettingsError:
-    where = f"--home {home}"
-    return SettingsError(
-        f"{name} is set neither in the environment nor in {home / '.env'}.", f"Type: sis-sync init {where}"
-    )
+def _missing(home: Path, given: Mapping[str, layers.Given]) -> Iterator[SettingsError]:
+    for name, instead in (("CANVAS_BASE_URL", "CANVAS_BASE_URL"), ("CANVAS_API_TOKEN", "CANVAS_API_TOKEN_FILE")):
+        if not given[name].text and not given[instead].text:
+            from shlex import quote
+
+            sentence = f"{name} is set neither in the environment nor in {home / '.env'}."
+            yield SettingsError(sentence, f"Type: sis-sync init --home {quote(str(home))}")
 
 
 def _together(problems: list[SettingsError]) -> SettingsError:

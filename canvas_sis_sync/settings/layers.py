@@ -58,18 +58,18 @@ def read(
     return given
 
 
-def read_private(path: Path, problems: list[SettingsError]) -> str:
-    """Read a text that nobody but its owner may read; "" with a problem when that cannot be done."""
+def read_private(path: Path, problems: list[SettingsError]) -> str | None:
+    """Read a text that nobody but its owner may read; None, with a problem, when it cannot be read."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read()
     except ValueError:
         problems.append(SettingsError(f"{path} is not text in UTF-8.", f"Save {path} as UTF-8."))
-        return ""
+        return None
     except OSError as error:
         problems.append(SettingsError(f"{path} cannot be read: {error.strerror}.", f"Look at {path}."))
-        return ""
+        return None
     if os.name == "posix" and mode & 0o077:
         from shlex import quote
 
@@ -91,7 +91,7 @@ def _read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
     """Read lines of NAME=value, without dotenv's interpolation: `$` is a sign like others."""
     path = home / ".env"
     texts: dict[str, str] = {}
-    for binding in parse_stream(StringIO(read_private(path, problems) if path.exists() else "")):
+    for binding in parse_stream(StringIO((path.exists() and read_private(path, problems)) or "")):
         if binding.key is not None and binding.value is not None:
             texts[binding.key] = binding.value
         elif binding.key or binding.error:

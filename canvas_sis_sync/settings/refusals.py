@@ -9,7 +9,7 @@ from canvas_sis_sync.errors import SettingsError
 _DIFFING = ("diffing_data_set_identifier",)
 NEEDS = (
     ("batch_mode", ("batch_mode_term_id", "multi_term_batch_mode"), "Canvas refuses batch mode without a term"),
-    ("batch_mode_term_id", ("batch_mode", "multi_term_batch_mode"), "Canvas ignores it otherwise"),
+    ("batch_mode_term_id", ("batch_mode",), "Canvas ignores it otherwise"),
     ("multi_term_batch_mode", ("change_threshold",), "Canvas refuses it otherwise"),
     ("batch_mode_enrollment_drop_status", ("batch_mode", "multi_term_batch_mode"), "Canvas ignores it otherwise"),
     ("add_sis_stickiness", ("override_sis_stickiness",), "Canvas ignores it otherwise"),
