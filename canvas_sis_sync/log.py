@@ -69,7 +69,8 @@ def setup(folder: Path, secrets: Sequence[str], verbosity: int = 0) -> Iterator[
     try:
         yield
     finally:
-        logger.level, logger.propagate = before
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
         for handler in handlers:
             logger.removeHandler(handler)
             with suppress(OSError):  # what a full disk still holds back has been told
@@ -97,7 +98,7 @@ def _file_handler(path: Path) -> logging.Handler:
 
         def _open(self) -> TextIOWrapper:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            return open(path, "a", encoding="utf-8", errors=self.errors, opener=_private)  # noqa: PTH123 (needs opener)
+            return open(path, "a", encoding="utf-8", errors=self.errors, opener=_private)
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (logging's signature)
             if not self.told:
