@@ -1,33 +1,33 @@
 """How many rows a file has, told from its bytes as they pass by on their way elsewhere.
 
-Owns counting, which is right for every file that Canvas can read. Leaves finding faults to `reader`.
+Owns counting, which is right for every file that Canvas can read, and notices what is not UTF-8. Leaves finding other
+faults to `reader`.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
-import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from canvas_sis_sync.sis_csv.reader import Malformed, NotUtf8, open_csv
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 HEAD_BYTES = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_ENDS = b"\r\n"
-_CONTENT = re.compile(rb"[^\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a CSV holds, at a glance."""
 
-    #: The kind's name, None when no rule fits or the header is unreadable.
+    #: The kind's name, None when Canvas will not recognise the file: no rule fits, or it is not UTF-8 (CSV 5).
     kind: str | None
-    #: Data rows as Canvas counts them (CSV 6), None when the file is malformed or not UTF-8 where that was noticed.
+    #: Data rows as Canvas counts them (CSV 6), None when the file is not UTF-8 or a quote is never closed.
     rows: int | None
-    #: Lower-cased cells; empty for an empty file.
+    #: Lower-cased, not trimmed; empty for a file that is empty or not UTF-8, or whose header is malformed.
     header: tuple[str, ...]
 
 
@@ -44,12 +44,15 @@ class RowCounter:
 
     def __init__(self) -> None:
         self._head = b""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._is_utf8 = True
         self._lines = 0
         self._quoted = False
         self._in_line = False
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes of the file."""
+        self._decode(block)
         if self._lines < 3 and len(self._head) < HEAD_BYTES:
             self._head += block
         if self._quoted or b'"' in block:
@@ -59,16 +62,26 @@ class RowCounter:
 
     def finish(self) -> Summary:
         """Tell what was counted. A file that cannot be read has None for what could not be told."""
+        unreadable = Summary(kind=None, rows=None, header=())
+        self._decode(b"", final=True)
+        if not self._is_utf8:
+            return unreadable
         try:
             file = open_csv(io.BytesIO(self._head))
         except (NotUtf8, Malformed):
-            return Summary(kind=None, rows=None, header=())
+            return unreadable
         rows = max(self._lines - self._lines_of_mark_alone() - 1, 0)
         return Summary(
             kind=file.kind.name if file.kind else None,
             rows=None if self._quoted else rows,
             header=tuple(file.header),
         )
+
+    def _decode(self, block: bytes, *, final: bool = False) -> None:
+        try:
+            self._decoder.decode(block, final)
+        except UnicodeDecodeError:
+            self._is_utf8 = False
 
     def _outside_quotes(self, block: bytes) -> bytes:
         """Leave out what stands inside quotes, whose line ends do not end a row."""
@@ -83,8 +96,9 @@ class RowCounter:
 
     def _count(self, block: bytes) -> None:
         """Count the lines with content that begin in the block."""
+        lines = block.splitlines()
         continues = self._in_line and block[0] not in _LINE_ENDS
-        self._lines += sum(map(bool, block.splitlines())) - continues
+        self._lines += len(lines) - lines.count(b"") - continues
         self._in_line = block[-1] not in _LINE_ENDS
 
     def _lines_of_mark_alone(self) -> int:

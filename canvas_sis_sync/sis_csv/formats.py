@@ -9,6 +9,9 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+TRIMMED = "\0\t\n\v\f\r "
+"""What Canvas trims from both ends of a value (CSV 4)."""
+
 PASSWORD_COLUMNS = ("password", "ssha_password")
 
 

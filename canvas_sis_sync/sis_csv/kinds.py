@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from canvas_sis_sync.sis_csv.formats import Column, Kind, Strictness, ValueType
-
-TRIMMED = "\0\t\n\v\f\r "
-"""What Canvas trims from both ends of a value (CSV 4)."""
+from canvas_sis_sync.sis_csv.formats import TRIMMED, Column, Kind, Strictness, ValueType
 
 DATE, BOOLEAN, INTEGER = ValueType.DATE, ValueType.BOOLEAN, ValueType.INTEGER
 

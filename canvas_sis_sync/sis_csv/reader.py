@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from canvas_sis_sync.sis_csv.formats import Kind
-from canvas_sis_sync.sis_csv.kinds import TRIMMED, recognise
+from canvas_sis_sync.sis_csv.formats import TRIMMED, Kind
+from canvas_sis_sync.sis_csv.kinds import recognise
 
 BLOCK_BYTES = 1 << 18
 RECORD_LIMIT = 1 << 24
@@ -26,6 +26,7 @@ _UNICODE_SPACES = (
 )
 _FIRST_LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")
 _CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\Z)')
+_CELL_BEFORE_LINE_END = re.compile(r'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)[\r\n]')
 
 
 class NotUtf8(ValueError):
@@ -84,7 +85,7 @@ def open_csv(stream: BinaryIO) -> CsvFile:
 def _value(cell: str) -> str | None:
     """Trim a cell; what is empty or made of Unicode spaces only has no value (CSV 4)."""
     trimmed = cell.strip(TRIMMED)
-    return trimmed if trimmed.strip(_UNICODE_SPACES) else None
+    return trimmed or None if trimmed.isascii() or trimmed.strip(_UNICODE_SPACES) else None
 
 
 def _text(stream: BinaryIO) -> Iterator[str]:
@@ -146,14 +147,14 @@ def _records(lines: Iterable[str], line_end: str) -> Iterator[tuple[int, str]]:
     quoted = 0
     for line in lines:
         held.append(line)
-        size += len(line)
+        size += len(line) + 1
         quoted ^= line.count('"') & 1
         if size > RECORD_LIMIT:
             raise Malformed(number, f"it is longer than {RECORD_LIMIT} characters, so a quote is probably not closed")
         if quoted:
             continue
-        if size:
-            yield number, line_end.join(held)
+        if record := line_end.join(held):
+            yield number, record
             number += 1
         held.clear()
         size = 0
@@ -163,9 +164,13 @@ def _records(lines: Iterable[str], line_end: str) -> Iterator[tuple[int, str]]:
 
 def _cells(number: int, record: str) -> list[str]:
     """Split one record, or raise `Malformed` where it leaves the grammar."""
-    if "\r" in record or "\n" in record or '"' in record:
-        return list(_strict_cells(number, record))
-    return record.split(",")
+    quotes = record.count('"')
+    if not quotes and "\r" not in record and "\n" not in record:
+        return record.split(",")
+    cells = record[1:-1].split('","')
+    if quotes == 2 * len(cells) and record.startswith('"') and record.endswith('"'):
+        return cells  # every cell is quoted and no quote is left over, so none stands inside a cell
+    return list(_strict_cells(number, record))
 
 
 def _strict_cells(number: int, record: str) -> Iterator[str]:
@@ -181,8 +186,8 @@ def _strict_cells(number: int, record: str) -> Iterator[str]:
 
 def _fault(rest: str) -> str:
     """Say what is wrong with the cell that `rest` begins with."""
+    if _CELL_BEFORE_LINE_END.match(rest):
+        return "its line end differs from the first one of the file"
     if rest.startswith('"'):
         return "something stands between a closing quote and the next comma"
-    if '"' in re.split("[,\r\n]", rest, maxsplit=1)[0]:
-        return "there is a quote inside a cell that does not begin with one"
-    return "its line end differs from the first one of the file"
+    return "there is a quote inside a cell that does not begin with one"
