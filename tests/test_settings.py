@@ -202,6 +202,8 @@ def test_a_token_file_is_relative_to_the_home(load_token, token_file) -> None:
     path = token_file(f"{TOKEN}\n")
     assert load_token(CANVAS_API_TOKEN_FILE="token") == TOKEN
     assert load_token(CANVAS_API_TOKEN_FILE=str(path)) == TOKEN
+    token_file(f"\ufeff{TOKEN}\r\n")
+    assert load_token(CANVAS_API_TOKEN_FILE="token") == TOKEN
 
 
 def test_the_token_of_the_higher_layer_counts(load_token, token_file, write_env) -> None:
