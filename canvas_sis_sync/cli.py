@@ -9,12 +9,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from canvas_sis_sync import __version__
 from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncError, UsageError
+
+if TYPE_CHECKING:
+    from canvas_sis_sync.settings import Settings
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -115,11 +118,7 @@ def run(
     loaded = settings.load(home, flags=_flags(params))
     watched = sys.stderr.isatty() and not quiet
     if dry_run:
-        from canvas_sis_sync.commands.dry_run import dry_run as try_it
-
-        looked = try_it(loaded)
-        _print_json(looked.as_json) if as_json else click.echo(looked.text)
-        return looked.exit_code
+        return _dry_run(loaded, as_json=as_json)
     if tick.is_idle(loaded) and not as_json:
         if watched:
             click.echo("Nothing to do: the inbox is empty.", err=True)
@@ -141,6 +140,18 @@ def run(
     return told.result.exit_code
 
 
+def _dry_run(loaded: Settings, *, as_json: bool) -> int:
+    from canvas_sis_sync.commands.dry_run import dry_run
+    from canvas_sis_sync.polling import Clock
+
+    looked = dry_run(loaded, Clock())
+    if as_json:
+        _print_json(looked.as_json)
+    else:
+        click.echo(looked.text)
+    return looked.exit_code
+
+
 def _flags(params: tuple[str, ...]) -> dict[str, str]:
     flags = {}
     for param in params:
@@ -149,3 +160,87 @@ def _flags(params: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--param {param} is not of the form NAME=VALUE.", "Example: --param skip_deletes=true")
         flags[name] = value
     return flags
+
+
+@sis_sync.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--offline", is_flag=True, help="Do not ask Canvas.")
+@click.pass_obj
+def status(common: Common, *, as_json: bool, offline: bool) -> None:
+    """Tell about the last batch, the gate and the inbox."""
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands import status as command
+    from canvas_sis_sync.polling import Clock
+
+    loaded = settings.load(settings.find_home(common.home), need_canvas=not offline)
+    looked = command.status(loaded, Clock(), ask_canvas=not offline)
+    if as_json:
+        _print_json(command.as_json(looked))
+    else:
+        click.echo(command.as_text(looked))
+
+
+@sis_sync.command("rebuild-journal")
+@click.pass_obj
+def rebuild_journal(common: Common) -> None:
+    """Make a lost or damaged journal anew from the receipts."""
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands.rebuild import rebuild
+    from canvas_sis_sync.polling import Clock
+
+    click.echo(rebuild(settings.load(settings.find_home(common.home), need_canvas=False), Clock()))
+
+
+REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded with your login.")
+
+
+def _released(common: Common, command: str, *what: object) -> None:
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands import release
+    from canvas_sis_sync.polling import Clock
+
+    loaded = settings.load(settings.find_home(common.home))
+    click.echo(getattr(release, command)(loaded, *what, Clock()))
+
+
+@sis_sync.command()
+@click.argument("batch")
+@REASON
+@click.pass_obj
+def retry(common: Common, batch: str, reason: str) -> None:
+    """Send a batch's zip again, as a new batch."""
+    _released(common, "retry", batch, reason)
+
+
+@sis_sync.command()
+@click.argument("batch", required=False)
+@click.option("--import", "import_id", type=int, metavar="ID", help="Somebody else's import instead of a batch.")
+@REASON
+@click.pass_obj
+def skip(common: Common, batch: str | None, import_id: int | None, reason: str) -> None:
+    """Acknowledge what failed, so that the next drop may go."""
+    if (batch is None) == (import_id is None):
+        raise UsageError("Name either a batch or, with --import, an import.", "`sis-sync status` names both.")
+    if batch is not None:
+        _released(common, "skip", batch, reason)
+    else:
+        _released(common, "skip_import", import_id, reason)
+
+
+@sis_sync.command()
+@click.argument("batch")
+@REASON
+@click.pass_obj
+def discard(common: Common, batch: str, reason: str) -> None:
+    """Say that an unsent batch shall not be sent."""
+    _released(common, "discard", batch, reason)
+
+
+@sis_sync.command()
+@click.argument("batch")
+@click.argument("import_id", metavar="IMPORT", type=int)
+@REASON
+@click.pass_obj
+def adopt(common: Common, batch: str, import_id: int, reason: str) -> None:
+    """Say which import a batch became."""
+    _released(common, "adopt", batch, import_id, reason)

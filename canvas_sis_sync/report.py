@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from canvas_sis_sync.errors import HeldError, SyncError
-from canvas_sis_sync.model import ACCEPTED, HOLDING, IN_FLIGHT, Batch, GateDecision, SisImport, State, Target
+from canvas_sis_sync.model import ACCEPTED, HOLDING, IN_FLIGHT, Batch, Entry, GateDecision, SisImport, State, Target
 
 SCHEMA = 1
 
@@ -37,6 +37,11 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def rows(count: int | None) -> str:
+    """Give a number of rows in words."""
+    return "rows not counted" if count is None else f"{count:,} rows"
 
 
 def import_page(target: Target, base_url: str) -> str:
@@ -90,7 +95,7 @@ def _applied(batch: Batch) -> str:
         if batch.state in IN_FLIGHT:
             return "Whether Canvas has it is not known yet."
         return "Canvas has nothing of it: nothing was changed."
-    counts = {} if batch.sis_import is None else _row_counts(batch.sis_import)
+    counts = {} if batch.sis_import is None else row_counts(batch.sis_import)
     applied = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
     if applied:
         return f"Canvas has applied: {applied} (of {batch.rows:,} rows sent)."
@@ -99,8 +104,9 @@ def _applied(batch: Batch) -> str:
     return f"Canvas tells of no applied row (of {batch.rows:,} sent), but some may have been applied."
 
 
-def _row_counts(sis_import: SisImport) -> dict[str, int]:
-    return {kind: number for kind, number in sis_import.counts.items() if not kind.endswith("_count")}
+def row_counts(sis_import: SisImport) -> dict[str, int]:
+    """Give the rows that Canvas processed, per kind."""
+    return {kind: number for kind, number in sis_import.counts.items() if not kind.endswith(("_count", "_deleted"))}
 
 
 def trouble_text(trouble: SyncError) -> str:
@@ -151,6 +157,11 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
             for step in batch.steps
         ],
     }
+
+
+def entries_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Give the files of a zip with the keys that `--json` promises."""
+    return [{"name": entry.name, "kind": entry.kind, "rows": entry.rows, "bytes": entry.size} for entry in entries]
 
 
 def import_json(sis_import: SisImport | None) -> dict[str, Any] | None:

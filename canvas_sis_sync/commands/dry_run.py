@@ -1,1 +1,87 @@
 """`sis-sync run --dry-run`: what a run would send, without taking, writing or sending anything."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync import options, report
+from canvas_sis_sync.archive import wording
+from canvas_sis_sync.commands.status import Status, status
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, EXIT_UNREACHABLE, BadZipError
+from canvas_sis_sync.model import Bundle, Drop, Verdict
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.context import Silent
+from canvas_sis_sync.steps.pack import write_zip
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a dry run found."""
+
+    exit_code: int
+    text: str
+    as_json: dict[str, Any] = field(default_factory=dict)
+
+
+def dry_run(settings: Settings, clock: Clock) -> Looked:
+    """Look at the oldest drop where it lies, ask the gate, and pack into a temporary folder.
+
+    The exit code is what a run's would be at that point. Raises SyncError as a run does.
+    """
+    looked = status(settings, clock)
+    drops = looked.drops.drops
+    if not drops:
+        return _told(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
+    lines = [f"Drop: {drops[0].name}, {len(drops[0].files)} files."]
+    try:
+        made = _packed(drops[0])
+    except BadZipError as error:
+        return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
+    lines += _about_zip(made)
+    lines += [f"Asked of Canvas: {words}" for words in options.in_words(settings.import_parameters)]
+    lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
+    outcome, words = VERDICTS[looked.decision.verdict]
+    lines.append(words)
+    code = EXIT_HELD if looked.decision.verdict is Verdict.HOLD else EXIT_DONE
+    if looked.unreachable:
+        outcome, code = "unreachable", EXIT_UNREACHABLE
+        lines[-1] = f"Canvas could not be asked: {looked.unreachable}"
+    return _told(code, outcome, lines, looked, made)
+
+
+VERDICTS = {
+    Verdict.GO: ("would send", "A run would send this now."),
+    Verdict.WAIT: ("waiting", "A run would wait, and then send this."),
+    Verdict.HOLD: ("held", "A run would send nothing until somebody acts."),
+}
+
+
+def _packed(drop: Drop) -> Bundle:
+    with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
+        return write_zip(drop.folder, [file.name for file in drop.files], Path(folder), Silent())
+
+
+def _about_zip(made: Bundle) -> list[str]:
+    files = [
+        f"  {entry.name}: {entry.kind or 'not recognised'}, {report.rows(entry.rows)}, {report.size(entry.size)}"
+        for entry in made.entries
+    ]
+    total = sum(entry.size for entry in made.entries)
+    return [*files, f"Zip: {report.size(made.size)} ({report.size(total)} of CSV), sha256 {made.sha256}."]
+
+
+def _told(code: int, outcome: str, lines: list[str], looked: Status, made: Bundle | None = None) -> Looked:
+    text = "\n".join(line for line in lines if line)
+    found = {
+        "schema": report.SCHEMA,
+        "outcome": outcome,
+        "zip": {"bytes": made.size, "sha256": made.sha256} if made else None,
+        "files": report.entries_json(made.entries) if made else [],
+        "gate": report.gate_json(looked.decision),
+        "message": text,
+    }
+    return Looked(code, text, found)

@@ -58,7 +58,7 @@ def as_json(told: Told) -> dict[str, object]:
 
 
 def _told(settings: Settings, how: tick.How, result: Result, *, watched: bool) -> Told:
-    message = _message(settings, how, result)
+    message = _message(settings, result)
     if result.outcome in {"locked", "idle"} and result.trouble is None:
         return Told(result, message, watched)
     telling = _telling(settings, how, result)
@@ -88,7 +88,7 @@ def _subject(result: Result) -> tuple[str, str]:
     return subject, result.trouble.sentence if result.trouble else result.outcome
 
 
-def _message(settings: Settings, how: tick.How, result: Result) -> str:
+def _message(settings: Settings, result: Result) -> str:
     lines = [report.summary(batch) for batch in result.batches if batch != result.about]
     if result.about is not None:
         lines.append(report.batch_message(result.about, settings.base_url, outcome.first_messages))

@@ -24,8 +24,9 @@ USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
 def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Iterator[Context]:
     """Give the context of one run. Raises JournalError, CanvasError when the account was never resolved."""
     clock = steady(clock)
-    with open_journal(settings, clock) as journal, open_canvas(settings, clock) as canvas:
+    with open_journal(settings, clock) as journal, open_canvas(settings, patient_retry(clock)) as canvas:
         target = resolve(settings, journal, canvas)
+        journal.remember_target(settings.base_url, settings.account_id, target)
         context = Context(
             settings=settings,
             journal=journal,
@@ -45,30 +46,35 @@ def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Ite
 
 def open_journal(settings: Settings, clock: Clock) -> Journal:
     """Open the home's journal. Raises JournalError when it is unreadable, or lost beside a non-empty archive."""
+    require_journal(settings)
+    return Journal.open(settings.archive / FILE_NAME, clock.now)
+
+
+def require_journal(settings: Settings) -> None:
+    """Raise JournalError when there is no journal beside an archive that is not empty."""
     path = settings.archive / FILE_NAME
     if not path.exists() and not Archive(settings.archive).is_empty():
         raise JournalError(
             f"The journal {path} is missing, and the archive is not empty: what was sent is not known.",
             "Nothing was sent. Put the journal back, or type `sis-sync rebuild-journal`.",
         )
-    return Journal.open(path, clock.now)
 
 
-def open_canvas(settings: Settings, clock: Clock) -> Canvas:
-    """Give the wire to the configured Canvas, with its questions repeated by the ordinary policy."""
+def patient_retry(clock: Clock) -> Retry:
+    """Give the ordinary policy for questions: at most 8 attempts or 5 minutes, each repetition logged."""
 
     def tell(problem: BaseException, seconds: float) -> None:
         log.info("asking again in %.0f s: %s", seconds, problem)
 
-    retry = Retry(clock, on_retry=tell)
+    return Retry(clock, on_retry=tell)
+
+
+def open_canvas(settings: Settings, retry: Retry) -> Canvas:
+    """Give the wire to the configured Canvas, with questions repeated by `retry`."""
     return Canvas(settings.base_url, settings.token.reveal(), retry=retry.call, user_agent=USER_AGENT)
 
 
 def resolve(settings: Settings, journal: Journal, canvas: Canvas) -> Target:
-    """Resolve `CANVAS_ACCOUNT_ID` to a root account, asking Canvas the first time only."""
+    """Resolve `CANVAS_ACCOUNT_ID` to a root account, asking Canvas unless the journal remembers."""
     known = journal.target(settings.base_url, settings.account_id)
-    if known is not None:
-        return known
-    target = Target(settings.host, canvas.root_account(settings.account_id).id)
-    journal.remember_target(settings.base_url, settings.account_id, target)
-    return target
+    return known or Target(settings.host, canvas.root_account(settings.account_id).id)

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from canvas_sis_sync import inbox
-from canvas_sis_sync.archive import ZIP, sync_folder, wording
+from canvas_sis_sync.archive import sync_folder, wording
 from canvas_sis_sync.model import Batch, Drop, DropFile, DropKind, State
 from canvas_sis_sync.steps.context import Context, log
+
+RETRIED_ZIP = "retried.zip"
+"""Name of a retried batch's zip among the claimed files of the new one."""
 
 
 def claim(context: Context, drop: Drop) -> Batch:
@@ -107,14 +110,17 @@ def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> None:
 def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
     retried = context.journal.batch(retry_of)
     sources = context.archive.sources(batch.id)
-    destination = sources / ZIP
-    if not destination.exists() and retried is not None:
+    destination = sources / RETRIED_ZIP
+    if not destination.exists() and retried is not None and context.archive.zip_path(retried).is_file():
         context.archive.make_batch_folder(batch.id)
         with wording(destination):
             sources.mkdir(mode=0o700, exist_ok=True)
             _link_or_copy(context.archive.zip_path(retried), destination)
             sync_folder(sources)
-    return context.journal.amend(batch, files=_look(context, batch))
+    looked = _look(context, batch)
+    if not looked:
+        return context.move(batch, State.HELD, f"the zip of batch {retry_of} is no longer in the archive")
+    return context.journal.amend(batch, files=looked)
 
 
 def _link_or_copy(source: Path, destination: Path) -> None:

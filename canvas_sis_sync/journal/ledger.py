@@ -1,8 +1,7 @@
-"""The journal: every batch, every step of it, every release by a person, in `archive/journal.sqlite3`.
+"""The journal: every batch, every step of it, every release by a person.
 
-SQLite in rollback mode with `synchronous=FULL`: what a method has returned from is on disk. A batch is one row:
-the columns that are searched for, and the whole of it as JSON (see `record`), the same that its receipt holds.
-`move` is the only way from one state to the next. Nothing here knows Canvas or the file system beside the journal.
+A batch is one row: the columns that are searched for, and the whole of it as JSON (see `record`), the same that its
+receipt holds. `move` is the only way from one state to the next. Nothing here knows Canvas or any other file.
 """
 
 from __future__ import annotations
@@ -16,63 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.model import HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
+from canvas_sis_sync.journal.file import WAITING, Waiting, connect, connect_to_read, waiting_of
+from canvas_sis_sync.model import ACCEPTED, HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
 from canvas_sis_sync.record import batch_from_record, to_record
-
-FILE_NAME = "journal.sqlite3"
-
-MIGRATIONS = (
-    """
-    CREATE TABLE batch (
-        position INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
-        state TEXT NOT NULL,
-        host TEXT NOT NULL,
-        account_id INTEGER NOT NULL,
-        import_id INTEGER,
-        attention TEXT,
-        record TEXT NOT NULL
-    );
-    CREATE INDEX batch_attention ON batch (attention) WHERE attention IS NOT NULL;
-    CREATE INDEX batch_import ON batch (host, account_id, import_id) WHERE import_id IS NOT NULL;
-    CREATE INDEX batch_sent ON batch (host, account_id, position) WHERE import_id IS NOT NULL;
-    CREATE TABLE step (
-        batch_id TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL
-    );
-    CREATE INDEX step_batch ON step (batch_id);
-    CREATE TABLE release (
-        host TEXT NOT NULL, account_id INTEGER NOT NULL, import_id INTEGER NOT NULL, workflow_state TEXT NOT NULL,
-        who TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL
-    );
-    CREATE INDEX release_import ON release (host, account_id, import_id);
-    CREATE TABLE stray (
-        host TEXT NOT NULL, account_id INTEGER NOT NULL, import_id INTEGER NOT NULL, batch_id TEXT NOT NULL,
-        PRIMARY KEY (host, account_id, import_id)
-    );
-    CREATE TABLE target (
-        base_url TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL, account_id INTEGER NOT NULL,
-        PRIMARY KEY (base_url, account)
-    );
-    CREATE TABLE sighting (drop_name TEXT PRIMARY KEY, signature TEXT NOT NULL, seen_at REAL NOT NULL);
-    CREATE TABLE episode (
-        subject TEXT PRIMARY KEY, reason TEXT NOT NULL, began_at REAL NOT NULL, runs INTEGER NOT NULL, told_at REAL
-    );
-    """,
-)
-"""Forward migrations; their number is the file's user_version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A batch that wants attention, as the idle path needs it: without its record."""
-
-    id: str
-    state: State
-    target: Target
-    #: True when a run shall go on with it.
-    is_open: bool
-    #: True when nothing is sent until somebody acts.
-    holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,57 +37,29 @@ def _attention(batch: Batch) -> str | None:
     return None if batch.filed else "file"
 
 
-WAITING = "SELECT id, state, host, account_id, attention FROM batch WHERE attention IS NOT NULL ORDER BY position"
-
-
-def glance(path: Path) -> tuple[Waiting, ...] | None:
-    """Give what `Journal.waiting` gives without the right to change anything; None when there is no journal.
-
-    This is all that an idle tick asks. Raises JournalError when the file cannot be read, which after a crash may only
-    mean that SQLite has something to undo first.
-    """
-    if not path.exists():
-        return None
-    with _readable(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            return tuple(_waiting(row) for row in connection.execute(WAITING))
-        finally:
-            connection.close()
-
-
-def _waiting(row: tuple[Any, ...]) -> Waiting:
-    batch_id, state, host, account_id, attention = row
-    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")
+def _no_time() -> float:
+    raise ValueError("a journal that is open to be read records no step")
 
 
 class Journal:
     """An open journal; a context manager that closes it."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, now: Callable[[], float]) -> None:
-        self.path = path
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], float]) -> None:
         self._connection = connection
         self._now = now
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], float]) -> Journal:
-        """Open the journal at `path`, made or migrated when needed; `now` gives seconds since the epoch.
+        """Open the journal at `path`, made when there is none; `now` gives seconds since the epoch.
 
-        Raises JournalError when the file is there and cannot be read, or was written by a later version.
+        Raises JournalError when it cannot be read.
         """
-        with _readable(path):
-            connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-            try:
-                connection.execute("PRAGMA journal_mode=DELETE")
-                connection.execute("PRAGMA synchronous=FULL")
-                journal = cls(path, connection, now)
-                journal._migrate()
-                connection.execute("SELECT count(*) FROM batch WHERE attention IS NOT NULL").fetchone()
-            except BaseException:
-                connection.close()
-                raise
-        path.chmod(0o600)
-        return journal
+        return cls(connect(path), now)
+
+    @classmethod
+    def open_to_read(cls, path: Path) -> Journal:
+        """Open the journal at `path` without the right to change it; an empty one when there is none."""
+        return cls(connect_to_read(path), _no_time)
 
     def close(self) -> None:
         """Close the file."""
@@ -177,9 +94,13 @@ class Journal:
         with self._transaction():
             return self._move(batch, state, reason=reason, who=who, **changes)
 
-    def replace_by_retry(self, batch: Batch, successor: Batch, *, reason: str, who: str) -> Batch:
-        """Close `batch` as retried and enter its successor, both or neither."""
+    def replace_by_retry(
+        self, batch: Batch, successor: Batch, release: Release | None, *, reason: str, who: str
+    ) -> Batch:
+        """Close `batch` as retried, release its import and enter its successor: all of it or nothing."""
         with self._transaction():
+            if release is not None:
+                self._release(release)
             self._move(batch, State.RETRIED, reason=reason, who=who, over_limit=False)
             return self._add(successor, who)
 
@@ -211,9 +132,18 @@ class Journal:
             *sorted(OPEN),
         )
 
+    def accepted_after(self, batch: Batch) -> str | None:
+        """Give the id of a batch that the same target accepted after this one was entered, None without any."""
+        row = self._connection.execute(
+            "SELECT id FROM batch WHERE host = ? AND account_id = ? AND state IN (?, ?) AND import_id IS NOT NULL"
+            " AND position > (SELECT position FROM batch WHERE id = ?) ORDER BY position DESC LIMIT 1",
+            (batch.target.host, batch.target.account_id, *sorted(ACCEPTED), batch.id),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
     def waiting(self) -> tuple[Waiting, ...]:
         """List the batches that want something from a run or from somebody, oldest first."""
-        return tuple(_waiting(row) for row in self._connection.execute(WAITING).fetchall())
+        return tuple(waiting_of(row) for row in self._connection.execute(WAITING).fetchall())
 
     def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
         """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
@@ -281,6 +211,8 @@ class Journal:
 
     def remember_target(self, base_url: str, account: str, target: Target) -> None:
         """Keep what `CANVAS_ACCOUNT_ID` at this URL was resolved to."""
+        if self.target(base_url, account) == target:
+            return
         with self._transaction():
             self._connection.execute(
                 "INSERT OR REPLACE INTO target VALUES (?, ?, ?, ?)",
@@ -396,20 +328,6 @@ class Journal:
         )
         return replace(batch, steps=tuple(Step(s[0], State(s[1]), s[2], s[3]) for s in steps))
 
-    def _migrate(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise JournalError(
-                f"The journal {self.path} was written by a later version of sis-sync (its format is {version},"
-                f" this version knows {len(MIGRATIONS)}).",
-                "Nothing was done. Install that version again: `pip install --upgrade canvas-sis-sync`.",
-            )
-        for number in range(version, len(MIGRATIONS)):
-            with self._transaction():
-                for statement in MIGRATIONS[number].split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {number + 1}")
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -422,26 +340,3 @@ class Journal:
 
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if path.exists() and "locked" in str(error):
-            raise JournalError(
-                f"The journal {path} is in use by another program.",
-                "Close it there and run the command again.",
-            ) from error
-        raise _unreadable(path, error) from error
-    except sqlite3.DatabaseError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> JournalError:
-    return JournalError(
-        f"The journal {path} cannot be read: {error}.",
-        "Nothing was sent. Check the disk and its permissions; if the file is damaged, move it aside and type"
-        " `sis-sync rebuild-journal`.",
-    )

@@ -1,0 +1,253 @@
+"""What a person says about a batch: `retry`, `skip`, `discard`, `adopt`.
+
+Each is recorded in the journal with the person's login, the time and the reason, and writes the batch's receipt anew.
+Nothing is sent here: the next run does that.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from canvas_sis_sync import bundle, gate, log, report
+from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.canvas import Canvas
+from canvas_sis_sync.errors import CanvasError, HeldError, HomeError, NotFound, SyncError, UsageError
+from canvas_sis_sync.journal import Journal
+from canvas_sis_sync.lock import home_lock
+from canvas_sis_sync.model import (
+    ACCEPTED,
+    TRANSITIONS,
+    Batch,
+    DropFile,
+    DropKind,
+    Release,
+    SisImport,
+    State,
+    Target,
+)
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.sis_csv import open_csv
+from canvas_sis_sync.steps.begin import open_canvas, open_journal, patient_retry, resolve
+from canvas_sis_sync.steps.claim import RETRIED_ZIP
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A home, locked, for a person's word about one of its batches."""
+
+    settings: Settings
+    journal: Journal
+    archive: Archive
+    canvas: Canvas
+    clock: Clock
+    who: str
+
+    def batch(self, batch_id: str) -> Batch:
+        """Read a batch. Raises UsageError when there is none of that id."""
+        found = self.journal.batch(batch_id)
+        if found is None:
+            raise UsageError(f"There is no batch {batch_id} in this home.", "`sis-sync status` names the last one.")
+        return found
+
+    def file(self, batch: Batch) -> None:
+        """Write the batch's receipt as the journal has it now."""
+        if self.archive.batch_folder(batch.id).exists():
+            self.archive.write_receipt(batch)
+
+
+@contextmanager
+def desk(settings: Settings, clock: Clock) -> Iterator[Desk]:
+    """Open a home for a person's word. Raises HeldError while a run is at work, HomeError, JournalError."""
+    with ExitStack() as stack:
+        try:
+            free = stack.enter_context(home_lock(settings.archive / ".lock"))
+        except OSError as error:
+            raise HomeError(
+                f"{settings.archive} cannot be written to: {(error.strerror or str(error)).lower()}.",
+                "Name the home with --home, and run the command as the user that cron runs it as.",
+            ) from error
+        if not free:
+            raise HeldError(
+                "A run of this home is at work, and may be waiting for Canvas.",
+                "Try again when it has ended, or end it with Ctrl-C (or SIGTERM): the next run goes on with its batch.",
+            )
+        stack.enter_context(log.setup(settings.logs, [settings.token.reveal()]))
+        journal = stack.enter_context(open_journal(settings, clock))
+        canvas = stack.enter_context(open_canvas(settings, patient_retry(clock)))
+        yield Desk(settings, journal, Archive(settings.archive), canvas, clock, _login())
+
+
+def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
+    """Acknowledge a batch that was sent or refused, so that the next drop may go.
+
+    Releases its import in the state that Canvas shows now. Raises UsageError when the batch does not hold anything.
+    """
+    with desk(settings, clock) as at:
+        batch = at.batch(batch_id)
+        state = _live_state(at, batch)
+        undone = batch.state in ACCEPTED and (batch.over_limit or state not in ("imported", "imported_with_messages"))
+        if State.SKIPPED not in TRANSITIONS[batch.state] and not undone:
+            raise _does_not_fit("skip", batch)
+        release = _release(at, batch.target, batch.import_id, state, reason) if batch.import_id and state else None
+        batch = at.journal.skip(batch, release, reason=reason, who=at.who)
+        at.file(batch)
+        log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
+    released = f" Import {batch.import_id} is released while it is {state}." if release else ""
+    return f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
+
+
+def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -> str:
+    """Release somebody else's import in the state that Canvas shows now. Raises CanvasError when it cannot be asked."""
+    with desk(settings, clock) as at:
+        target = resolve(settings, at.journal, at.canvas)
+        try:
+            state = at.canvas.get_import(target.account_id, import_id).workflow_state
+        except NotFound:
+            raise UsageError(
+                f"Canvas has no import {import_id} in account {target.account_id}.",
+                "Nothing was recorded. `sis-sync status` names the import that the gate is about.",
+            ) from None
+        at.journal.release(_release(at, target, import_id, state, reason))
+        log.get_logger().info("import %s (%s) released by %s: %s", import_id, state, at.who, reason)
+    return f"Import {import_id} is released while it is {state}. The next run goes on with the inbox."
+
+
+def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
+    """Say that a batch that was not sent shall not be sent. Its files stay in the archive."""
+    with desk(settings, clock) as at:
+        batch = at.batch(batch_id)
+        if State.DISCARDED not in TRANSITIONS[batch.state]:
+            raise _does_not_fit("discard", batch)
+        batch = at.journal.move(batch, State.DISCARDED, reason=reason, who=at.who)
+        at.file(batch)
+        log.get_logger(batch.id).info("discarded by %s: %s", at.who, reason)
+        folder = at.archive.batch_folder(batch.id)
+    return f"Batch {batch.id} will not be sent. Its files stay in {folder}. The next run goes on with the inbox."
+
+
+def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
+    """Enter a new batch with the same zip, which the next run judges anew and sends; gives what it repeats.
+
+    Raises UsageError when the batch's state does not allow it, or a later batch was imported since.
+    """
+    with desk(settings, clock) as at:
+        batch = at.batch(batch_id)
+        if State.RETRIED not in TRANSITIONS[batch.state]:
+            raise _does_not_fit("retry", batch)
+        later = at.journal.accepted_after(batch)
+        if later is not None:
+            raise UsageError(
+                f"Batch {later} was imported after {batch.id}: sending {batch.id} again would set what is newer back.",
+                f"`sis-sync skip {batch.id} --reason TEXT` closes it; export anew what is missing in Canvas.",
+            )
+        repeats = _what_it_repeats(at, batch)
+        state = _live_state(at, batch)
+        release = _release(at, batch.target, batch.import_id, state, reason) if batch.import_id and state else None
+        successor = at.journal.replace_by_retry(batch, _successor(at, batch), release, reason=reason, who=at.who)
+        at.file(at.batch(batch.id))
+        log.get_logger(batch.id).info("retried as %s by %s: %s", successor.id, at.who, reason)
+    return "\n".join([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
+
+
+def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock: Clock) -> str:
+    """Say which import a batch became whose answer was lost. Raises UsageError when that cannot be."""
+    with desk(settings, clock) as at:
+        batch = at.batch(batch_id)
+        if batch.state is not State.SENDING:
+            raise _does_not_fit("adopt", batch)
+        if import_id in at.journal.taken(batch.target, import_id, but=batch.id):
+            raise UsageError(f"Import {import_id} belongs to another batch.", "Nothing was recorded.")
+        try:
+            found = at.canvas.get_import(batch.target.account_id, import_id)
+        except NotFound:
+            raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
+        batch = at.journal.move(
+            batch, State.IMPORTING, reason=reason, who=at.who, import_id=import_id, sis_import=found
+        )
+        at.file(batch)
+        log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
+    return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
+
+
+def _live_state(at: Desk, batch: Batch) -> str | None:
+    """Give the state that Canvas shows now, or the journal's when Canvas cannot be asked; None without an import."""
+    if batch.import_id is None:
+        return None
+    try:
+        return at.canvas.get_import(batch.target.account_id, batch.import_id).workflow_state
+    except NotFound:
+        return gate.GONE
+    except CanvasError as error:
+        if batch.sis_import is None:
+            raise
+        log.get_logger(batch.id).warning("%s", error.sentence)
+        return batch.sis_import.workflow_state
+
+
+def _release(at: Desk, target: Target, import_id: int, state: str, reason: str) -> Release:
+    return Release(target, import_id, state, at.who, at.clock.now(), reason)
+
+
+def _successor(at: Desk, batch: Batch) -> Batch:
+    return Batch(
+        id=at.archive.new_id(at.clock.now()),
+        state=State.CLAIMED,
+        target=batch.target,
+        drop_name=batch.drop_name,
+        drop_kind=DropKind.ZIP,
+        claimed_at=at.clock.now(),
+        files=(DropFile(RETRIED_ZIP, 0, 0, ""),),
+        reason=f"sends batch {batch.id} again",
+        retry_of=batch.id,
+    )
+
+
+def _what_it_repeats(at: Desk, batch: Batch) -> list[str]:
+    """Say what sending the same zip again does twice."""
+    lines = []
+    applied = _applied_rows(batch.sis_import)
+    if applied:
+        lines.append(f"{applied:,} rows that Canvas has applied already are applied again.")
+    elif batch.state is State.SENDING:
+        lines.append("If Canvas has an import of it after all, all its rows are applied twice.")
+    if any(entry.kind == "change_sis_id" for entry in batch.entries):
+        lines.append("Its change_sis_id rows are sent again: those already applied will be refused, or rename anew.")
+    if _notifies(at, batch):
+        lines.append("Its enrollments have a notify column: people may get their notification a second time.")
+    return lines
+
+
+def _applied_rows(sis_import: SisImport | None) -> int:
+    return 0 if sis_import is None else sum(report.row_counts(sis_import).values())
+
+
+def _notifies(at: Desk, batch: Batch) -> bool:
+    if not any(entry.kind == "enrollment" for entry in batch.entries):
+        return False
+    try:
+        files = bundle.look_into(at.archive.zip_path(batch)).files
+        for file in files:
+            with file.open() as stream:
+                if "notify" in open_csv(stream).header:
+                    return True
+    except (OSError, ValueError, SyncError):
+        return False
+    return False
+
+
+def _does_not_fit(command: str, batch: Batch) -> UsageError:
+    return UsageError(
+        f"Batch {batch.id} is {batch.state}, and that is not something to {command}.",
+        "Nothing was changed. `sis-sync status` says what the gate waits for.",
+    )
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

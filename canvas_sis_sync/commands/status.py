@@ -1,0 +1,194 @@
+"""`sis-sync status`: the last batch, its import as Canvas shows it, the gate, and what waits in the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from canvas_sis_sync import gate, inbox, outcome, report
+from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
+from canvas_sis_sync.journal import FILE_NAME, Journal
+from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, SisImport, Verdict
+from canvas_sis_sync.polling import Clock, Deadline, Retry
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.ask_gate import ask
+from canvas_sis_sync.steps.begin import open_canvas, require_journal, resolve
+from canvas_sis_sync.steps.context import Context, Silent
+
+FEW_ATTEMPTS = 2
+"""A person waits for the answer: Canvas is asked once more, not for five minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `status` tells."""
+
+    batch: Batch | None
+    #: Canvas's record now, or the journal's when Canvas was not asked or could not be.
+    sis_import: SisImport | None
+    #: False when `sis_import` is the journal's.
+    live: bool
+    decision: GateDecision
+    drops: inbox.Inbox
+    #: Seconds since the oldest waiting drop was last written to, None without one.
+    waiting_seconds: float | None
+    #: Why Canvas could not be asked, "" when it was.
+    unreachable: str
+    base_url: str
+
+
+def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Status:
+    """Look at home and Canvas without changing anything. Raises HomeError, JournalError."""
+    try:
+        drops = inbox.scan(settings.inbox, settings.marker)
+    except OSError as error:
+        raise HomeError(
+            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
+            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
+        ) from error
+    require_journal(settings)
+    with Journal.open_to_read(settings.archive / FILE_NAME) as journal:
+        batch = journal.last()
+        looked = Status(
+            batch,
+            batch.sis_import if batch else None,
+            live=False,
+            decision=_by_journal(journal),
+            drops=drops,
+            waiting_seconds=_oldest(drops, clock.now()),
+            unreachable="",
+            base_url=settings.base_url,
+        )
+        return _asked(settings, clock, journal, looked) if ask_canvas and settings.base_url else looked
+
+
+def as_json(looked: Status) -> dict[str, Any]:
+    """Give the status as the object of `status --json`."""
+    return {
+        "schema": report.SCHEMA,
+        "batch": report.batch_json(looked.batch),
+        "import": report.import_json(looked.sis_import),
+        "live": looked.live,
+        "gate": report.gate_json(looked.decision),
+        "inbox": {
+            "drops": len(looked.drops.drops),
+            "files": looked.drops.file_count,
+            "oldest_seconds": looked.waiting_seconds,
+            "others": list(looked.drops.others),
+        },
+    }
+
+
+def as_text(looked: Status) -> str:
+    """Give the status in a few lines."""
+    return "\n".join([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked)])
+
+
+def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -> Status:
+    """Complete the status with what Canvas shows now."""
+    try:
+        with open_canvas(settings, Retry(clock, attempts=FEW_ATTEMPTS)) as canvas:
+            target = resolve(settings, journal, canvas)
+            context = Context(
+                settings=settings,
+                journal=journal,
+                archive=Archive(settings.archive),
+                canvas=canvas,
+                target=target,
+                clock=clock,
+                deadline=Deadline(clock, 0),
+                show=Silent(),
+                sending_lock=_nothing,
+                patient=False,
+            )
+            if looked.decision.verdict is not Verdict.HOLD:
+                looked = replace(looked, decision=_worst(looked.decision, ask(context).decision))
+            return replace(looked, sis_import=_live(context, looked), live=True)
+    except CanvasError as error:
+        return replace(looked, unreachable=error.sentence)
+
+
+def _worst(journalled: GateDecision, asked: GateDecision) -> GateDecision:
+    return asked if asked.verdict is not Verdict.GO or journalled.verdict is Verdict.GO else journalled
+
+
+def _live(context: Context, looked: Status) -> SisImport | None:
+    batch = looked.batch
+    if batch is None or batch.import_id is None or batch.target != context.target:
+        return looked.sis_import
+    try:
+        return context.canvas.get_import(context.target.account_id, batch.import_id)
+    except NotFound:
+        return SisImport(batch.import_id, gate.GONE)
+
+
+def _by_journal(journal: Journal) -> GateDecision:
+    """Say what the journal alone knows about sending the next batch."""
+    for waiting in journal.waiting():
+        if waiting.holds:
+            batch = journal.batch(waiting.id)
+            reason = f"Batch {waiting.id} is {waiting.state}" + (f": {batch.reason}" if batch else "")
+            return GateDecision(Verdict.HOLD, reason, report.next_command(batch) if batch else "")
+    for waiting in journal.waiting():
+        if waiting.is_open:
+            return GateDecision(Verdict.WAIT, f"Batch {waiting.id} is {waiting.state}.")
+    return GateDecision(Verdict.GO, "The journal knows of nothing that is unfinished.")
+
+
+def _oldest(drops: inbox.Inbox, now: float) -> float | None:
+    if not drops.drops:
+        return None
+    return max(0.0, now - max(file.mtime_ns for file in drops.drops[0].files) / 1e9)
+
+
+def _batch_lines(looked: Status) -> list[str]:
+    batch = looked.batch
+    if batch is None:
+        return ["Last batch: none yet."]
+    lines = [f"Last batch: {batch.id} ({batch.drop_name}), {batch.state}, claimed {report.moment(batch.claimed_at)}"]
+    if batch.reason:
+        lines.append(f"  {batch.reason}")
+    lines += [
+        f"  {entry.name}: {entry.kind or 'not recognised'}, {report.rows(entry.rows)}, {report.size(entry.size)}"
+        for entry in batch.entries
+    ]
+    if batch.import_id is not None and looked.sis_import is not None:
+        source = "now" if looked.live else "at the last look"
+        shown = looked.sis_import
+        progress = "" if shown.progress is None else f", {shown.progress} %"
+        lines.append(f"  Import {shown.id}: {shown.workflow_state}{progress} ({source})")
+        lines.append(f"  {report.import_page(batch.target, looked.base_url)}")
+        if batch.state in HOLDING | OPEN or batch.over_limit:
+            lines += [f"  Canvas: {text}" for text in outcome.first_messages(shown)]
+    return lines
+
+
+def _gate_lines(looked: Status) -> list[str]:
+    lines = [f"Gate: {looked.decision.verdict}. {looked.decision.reason}"]
+    if looked.decision.hint:
+        lines.append(f"  Next: {looked.decision.hint}")
+    if looked.unreachable:
+        lines.append(f"  Canvas was not asked: {looked.unreachable}")
+    return lines
+
+
+def _inbox_lines(looked: Status) -> list[str]:
+    waiting = looked.drops.drops
+    if not waiting:
+        lines = ["Inbox: empty."]
+    else:
+        since = report.age(looked.waiting_seconds or 0)
+        lines = [
+            f"Inbox: {len(waiting)} drops, {looked.drops.file_count} files; the oldest, {waiting[0].name}, {since} old."
+        ]
+    if looked.drops.others:
+        lines.append(f"  Left lying, neither CSV nor zip: {', '.join(looked.drops.others[:5])}")
+    return lines
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

@@ -1,0 +1,177 @@
+"""The journal's file: its tables, how it is opened, and the one look that an idle tick takes.
+
+SQLite in rollback mode with `synchronous=FULL`: what has been committed is on disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.model import State, Target
+
+FILE_NAME = "journal.sqlite3"
+
+MIGRATIONS = (
+    """
+    CREATE TABLE batch (
+        position INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        host TEXT NOT NULL,
+        account_id INTEGER NOT NULL,
+        import_id INTEGER,
+        attention TEXT,
+        record TEXT NOT NULL
+    );
+    CREATE INDEX batch_attention ON batch (attention) WHERE attention IS NOT NULL;
+    CREATE INDEX batch_import ON batch (host, account_id, import_id) WHERE import_id IS NOT NULL;
+    CREATE INDEX batch_sent ON batch (host, account_id, position) WHERE import_id IS NOT NULL;
+    CREATE TABLE step (
+        batch_id TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL
+    );
+    CREATE INDEX step_batch ON step (batch_id);
+    CREATE TABLE release (
+        host TEXT NOT NULL, account_id INTEGER NOT NULL, import_id INTEGER NOT NULL, workflow_state TEXT NOT NULL,
+        who TEXT NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL
+    );
+    CREATE INDEX release_import ON release (host, account_id, import_id);
+    CREATE TABLE stray (
+        host TEXT NOT NULL, account_id INTEGER NOT NULL, import_id INTEGER NOT NULL, batch_id TEXT NOT NULL,
+        PRIMARY KEY (host, account_id, import_id)
+    );
+    CREATE TABLE target (
+        base_url TEXT NOT NULL, account TEXT NOT NULL, host TEXT NOT NULL, account_id INTEGER NOT NULL,
+        PRIMARY KEY (base_url, account)
+    );
+    CREATE TABLE sighting (drop_name TEXT PRIMARY KEY, signature TEXT NOT NULL, seen_at REAL NOT NULL);
+    CREATE TABLE episode (
+        subject TEXT PRIMARY KEY, reason TEXT NOT NULL, began_at REAL NOT NULL, runs INTEGER NOT NULL, told_at REAL
+    );
+    """,
+)
+"""Forward migrations; their number is the file's user_version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A batch that wants attention, as the idle path needs it: without its record."""
+
+    id: str
+    state: State
+    target: Target
+    #: True when a run shall go on with it.
+    is_open: bool
+    #: True when nothing is sent until somebody acts.
+    holds: bool
+
+
+WAITING = "SELECT id, state, host, account_id, attention FROM batch WHERE attention IS NOT NULL ORDER BY position"
+
+
+def glance(path: Path) -> tuple[Waiting, ...] | None:
+    """Give what `Journal.waiting` gives without the right to change anything; None when there is no journal.
+
+    This is all that an idle tick asks. Raises JournalError when the file cannot be read, which after a crash may only
+    mean that SQLite has something to undo first.
+    """
+    if not path.exists():
+        return None
+    with _readable(path):
+        connection = _read_only(path)
+        try:
+            return tuple(waiting_of(row) for row in connection.execute(WAITING))
+        finally:
+            connection.close()
+
+
+def waiting_of(row: tuple[Any, ...]) -> Waiting:
+    """Read a row of `WAITING`."""
+    batch_id, state, host, account_id, attention = row
+    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the journal at `path`, made or migrated when needed.
+
+    Raises JournalError when the file is there and cannot be read, or was written by a later version.
+    """
+    with _readable(path):
+        connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+        try:
+            _prepare(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+    path.chmod(0o600)
+    return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open the journal at `path` without the right to change it; an empty one in memory when there is none.
+
+    After a crash SQLite has to undo something first, which it may only do in a journal that it may change: then that
+    is done. Raises JournalError as `connect`.
+    """
+    if not path.exists():
+        empty = sqlite3.connect(":memory:", isolation_level=None)
+        _prepare(path, empty)
+        return empty
+    connection = _read_only(path)
+    try:
+        connection.execute(WAITING).fetchone()
+    except sqlite3.Error:
+        connection.close()
+        return connect(path)
+    return connection
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _prepare(path: Path, connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=DELETE")
+    connection.execute("PRAGMA synchronous=FULL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise JournalError(
+            f"The journal {path} was written by a later version of sis-sync (its format is {version}, this version"
+            f" knows {len(MIGRATIONS)}).",
+            "Nothing was done. Install that version again: `pip install --upgrade canvas-sis-sync`.",
+        )
+    for number in range(version, len(MIGRATIONS)):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in MIGRATIONS[number].split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    connection.execute(WAITING).fetchone()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if path.exists() and "locked" in str(error):
+            raise JournalError(
+                f"The journal {path} is in use by another program.",
+                "Close it there and run the command again.",
+            ) from error
+        raise _unreadable(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"The journal {path} cannot be read: {error}.",
+        "Nothing was sent. Check the disk and its permissions; if the file is damaged, move it aside and type"
+        " `sis-sync rebuild-journal`.",
+    )
