@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from canvas_sis_sync.bundle.deflate import WINDOW, crc32, deflate
+from canvas_sis_sync.bundle.deflate import LEVELS, WINDOW, crc32, deflate
 from canvas_sis_sync.bundle.judging import refuse_beyond_limits
 from canvas_sis_sync.bundle.reading import BLOCK, Observer, ignore_progress, sha256
 from canvas_sis_sync.bundle.records import DEFLATED, STORED, Record, directory, local_header
@@ -109,9 +109,11 @@ class _Packer:
         waiting: deque[Future[bytes]] = deque()
         read = crc = packed_size = 0
         before = b""
-        for block in _blocks(file):
+        for number, block in enumerate(_blocks(file)):
             read += len(block)
-            waiting.append(self._pool.submit(deflate, block, before, last=read == file.size))
+            waiting.append(
+                self._pool.submit(deflate, block, before, level=LEVELS[number % len(LEVELS)], last=read == file.size)
+            )
             before = block[-WINDOW:]
             crc = crc32(block, crc)
             if observer:

@@ -1,0 +1,192 @@
+"""Reading back: whatever differs from the source is found and named."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from canvas_sis_sync.bundle import describe, look_into, pack, read_back, reading
+from canvas_sis_sync.bundle.records import DEFLATED, STORED, Record, directory, local_header
+from canvas_sis_sync.errors import BadZipError
+from canvas_sis_sync.model import Bundle, DeliveryFile
+
+DATA = b"".join(b"U%05d,login%d,active\r\n" % (row, row * 7919 % 9973) for row in range(200))
+
+
+def packed(path: Path, **contents: bytes) -> Bundle:
+    files = [
+        DeliveryFile(f"{name}.csv", len(data), lambda data=data: io.BytesIO(data)) for name, data in contents.items()
+    ]
+    return pack(files, path, observe=None)
+
+
+def lying(path: Path, data: bytes, *, size: int, method: int = DEFLATED) -> None:
+    """Write a zip whose only entry says it is the first `size` bytes of `data`, CRC and all, padded if longer."""
+    compressor = zlib.compressobj(wbits=-15)
+    raw = data if method == STORED else compressor.compress(data) + compressor.flush()
+    said = (data + b"\0" * size)[:size]
+    record = Record(b"users.csv", 0, size, len(raw), zlib.crc32(said), method)
+    start = local_header(record) + raw
+    path.write_bytes(start + directory([record], len(start)))
+
+
+def test_a_good_zip_is_read_back_whole(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA, empty=b"", flat=b"a" * 100_000)
+    told: list[int] = []
+    read_back(bundle.path, bundle.entries, progress=told.append)
+    assert sum(told) == len(DATA) + 100_000
+
+
+def test_every_changed_byte_of_the_data_is_found(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA[:600])
+    good = bundle.path.read_bytes()
+    with zipfile.ZipFile(bundle.path) as zip_file:
+        packed_size = zip_file.infolist()[0].compress_size
+    start = 30 + len("users.csv")
+    for place in range(start, start + packed_size):
+        bundle.path.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
+        with pytest.raises(BadZipError, match=r"users\.csv in x\.zip is"):
+            read_back(bundle.path, bundle.entries)
+
+
+def test_a_changed_byte_of_a_stored_file_is_found(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", flat=b"a" * 100_000)
+    bundle.path.write_bytes(bundle.path.read_bytes().replace(b"aa", b"ab", 1))
+    with pytest.raises(BadZipError, match=r"flat\.csv in x\.zip is damaged"):
+        read_back(bundle.path, bundle.entries)
+
+
+@pytest.mark.parametrize("changed", [{"crc32": 1}, {"size": 1}, {"size": len(DATA) + 1}, {"name": "other.csv"}])
+def test_a_zip_of_something_else_is_not_taken_for_the_source(tmp_path: Path, changed: dict[str, object]) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA)
+    with pytest.raises(BadZipError, match=r"users\.csv|other\.csv"):
+        read_back(bundle.path, [replace(bundle.entries[0], **changed)])
+
+
+def test_a_missing_and_a_surplus_entry_are_found(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA, courses=DATA)
+    with pytest.raises(BadZipError, match=r"courses\.csv"):
+        read_back(bundle.path, bundle.entries[1:])
+    with pytest.raises(BadZipError, match=r"more\.csv"):
+        read_back(bundle.path, [*bundle.entries, replace(bundle.entries[0], name="more.csv")])
+
+
+def test_a_description_is_what_packing_said(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA, empty=b"")
+    assert describe(bundle.path) == bundle
+
+
+def test_a_description_of_a_zip_by_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zip_file:
+        zip_file.mkdir("night")
+        zip_file.writestr("night/users.csv", DATA)
+    seen: list[bytes] = []
+    told: list[int] = []
+
+    class Seen:
+        def feed(self, block: bytes, /) -> None:
+            seen.append(block)
+
+    bundle = describe(path, observe=lambda name: Seen(), progress=told.append)
+    assert [(entry.name, entry.size, entry.crc32) for entry in bundle.entries] == [
+        ("night/users.csv", len(DATA), zlib.crc32(DATA))
+    ]
+    assert (b"".join(seen), sum(told)) == (DATA, len(DATA))
+    assert (bundle.size, bundle.sha256) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("method", [DEFLATED, STORED])
+@pytest.mark.parametrize("size", [len(DATA) - 1, 10, len(DATA) + 1])
+def test_a_zip_that_lies_about_a_size_is_caught_when_it_is_read(tmp_path: Path, method: int, size: int) -> None:
+    lying(tmp_path / "x.zip", DATA, size=size, method=method)
+    (file,) = look_into(tmp_path / "x.zip").files
+    with file.open() as stream, pytest.raises(BadZipError, match=r"users\.csv in x\.zip is (longer|damaged)"):
+        list(iter(lambda: stream.read(100), b""))
+    with pytest.raises(BadZipError):
+        describe(tmp_path / "x.zip")
+
+
+def test_no_more_than_one_byte_beyond_the_said_size_is_decompressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lying(tmp_path / "x.zip", bytes(1_000_000), size=1000)
+    amounts: list[int] = []
+    original = reading.EntryStream._decompressed
+
+    def watched(self: reading.EntryStream, wanted: int) -> bytes:
+        data = original(self, wanted)
+        amounts.append(len(data))
+        return data
+
+    monkeypatch.setattr(reading.EntryStream, "_decompressed", watched)
+    (file,) = look_into(tmp_path / "x.zip").files
+    with file.open() as stream, pytest.raises(BadZipError):
+        stream.read()
+    assert sum(amounts) == 1001
+
+
+def test_a_zip_whose_end_of_an_entry_is_missing_is_damaged(tmp_path: Path) -> None:
+    compressor = zlib.compressobj(wbits=-15)
+    raw = compressor.compress(DATA) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    record = Record(b"users.csv", 0, len(DATA) + 1, len(raw), zlib.crc32(DATA), DEFLATED)
+    start = local_header(record) + raw
+    (tmp_path / "x.zip").write_bytes(start + directory([record], len(start)))
+    with pytest.raises(BadZipError, match="its end is missing"):
+        describe(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("offset", [7, 1_000_000])
+def test_an_entry_that_is_not_where_the_zip_says_is_named(tmp_path: Path, offset: int) -> None:
+    record = Record(b"users.csv", 0, 10, 10, 0, STORED)
+    start = local_header(record) + b"0123456789"
+    (tmp_path / "x.zip").write_bytes(start + directory([replace(record, offset=offset)], len(start)))
+    with pytest.raises(BadZipError, match=r"users\.csv in x\.zip cannot be found"):
+        describe(tmp_path / "x.zip")
+
+
+def test_a_zip_whose_beginning_is_missing_is_damaged(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA)
+    bundle.path.write_bytes(bundle.path.read_bytes()[10:])
+    with pytest.raises(BadZipError, match=r"users\.csv in x\.zip cannot be found"):
+        describe(bundle.path)
+
+
+def test_a_zip_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
+    for read in (describe, look_into):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "x.zip")
+
+
+def test_a_delivery_read_from_a_zip_packs_into_an_equal_one(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", users=DATA, flat=b"a" * 100_000)
+    again = pack(look_into(bundle.path).files, tmp_path / "again.zip", observe=None)
+    assert again.path.read_bytes() == bundle.path.read_bytes()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_damage_gets_past_or_ends_in_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever is done to a zip, it is refused in a sentence or yields what its directory says."""
+    path = tmp_path / "x.zip"
+    bad = bytearray(packed(path, users=DATA[:300], flat=b"a" * 1000).path.read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(bad) - 1), min_size=1, max_size=4)):
+        bad[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(bad)
+    refusals = []
+    try:
+        for file in look_into(path).files:
+            with file.open() as stream:
+                assert len(stream.read()) == file.size
+        describe(path)
+    except BadZipError as error:
+        refusals.append(error)
+    assert all(error.sentence.endswith(".") and error.hint for error in refusals)
