@@ -1,0 +1,61 @@
+"""Fixtures of the whole suite: homes, the sandbox, a clean environment, and no network but loopback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+from homes import TOKEN, Home
+
+from canvas_sis_sync.sandbox import Sandbox
+
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+def pytest_runtest_setup() -> None:
+    pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Start every test without the settings of whoever runs it, and with a state folder of its own."""
+    for name in list(os.environ):
+        if name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Serve a Canvas with one account and one token."""
+    with Sandbox(token=TOKEN) as running:
+        yield running
+
+
+@pytest.fixture
+def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
+    """Make homes; after the test none of them may hold the token anywhere but in `.env`."""
+    homes: list[Home] = []
+
+    def make(url: str, name: str = "home", token: str = TOKEN, **values: object) -> Home:
+        folder = tmp_path / name
+        for part in ("inbox", "archive", "logs"):
+            (folder / part).mkdir(parents=True, mode=0o700)
+        home = Home(folder, {"XDG_STATE_HOME": str(tmp_path / "state")})
+        home.configure(CANVAS_BASE_URL=url, CANVAS_API_TOKEN=token, SIS_SYNC_SETTLE_SECONDS=0, **values)
+        homes.append(home)
+        return home
+
+    yield make
+    leaks = [place for home in homes for place in home.leaks()]
+    assert not leaks, f"the token is in {leaks}"
+
+
+@pytest.fixture
+def home(sandbox: Sandbox, new_home: Callable[..., Home]) -> Home:
+    """Give a home whose Canvas is the sandbox."""
+    return new_home(sandbox.url)

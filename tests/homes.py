@@ -1,0 +1,122 @@
+"""A home to test with: real folders, a real `.env`, and both ways to start the program in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync import settings, tick
+from canvas_sis_sync.commands import run as run_command
+from canvas_sis_sync.journal import FILE_NAME, Journal
+from canvas_sis_sync.model import Batch
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.steps.context import Silent
+
+TOKEN = "obviously~fake~token~4711"
+USERS = "user_id,login_id,first_name,last_name,status\nu1,u1,Ada,Example,active\nu2,u2,Ben,Example,active\n"
+COURSES = "course_id,short_name,long_name,status\nc1,C1,Course One,active\n"
+ENROLLMENTS = "course_id,user_id,role,status\nc1,u1,student,active\nc1,u2,teacher,active\n"
+
+
+def fast_clock(moment: float = 0.02) -> Clock:
+    """Make a clock whose sleeps pass at once: it is ahead of the machine's by what was slept.
+
+    Each sleep also waits a moment for real, so that a sandbox on the other side gets on with its work.
+    """
+    ahead = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal ahead
+        time.sleep(min(seconds, moment))
+        ahead += max(seconds - moment, 0.0)
+
+    return Clock(lambda: time.time() + ahead, lambda: time.monotonic() + ahead, sleep)
+
+
+@dataclass
+class Home:
+    """One home of a test; `env` is the environment of its processes."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        return self.folder / "archive"
+
+    def configure(self, **values: object) -> None:
+        """Write `.env` anew with these settings on top of what it has."""
+        path = self.folder / ".env"
+        known = dict(line.split("=", 1) for line in path.read_text().splitlines()) if path.exists() else {}
+        known |= {name: str(value) for name, value in values.items()}
+        path.write_text("".join(f"{name}={value}\n" for name, value in known.items()))
+        path.chmod(0o600)
+
+    def drop(self, files: Mapping[str, str | bytes] | None = None, folder: str = "") -> None:
+        """Put files into the inbox, or into a sub-folder of it."""
+        for name, content in (files or {"users.csv": USERS}).items():
+            path = self.inbox / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def settings(self, **flags: str) -> settings.Settings:
+        return settings.load(self.folder, environ=self.env, flags=flags)
+
+    def run(self, *, patient: bool = True, watched: bool = True, clock: Clock | None = None) -> run_command.Told:
+        """Run in this process, with waiting that takes no time."""
+        how = tick.How(Silent(), clock or fast_clock(), patient=patient)
+        told = run_command.run(self.settings(), how, watched=watched, verbosity=0)
+        self.outputs.append(told.message)
+        return told
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """Start `sis-sync` as a process."""
+        command = [sys.executable, "-m", "canvas_sis_sync", "--home", str(self.folder), *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+        return subprocess.Popen(command, env=os.environ | self.env, text=True, **pipes)
+
+    def call(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run `sis-sync` as a process to its end; its output is searched for the token afterwards."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=timeout)
+        self.outputs += [out, err]
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def json(self, *arguments: str) -> Any:
+        """Run `sis-sync ... --json` as a process and read its object."""
+        return json.loads(self.call(*arguments, "--json").stdout)
+
+    def journal(self) -> Journal:
+        return Journal.open_to_read(self.archive / FILE_NAME)
+
+    def last(self) -> Batch:
+        """Read the last batch from the journal."""
+        with self.journal() as journal:
+            batch = journal.last()
+        assert batch is not None
+        return batch
+
+    def receipt(self, batch: Batch | None = None) -> Any:
+        found = batch or self.last()
+        path = self.archive / found.id[:4] / found.id[4:6] / found.id / "receipt.json"
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def leaks(self) -> list[str]:
+        """Name the places that hold the token though they must not."""
+        places = [f"output {number}" for number, text in enumerate(self.outputs) if TOKEN in text]
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.name != ".env" and TOKEN.encode() in path.read_bytes():
+                places.append(str(path))
+        return places
