@@ -87,11 +87,9 @@ class RowCounter:
         """Leave out what stands inside quotes, whose line ends do not end a row."""
         pieces = block.split(b'"')
         outside = pieces[self._quoted :: 2]
-        if self._quoted:
-            outside.insert(0, b"")
         self._quoted ^= len(pieces) % 2 == 0
         if self._quoted:
-            outside.append(b"")
+            outside.append(b"")  # so that a line which begins with the open quote is counted now
         return b'"'.join(outside)
 
     def _count(self, block: bytes) -> None:
