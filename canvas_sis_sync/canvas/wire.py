@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError
 
 from canvas_sis_sync.canvas import refusals
 from canvas_sis_sync.canvas.upload import FileBody
@@ -115,7 +115,7 @@ class Wire:
             raise refusals.not_connected(asked, problem, problem.proxy) from problem
         except _UNSENDABLE as problem:
             raise refusals.not_connected(asked, problem, None) from problem
-        except (requests.RequestException, HTTPError, ValueError) as problem:
+        except (OSError, HTTPError, ValueError) as problem:
             raise refusals.lost(asked, _how_lost(problem), time.monotonic() - started) from problem
         seconds = time.monotonic() - started
         if status not in range(200, 300) and status not in request.welcome:
@@ -246,19 +246,19 @@ def _whole_body(response: requests.Response, seconds: float) -> bytes:
     """Read an answer that may neither be endless nor trickle for ever."""
     body = bytearray()
     deadline = time.monotonic() + seconds
-    for piece in response.iter_content(64 * 1024):
+    while piece := response.raw.read1(64 * 1024, decode_content=True):
         body += piece
         if len(body) > LARGEST_ANSWER_BYTES:
-            raise requests.exceptions.ContentDecodingError("the answer is too large")
+            raise DecodeError("the answer is too large")
         if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout("the answer does not end")
+            raise TimeoutError("the answer does not end")
     return bytes(body)
 
 
 def _how_lost(problem: BaseException) -> str:
-    if isinstance(problem, requests.exceptions.ContentDecodingError):
+    if isinstance(problem, DecodeError):
         return "sent an answer that cannot be read"
-    if any(isinstance(cause, TimeoutError | requests.exceptions.ReadTimeout) for cause in refusals.causes(problem)):
+    if any(isinstance(cause, TimeoutError) for cause in refusals.causes(problem)):
         return "did not answer in time"
     return "cut the connection"
 
