@@ -1,0 +1,143 @@
+"""A server on a real socket that says exactly what a test tells it to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+TOKEN = "0000~invented-token-of-nobody"
+
+Reply = bytes | Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived; header names in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    #: Which connection it came over, counted from 0.
+    connection: int
+
+
+class ScriptedServer:
+    """Answers its requests with the given replies in turn: bytes, or a callable that is given the socket.
+
+    Each connection gets one reply, unless `closing` is False.
+    """
+
+    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None, closing: bool = True) -> None:
+        self.asked: list[Asked] = []
+        self._replies = list(replies)
+        self._tls = tls
+        self._closing = closing
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self.port = self._listener.getsockname()[1]
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+
+    def __enter__(self) -> Self:
+        self._start(self._serve)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join(5)
+            assert not thread.is_alive()
+
+    def _start(self, target: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener was closed
+            for number in itertools.count():
+                connection, _ = self._listener.accept()
+                self._start(self._converse, connection, number)
+
+    def _converse(self, connection: socket.socket, number: int) -> None:
+        self._open.append(connection)
+        with contextlib.suppress(OSError, EOFError):  # the client went away, or did not trust us
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            with connection.makefile("rb") as incoming:
+                while self._answer(connection, incoming, number) and not self._closing:
+                    pass
+        connection.close()
+
+    def _answer(self, connection: socket.socket, incoming: Any, number: int) -> bool:
+        """Answer one request; return whether the connection may go on."""
+        if not isinstance(self._replies[0], BeforeRequest):
+            self.asked.append(self._read(incoming, number))
+        answer = self._replies.pop(0)
+        if callable(answer):
+            answer(connection)
+            return False
+        connection.sendall(answer)
+        return bool(self._replies)
+
+    def _read(self, incoming: Any, number: int) -> Asked:
+        method, target, _ = (incoming.readline() or _gone()).decode().split()
+        lines = iter(lambda: incoming.readline().strip(), b"")
+        pairs = (line.decode("latin-1").split(": ", 1) for line in lines)
+        headers = {name.lower(): value for name, value in pairs}
+        body = incoming.read(int(headers.get("content-length", 0)))
+        return Asked(method, target, headers, body, number)
+
+
+class BeforeRequest:
+    """A reply that acts on the connection without reading the request."""
+
+    def __init__(self, act: Callable[[socket.socket], None]) -> None:
+        self.act = act
+
+    def __call__(self, connection: socket.socket) -> None:
+        self.act(connection)
+
+
+def _gone() -> bytes:
+    raise EOFError
+
+
+def reply(status: int, body: str | bytes = b"", content_type: str = "application/json", **headers: str) -> bytes:
+    """Write an answer; underscores in header names become hyphens."""
+    raw = body.encode() if isinstance(body, str) else body
+    lines = [f"HTTP/1.1 {status} Reason", f"content-type: {content_type}", f"content-length: {len(raw)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + raw
+
+
+def reply_json(value: Any, status: int = 200, **headers: str) -> bytes:
+    """Write an answer that holds a value as JSON."""
+    return reply(status, json.dumps(value), **headers)
+
+
+def reset(connection: socket.socket) -> None:
+    """Break a connection so that the client notices it as an error, not as an end."""
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    connection.close()
+
+
+@contextlib.contextmanager
+def serving(*replies: Reply, **options: Any) -> Iterator[ScriptedServer]:
+    """Serve the replies while the block runs."""
+    with ScriptedServer(*replies, **options) as server:
+        yield server
