@@ -6,7 +6,7 @@ A command's module is imported when the command is named, so that an idle tick p
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -244,3 +244,78 @@ def discard(common: Common, batch: str, reason: str) -> None:
 def adopt(common: Common, batch: str, import_id: int, reason: str) -> None:
     """Say which import a batch became."""
     _released(common, "adopt", batch, import_id, reason)
+
+
+@sis_sync.command()
+@click.option("--url", metavar="URL", help="Address of your Canvas.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="File with the token, which stays there.")
+@click.option("--account", metavar="ID", help="Root account: self or its number.")
+@click.option("--hosted/--no-hosted", default=None, help="Whether Instructure hosts your Canvas.")
+@click.pass_obj
+def init(common: Common, *, url: str | None, token_file: Path | None, account: str | None, hosted: bool | None) -> int:
+    """Make a home, ask what Canvas needs, and try it."""
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands import init as command
+
+    answers = {
+        "CANVAS_BASE_URL": url,
+        "CANVAS_API_TOKEN_FILE": None if token_file is None else str(token_file.absolute()),
+        "CANVAS_ACCOUNT_ID": account,
+        "CANVAS_HOSTED": None if hosted is None else str(hosted),
+    }
+    given = {name: text for name, text in answers.items() if text is not None}
+    made = command.init(settings.find_home(common.home), given, _ask if sys.stdin.isatty() else None)
+    click.echo(made.text)
+    return EXIT_DONE if made.trouble is None else _fail(made.trouble, as_json=False)
+
+
+def _ask(question: str, parse: Callable[[str], object], *, default: str, hidden: bool) -> str:
+    def check(text: str) -> str:
+        try:
+            if text.strip() or not hidden:
+                parse(text.strip())
+        except ValueError as error:
+            raise click.UsageError(f"It {error}.") from None
+        return text.strip()
+
+    shown = default if default or hidden else None
+    answer = click.prompt(question, shown, hide_input=hidden, show_default=bool(default), value_proc=check, err=True)
+    return str(answer)
+
+
+@sis_sync.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def config(common: Common, *, as_json: bool) -> None:
+    """Show each setting with its value and source."""
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands import config as command
+
+    loaded = settings.load(settings.find_home(common.home), need_canvas=False)
+    if as_json:
+        _print_json(command.as_json(loaded))
+    else:
+        click.echo(command.as_text(loaded))
+
+
+@sis_sync.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; any free one if not given.")
+@click.option("--token", default="sandbox-token", show_default=True, help="The token that it accepts.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder to keep its data in.")
+@click.option("--rows-per-second", type=click.FloatRange(0, min_open=True), help="How fast it imports.")
+@click.option("--count-only", is_flag=True, help="Count rows and store none.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="How it misbehaves; may be repeated.")
+def sandbox(**options: Any) -> None:
+    """Serve a small Canvas on this machine to practise on."""
+    from canvas_sis_sync.commands.sandbox import serve
+    from canvas_sis_sync.sandbox import Sandbox
+
+    serve(Sandbox(**options), click.echo)
+
+
+@sis_sync.command()
+def demo() -> None:
+    """Play three nights of a small college against a sandbox."""
+    from canvas_sis_sync.commands.demo import demo as play
+
+    play(click.echo)

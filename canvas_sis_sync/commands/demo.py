@@ -1,0 +1,130 @@
+"""`sis-sync demo`: three nights of a small college, with a real home, a real run and a sandbox for Canvas.
+
+Everything stays in a temporary folder, which is kept for looking at. Nothing but this machine is spoken to.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from canvas_sis_sync import settings, tick
+from canvas_sis_sync.archive import ERRORS, Archive
+from canvas_sis_sync.commands import college, release
+from canvas_sis_sync.commands.init import make_folders, write_settings
+from canvas_sis_sync.commands.run import run
+from canvas_sis_sync.model import Batch
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.context import Silent
+
+TOKEN = "demo-token"  # noqa: S105 - an invented one
+STUDENTS = 320
+SHOWN_LINES = 4
+LONGEST_PAUSE = 0.2
+"""Seconds; the sandbox is done at once, so a run need not wait as it does for Canvas."""
+CLOCK = Clock(sleep=lambda seconds: time.sleep(min(seconds, LONGEST_PAUSE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the nights are played."""
+
+    settings: Settings
+    sandbox: Sandbox
+    say: Callable[[str], None]
+
+    @property
+    def command(self) -> str:
+        """The beginning of each command line."""
+        return f"sis-sync --home {shlex.quote(str(self.settings.home))}"
+
+
+def demo(say: Callable[[str], None]) -> None:
+    """Play the three nights; `say` is told each piece of text as it happens. Raises UsageError without Werkzeug."""
+    with Sandbox(token=TOKEN) as sandbox:
+        stage = _set_up(sandbox, say)
+        say(f"A small college, its home {stage.settings.home}, and a sandbox instead of Canvas at {sandbox.url}.")
+        _clean_night(stage)
+        _night_with_messages(stage)
+        _night_that_fails(stage)
+        _where_everything_lies(stage)
+
+
+def _set_up(sandbox: Sandbox, say: Callable[[str], None]) -> Stage:
+    home = Path(tempfile.mkdtemp(prefix="sis-sync-demo-")).resolve()
+    make_folders(home)
+    answers = {"CANVAS_BASE_URL": sandbox.url, "CANVAS_API_TOKEN": TOKEN, "SIS_SYNC_SETTLE_SECONDS": "0"}
+    write_settings(home, answers)
+    loaded = settings.load(home, environ={})
+    return Stage(replace(loaded, state_folder=home / "state"), sandbox, say)
+
+
+def _clean_night(stage: Stage) -> None:
+    stage.say("\n== Monday night: all is well ==\n")
+    _export(stage, "monday", college.export(STUDENTS))
+    _run(stage)
+    users, enrollments = (stage.sandbox.count(kind) for kind in ("user", "enrollment"))
+    stage.say(
+        f"Canvas now has {users:,} users and {enrollments:,} enrollments. Under cron the run says nothing at all."
+    )
+
+
+def _night_with_messages(stage: Stage) -> None:
+    stage.say("\n== Tuesday night: some rows are wrong ==\n")
+    _export(stage, "tuesday", college.with_slips(college.export(STUDENTS + 3)))
+    batch = _run(stage)
+    stage.say("Canvas took everything but the rows that it left a message about. They are few, so nothing is held;")
+    stage.say("above SIS_SYNC_MAX_ERROR_ROWS the next night would be. Every message is kept:\n")
+    path = Archive(stage.settings.archive).batch_folder(batch.id) / ERRORS
+    stage.say(f"$ head -n {SHOWN_LINES} {shlex.quote(str(path))}")
+    with path.open(encoding="utf-8") as file:
+        stage.say("".join(islice(file, SHOWN_LINES)).rstrip())
+
+
+def _night_that_fails(stage: Stage) -> None:
+    stage.say("\n== Wednesday night: the import fails ==\n")
+    stage.sandbox.add_fault("fail")
+    _export(stage, "wednesday", college.export(STUDENTS + 5))
+    failed = _run(stage)
+    stage.say("\nUnder cron that is one mail. The next night nothing is sent onto the failed import:\n")
+    _export(stage, "thursday", college.export(STUDENTS + 6))
+    _run(stage)
+    stage.say("\nThursday's export is whole and waits in the inbox, so Wednesday's can be given up:\n")
+    reason = "the next export has it all"
+    stage.say(f"$ {stage.command} skip {failed.id} --reason {shlex.quote(reason)}")
+    stage.say(release.skip(stage.settings, failed.id, reason, CLOCK) + "\n")
+    _run(stage)
+
+
+def _export(stage: Stage, name: str, tables: dict[str, college.Table]) -> None:
+    """Let the SIS drop an export into the inbox."""
+    college.write(tables, stage.settings.inbox / name)
+    rows = sum(len(table) - 1 for table in tables.values())
+    stage.say(f"The SIS drops its export into inbox/{name}/: {', '.join(tables)}, {rows:,} rows.")
+
+
+def _run(stage: Stage) -> Batch:
+    """Run as cron would, show what a person would see, and give the batch that it was about."""
+    stage.say(f"$ {stage.command} run")
+    told = run(stage.settings, tick.How(Silent(), CLOCK), watched=True, verbosity=0)
+    stage.say(told.message)
+    stage.say(f"(exit code {told.result.exit_code})")
+    return told.result.about or told.result.batches[-1]
+
+
+def _where_everything_lies(stage: Stage) -> None:
+    home = stage.settings.home
+    stage.say("\n== Where everything lies ==\n")
+    stage.say(f"{home / 'archive'}: a folder a batch with import.zip, receipt.json and errors.csv, and the journal")
+    stage.say(f"{home / 'logs' / 'sis-sync.log'}: a line a step")
+    stage.say(f"{home / '.env'}: the settings")
+    stage.say("The sandbox is gone now, so status tells what the journal knows. To look around:\n")
+    stage.say(f"$ {stage.command} status --offline")
+    stage.say(f"$ rm -r {shlex.quote(str(home))}    (when you have seen enough)")
