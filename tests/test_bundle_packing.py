@@ -175,6 +175,16 @@ def test_zip64_is_used_above_the_limits(tmp_path: Path, monkeypatch: pytest.Monk
     read_back(bundle.path, bundle.entries)
 
 
+def test_an_entry_beyond_four_gigabytes_is_found(tmp_path: Path) -> None:
+    path, data = tmp_path / "x.zip", rows(10)
+    record = records.Record(b"users.csv", 2**32 + 10, len(data), len(data), zlib.crc32(data), records.STORED)
+    with path.open("wb") as file:
+        file.seek(record.offset)
+        file.write(records.local_header(record) + data)
+        file.write(records.directory([record], file.tell()))
+    assert content(path) == {"users.csv": data}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_files_and_offsets_beyond_four_gigabytes(tmp_path: Path) -> None:
@@ -196,6 +206,19 @@ def test_a_file_that_is_not_as_long_as_it_was_is_said_to_have_changed(tmp_path: 
     with pytest.raises(DropChanged, match=r"users\.csv changed"):
         pack([file], tmp_path / "x.zip", observe=None)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_never_ends_is_not_read_on(tmp_path: Path) -> None:
+    class Endless(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            Endless.reads += 1
+            return b"x" * 100 * (Endless.reads < 1000)
+
+    with pytest.raises(DropChanged):
+        pack([DeliveryFile("users.csv", 250, Endless)], tmp_path / "x.zip", observe=None)
+    assert Endless.reads == 3
 
 
 def test_a_file_that_differs_when_it_is_read_again_is_said_to_have_changed(tmp_path: Path) -> None:
