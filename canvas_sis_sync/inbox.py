@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from canvas_sis_sync.drops import Drop, DropFile, DropKind
 from canvas_sis_sync.errors import DropChanged
-from canvas_sis_sync.model import Drop, DropFile, DropKind
 
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".filepart", ".swp")
 LOOSE = "loose files"

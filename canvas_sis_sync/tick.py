@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from canvas_sis_sync import inbox, journal
+from canvas_sis_sync import inbox
 from canvas_sis_sync.errors import HomeError, JournalError
+from canvas_sis_sync.journal.file import FILE_NAME, glance
 from canvas_sis_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def is_idle(settings: Settings) -> bool:
     try:
         if inbox.scan(settings.inbox, settings.marker).drops:
             return False
-        waiting = journal.glance(settings.archive / journal.FILE_NAME)
+        waiting = glance(settings.archive / FILE_NAME)
     except JournalError:
         return False
     except OSError as error:

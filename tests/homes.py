@@ -14,7 +14,8 @@ from typing import Any
 
 from canvas_sis_sync import settings, tick
 from canvas_sis_sync.commands import run as run_command
-from canvas_sis_sync.journal import FILE_NAME, Journal
+from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.steps.context import Silent

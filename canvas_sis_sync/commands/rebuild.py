@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from canvas_sis_sync import journal as journals
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import HeldError, UsageError
-from canvas_sis_sync.journal import Journal
+from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
@@ -18,7 +18,7 @@ def rebuild(settings: Settings, clock: Clock) -> str:
     receipts are written before anything is sent. Raises HeldError while a run is at work, or when a batch folder has
     no receipt to read, UsageError when there is nothing to rebuild from.
     """
-    path = settings.archive / journals.FILE_NAME
+    path = settings.archive / FILE_NAME
     archive = Archive(settings.archive)
     with home_lock(settings.archive / ".lock") as free:
         if not free:
@@ -47,7 +47,7 @@ def rebuild(settings: Settings, clock: Clock) -> str:
 
 
 def _keep(settings: Settings, clock: Clock) -> str:
-    path = settings.archive / journals.FILE_NAME
+    path = settings.archive / FILE_NAME
     if not path.exists():
         return ""
     kept = path.with_suffix(f".{int(clock.now())}.old")

@@ -15,7 +15,7 @@ from canvas_sis_sync import bundle, gate, log, report
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import CanvasError, HeldError, HomeError, NotFound, SyncError, UsageError
-from canvas_sis_sync.journal import Journal
+from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.model import (
     ACCEPTED,

@@ -10,7 +10,8 @@ from typing import Any
 from canvas_sis_sync import gate, inbox, outcome, report
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
-from canvas_sis_sync.journal import FILE_NAME, Journal
+from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, SisImport, Verdict
 from canvas_sis_sync.polling import Clock, Deadline, Retry
 from canvas_sis_sync.settings import Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.model import State, Target
+from canvas_sis_sync.states import State, Target
 
 FILE_NAME = "journal.sqlite3"
 

@@ -10,7 +10,8 @@ from canvas_sis_sync import __version__
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.journal import FILE_NAME, Journal
+from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import target_lock
 from canvas_sis_sync.model import Target
 from canvas_sis_sync.polling import Clock, Deadline, Retry

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import TimeRanOut
-from canvas_sis_sync.journal import Journal
+from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch, State, Target
 from canvas_sis_sync.polling import Clock, Deadline, intervals
 from canvas_sis_sync.settings import Settings
