@@ -24,15 +24,17 @@ def recover(context: Context, batch: Batch) -> Batch:
 
     Raises HeldError when it cannot be settled, TimeRanOut, CanvasError.
     """
-    quiet = _Quiet(context, batch)
+    quiet = _Quiet(context)
     for _ in context.waits(f"it was not settled whether Canvas has batch {batch.id}"):
+        quiet.begin_look()
+        listing = context.canvas.imports_above(batch.target.account_id, batch.mark or 0)
+        batch = quiet.look(batch, listing)
         if batch.import_id is not None:
             settled = _look_at_known(context, batch, batch.import_id, quiet)
         else:
-            settled = _look_for_it(context, batch, quiet)
+            settled = _look_for_it(context, batch, listing, quiet)
         if settled is not None:
             return settled
-        batch = quiet.batch
     raise AssertionError("waiting never ends by itself")
 
 
@@ -43,33 +45,32 @@ class _Quiet:
     first look. Our wall clock is not asked: it may have been set in between.
     """
 
-    def __init__(self, context: Context, batch: Batch) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
         self._began = context.clock.monotonic()
-        self._canvas_seconds = 0.0
-        self.batch = batch
+        self._seconds = 0.0
 
-    def look(self, listing: Listing) -> None:
-        """Take note of when Canvas gave a complete listing."""
-        now = listing.canvas_now
-        if now is None:
-            return
-        if self.batch.lost_since is None:
-            self.batch = self._context.journal.amend(self.batch, lost_since=now)
-        elif now > self.batch.lost_since:
-            self._canvas_seconds = now - self.batch.lost_since
+    def begin_look(self) -> None:
+        """Take note of this run's time before Canvas is asked."""
+        self._seconds = self._context.clock.monotonic() - self._began
+
+    def look(self, batch: Batch, listing: Listing) -> Batch:
+        """Take note of when Canvas gave a complete listing; gives the batch with the first such time."""
+        if listing.canvas_now is None:
+            return batch
+        if batch.lost_since is None:
+            return self._context.journal.amend(batch, lost_since=listing.canvas_now)
+        self._seconds = max(self._seconds, listing.canvas_now - batch.lost_since)
+        return batch
 
     @property
     def is_over(self) -> bool:
-        """Say whether SIS_SYNC_LOST_SECONDS have passed."""
-        elapsed = max(self._context.clock.monotonic() - self._began, self._canvas_seconds)
-        return elapsed >= self._context.settings.lost_seconds
+        """Say whether SIS_SYNC_LOST_SECONDS had passed at this look."""
+        return self._seconds >= self._context.settings.lost_seconds
 
 
-def _look_for_it(context: Context, batch: Batch, quiet: _Quiet) -> Batch | None:
-    was_over, target = quiet.is_over, batch.target
-    listing = context.canvas.imports_above(target.account_id, batch.mark or 0)
-    taken = context.journal.taken(target, batch.mark or 0, but=batch.id)
+def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet) -> Batch | None:
+    taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
     candidates = [
         seen
         for seen in reconcile.candidates(batch, listing, taken | set(batch.strays))
@@ -77,14 +78,13 @@ def _look_for_it(context: Context, batch: Batch, quiet: _Quiet) -> Batch | None:
     ]
     resolution = reconcile.judge(batch, candidates)
     log.info("looked for the import: %s", resolution.found, extra={"batch": batch.id})
-    quiet.look(listing)
     if resolution.found is Found.OURS:
         found = resolution.imports[0]
-        return adopt(context, quiet.batch, found, "found after its answer was lost")
+        return adopt(context, batch, found, "found after its answer was lost")
     if resolution.found is Found.UNDECIDABLE:
         raise undecided(batch, resolution.imports)
-    if resolution.found is Found.NONE and was_over:
-        return _certainly_none(context, quiet.batch)
+    if resolution.found is Found.NONE and quiet.is_over:
+        return _certainly_none(context, batch)
     return None
 
 
