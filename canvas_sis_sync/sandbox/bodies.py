@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request as HttpRequest
 from .replies import Refusal
 from .wire import Cut
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 
 @dataclass(slots=True)

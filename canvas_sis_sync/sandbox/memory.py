@@ -15,6 +15,8 @@ from .records import Import, Message, StoredFile
 from .state import State
 
 _NAME = "imports.json"
+_SEQUENCES = ("import", "file", "message", "progress")
+"""Users and roles are made anew at each start and must get the same ids again."""
 _RUNNING = frozenset({"importing", "cleanup_batch", "restoring"})
 
 
@@ -38,7 +40,8 @@ def load(state: State) -> None:
     if not path.exists():
         return
     remembered = json.loads(path.read_text(encoding="utf-8"))
-    state.last_ids.update(remembered["last_ids"])
+    for name in _SEQUENCES:
+        state.last_ids[name] = remembered["last_ids"].get(name, 0)
     state.files.update({fields["id"]: _file(fields) for fields in remembered["files"]})
     for fields in remembered["imports"]:
         record = _import(fields)

@@ -61,13 +61,15 @@ class Sandbox:
         self._faults = Faults(faults)
         self._temporary = data is None
         self._folder = Path(tempfile.mkdtemp(prefix="sis-sandbox-")) if data is None else data
-        (self._folder / "files").mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / "files").mkdir(exist_ok=True)
         self._state = State(self._folder, self._faults)
         self._requests: list[Request] = []
         self._workers: list[Worker] = []
         self._port = port
         self._ssl_context = ssl_context
         self._host_name = host_name
+        self._server: Server | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -84,12 +86,17 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if error is None and self._server.bugs:
-            raise RuntimeError("The sandbox itself broke:\n" + "\n".join(self._server.bugs))
+        bugs = self._server.bugs if self._server is not None else []
+        if error is None and bugs:
+            raise RuntimeError("The sandbox itself broke:\n" + "\n".join(bugs))
 
     def start(self) -> None:
-        """Listen, and begin to work off the queue."""
-        self._server = _make_server(self._state, self._requests.append, self._port, self._ssl_context)
+        """Listen, and begin to work off the queue; raises UsageError when the port is in use."""
+        try:
+            self._server = _make_server(self._state, self._requests.append, self._port, self._ssl_context)
+        except UsageError:
+            self.stop()
+            raise
         self.port = self._server.port
         self._server.start()
         for account_id, account in self._state.store.accounts().items():
@@ -112,13 +119,14 @@ class Sandbox:
         with self._state.changed:
             self._state.stopping.set()
             self._state.changed.notify_all()
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
         for worker in self._workers:
             worker.join()
         for thread in self._state.threads:
             thread.join()
         if self._temporary:
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
         else:
             memory.save(self._state)
 

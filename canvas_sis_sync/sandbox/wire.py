@@ -33,7 +33,7 @@ class _Handler(WSGIRequestHandler):
     """One request: quiet, and known to the server while it lasts."""
 
     server: Server
-    rbufsize = 1 << 20
+    rbufsize = 1 << 18
 
     def setup(self) -> None:
         super().setup()
