@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.steps.context import Silent
+from canvas_sis_sync.steps.context import Show, Silent
 
 TOKEN = "obviously~fake~token~4711"
 USERS = "user_id,login_id,first_name,last_name,status\nu1,u1,Ada,Example,active\nu2,u2,Ben,Example,active\n"
@@ -39,6 +40,42 @@ def fast_clock(moment: float = 0.02) -> Clock:
         ahead += max(seconds - moment, 0.0)
 
     return Clock(lambda: time.time() + ahead, lambda: time.monotonic() + ahead, sleep)
+
+
+def scaled_clock(times: float) -> Clock:
+    """Make a clock that runs so many times as fast as the machine's, from now on."""
+    now, monotonic = time.time(), time.monotonic()
+
+    def passed() -> float:
+        return (time.monotonic() - monotonic) * times
+
+    return Clock(lambda: now + passed(), lambda: monotonic + passed(), lambda seconds: time.sleep(seconds / times))
+
+
+class Watching(Silent):
+    """Shows nothing, and does something when a stage of the run begins, or ends well.
+
+    What it does may raise, which ends the run there as pulling the plug would.
+    """
+
+    def __init__(
+        self,
+        begin: Mapping[str, Callable[[], object]] | None = None,
+        end: Mapping[str, Callable[[], object]] | None = None,
+    ) -> None:
+        self.notes: list[str] = []
+        self._begin, self._end = begin or {}, end or {}
+
+    @contextmanager
+    def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        if what in self._begin:
+            self._begin[what]()
+        yield lambda _done: None
+        if what in self._end:
+            self._end[what]()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 @dataclass
@@ -75,9 +112,11 @@ class Home:
     def settings(self, **flags: str) -> settings.Settings:
         return settings.load(self.folder, environ=self.env, flags=flags)
 
-    def run(self, *, patient: bool = True, watched: bool = True, clock: Clock | None = None) -> run_command.Told:
+    def run(
+        self, *, patient: bool = True, watched: bool = True, clock: Clock | None = None, show: Show | None = None
+    ) -> run_command.Told:
         """Run in this process, with waiting that takes no time."""
-        how = tick.How(Silent(), clock or fast_clock(), patient=patient)
+        how = tick.How(show or Silent(), clock or fast_clock(), patient=patient)
         told = run_command.run(self.settings(), how, watched=watched, verbosity=0)
         self.outputs.append(told.message)
         return told
