@@ -1,15 +1,35 @@
-"""Progress for a person at a terminal, by rich; nothing without one. The only importer of rich."""
+"""How a run shows a person what it is doing: by rich at a terminal, else not at all. The only importer of rich."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-from canvas_sis_sync.steps.context import Show, Silent
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+class Show(Protocol):
+    """How a run shows a person what it is doing; silent under cron."""
+
+    def stage(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show one stage of work; the callable is told the units done since the start."""
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    @contextmanager
+    def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002 - as Show has it
+        """Tell nobody."""
+        yield lambda _done: None
+
+    def note(self, text: str) -> None:
+        """Tell nobody."""
 
 
 class Bars:

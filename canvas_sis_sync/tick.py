@@ -16,7 +16,7 @@ from canvas_sis_sync.settings import Settings
 
 if TYPE_CHECKING:
     from canvas_sis_sync.polling import Clock
-    from canvas_sis_sync.steps.context import Show
+    from canvas_sis_sync.progress import Show
     from canvas_sis_sync.sync import Result
 
 

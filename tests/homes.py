@@ -19,7 +19,7 @@ from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.steps.context import Show, Silent
+from canvas_sis_sync.progress import Show, Silent
 
 TOKEN = "obviously~fake~token~4711"
 USERS = "user_id,login_id,first_name,last_name,status\nu1,u1,Ada,Example,active\nu2,u2,Ben,Example,active\n"

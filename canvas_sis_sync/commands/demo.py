@@ -20,9 +20,9 @@ from canvas_sis_sync.commands.init import make_folders, write_settings
 from canvas_sis_sync.commands.run import run
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.context import Silent
 
 TOKEN = "demo-token"  # noqa: S105 - an invented one
 STUDENTS = 320

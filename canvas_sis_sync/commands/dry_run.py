@@ -13,8 +13,8 @@ from canvas_sis_sync.commands.status import Status, status
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, EXIT_UNREACHABLE, BadZipError
 from canvas_sis_sync.model import Bundle, Drop, Verdict
 from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.context import Silent
 from canvas_sis_sync.steps.pack import write_zip
 
 

@@ -14,10 +14,11 @@ from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, SisImport, Verdict
 from canvas_sis_sync.polling import Clock, Deadline, Retry
+from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.ask_gate import ask
 from canvas_sis_sync.steps.begin import open_canvas, require_journal, resolve
-from canvas_sis_sync.steps.context import Context, Silent
+from canvas_sis_sync.steps.context import Context
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""

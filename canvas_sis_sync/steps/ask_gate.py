@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from canvas_sis_sync import gate
 from canvas_sis_sync.errors import HeldError, NotFound
-from canvas_sis_sync.model import CANVAS_UNFINISHED, Batch, GateDecision, Listing, SisImport, Verdict
+from canvas_sis_sync.model import CANVAS_UNFINISHED, Batch, GateDecision, SisImport, Verdict
 from canvas_sis_sync.steps.context import Context, log
 
 FIRST_PAGE = 50
@@ -73,6 +73,3 @@ def _policy(context: Context) -> gate.Policy:
         account_scope=context.settings.gate == "account",
         resets_on_schedule=any(part in ("test", "beta") for part in host.split(".")[1:]),
     )
-
-
-__all__ = ["Asked", "Listing", "ask", "wait_for_go"]

@@ -15,8 +15,9 @@ from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import target_lock
 from canvas_sis_sync.model import Target
 from canvas_sis_sync.polling import Clock, Deadline, Retry
+from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.context import Context, Show, log, steady
+from canvas_sis_sync.steps.context import Context, log, steady
 
 USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
@@ -14,19 +14,10 @@ from canvas_sis_sync.errors import TimeRanOut
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch, State, Target
 from canvas_sis_sync.polling import Clock, Deadline, intervals
+from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
 
 log = logging.getLogger("canvas_sis_sync")
-
-
-class Show(Protocol):
-    """How a run shows a person what it is doing; silent under cron."""
-
-    def stage(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Show one stage of work; the callable is told the units done since the start."""
-
-    def note(self, text: str) -> None:
-        """Say one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +68,3 @@ def steady(clock: Clock) -> Clock:
     """Give a clock whose `now` cannot jump while a run lasts: the time it began, and what has passed since."""
     began, mark = clock.now(), clock.monotonic()
     return Clock(lambda: began + clock.monotonic() - mark, clock.monotonic, clock.sleep)
-
-
-class Silent:
-    """Shows nothing."""
-
-    @contextmanager
-    def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002 - as Show has it
-        """Tell nobody."""
-        yield lambda _done: None
-
-    def note(self, text: str) -> None:
-        """Tell nobody."""

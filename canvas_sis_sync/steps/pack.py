@@ -11,9 +11,10 @@ from canvas_sis_sync import bundle
 from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, sync_folder, wording
 from canvas_sis_sync.errors import BadZipError, HomeError
 from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
+from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
-from canvas_sis_sync.steps.context import Context, Show
+from canvas_sis_sync.steps.context import Context
 
 
 def pack(context: Context, batch: Batch) -> Batch:
