@@ -96,7 +96,7 @@ def _left_over(attachments: Iterable[Attachment], entries: Iterable[Entry]) -> l
     shelves: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         shelves[_base_name(entry.name)].append(entry)
-    for attachment in sorted(attachments, key=lambda attachment: (attachment.size is None, attachment.size or 0)):
+    for attachment in sorted(attachments, key=lambda attachment: attachment.size is None):
         shelf = shelves[_base_name(attachment.name)]
         fitting = [entry for entry in shelf if _is_copy(attachment, entry)]
         if not fitting:

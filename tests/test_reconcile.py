@@ -101,6 +101,11 @@ def test_a_size_that_canvas_does_not_tell_fits() -> None:
     assert verdict(batch(COURSES), seen(Attachment("courses.csv", None)))[0] is Found.OURS
     assert verdict(batch(COURSES), seen(Attachment("terms.csv", None)))[0] is Found.NONE
 
+    one, two = replace(COURSES, name="a/x.csv", size=1), replace(COURSES, name="b/x.csv", size=2)
+    for known in (1, 2):
+        copies = Attachment("x.csv", None), Attachment("x.csv", known)
+        assert verdict(batch(one, two), seen(*copies))[0] is Found.OURS
+
 
 def test_names_are_compared_as_a_file_store_may_write_them() -> None:
     entry = replace(COURSES, name="fall/Kurse f\u00fcr alle.csv")
@@ -124,8 +129,14 @@ def test_final_with_some_missing_is_not_ours(state: str) -> None:
 
 @pytest.mark.parametrize(
     "doubtful",
-    [STRAY, replace(STRAY, size=0), replace(COURSES, name="x.csv", size=0), replace(COURSES, name="x.csv", rows=None)],
-    ids=["unrecognised", "empty", "empty with a kind", "uncounted"],
+    [
+        STRAY,
+        replace(STRAY, rows=5),
+        replace(STRAY, size=0),
+        replace(COURSES, name="x.csv", size=0),
+        replace(COURSES, name="x.csv", rows=None),
+    ],
+    ids=["unrecognised", "unrecognised but counted", "empty", "empty with a kind", "uncounted"],
 )
 def test_what_canvas_need_not_recognise_may_be_missing_or_there(doubtful: Entry) -> None:
     ours = batch(COURSES, doubtful)
