@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.gate import GONE, LOST_AFTER_SECONDS, Account, Known, Policy, decide
+from canvas_sis_sync.gate import GONE, Account, Known, Policy, decide
 from canvas_sis_sync.model import (
     CANVAS_FINISHED,
     CANVAS_UNFINISHED,
@@ -114,9 +114,9 @@ def test_account_wide_only_failures_since_our_previous_import_hold(import_id: in
     ("age", "now", "verdict"),
     [
         (0, NOW, WAIT),
-        (LOST_AFTER_SECONDS - 1, NOW, WAIT),
-        (LOST_AFTER_SECONDS, NOW, GO),
-        (LOST_AFTER_SECONDS + 9999, None, WAIT),
+        (1799, NOW, WAIT),
+        (1800, NOW, GO),
+        (9999, None, WAIT),
         (-3600, NOW, WAIT),
     ],
 )
@@ -135,9 +135,11 @@ def test_a_foreign_upload_of_unknown_age_is_waited_for() -> None:
 
 
 def test_our_own_upload_is_waited_for_however_old() -> None:
-    ours = seen(OURS, "initializing", age=10 * LOST_AFTER_SECONDS)
+    ours = seen(OURS, "initializing", age=9999)
 
     assert decide(known(), Account(listing(ours), listing(ours), ours), OWN_SCOPE).verdict is WAIT
+    forgetful = Policy(resets_on_schedule=True)
+    assert decide(known(), Account(listing(ours), listing()), forgetful).verdict is WAIT
 
 
 def test_too_many_refused_rows_hold() -> None:

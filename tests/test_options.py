@@ -153,8 +153,10 @@ def test_an_answer_without_the_options_has_taken_none() -> None:
 def test_the_sentence_says_what_was_asked_and_what_was_taken() -> None:
     other_value = taken({"change_threshold": "10"}, change_threshold=50)
     unasked = taken({}, batch_mode=True)
+    term = taken({"batch_mode_term_id": "17"})
 
     assert other_value.dangerous == ("Canvas took change_threshold as 50, but 10 was asked for.",)
+    assert term.other == ("Canvas did not take batch_mode_term_id (some term was asked for).",)
     assert unasked.dangerous == ("Canvas took batch_mode as true, which was not asked for.",)
 
 
@@ -177,6 +179,14 @@ def test_batch_mode_says_what_it_deletes(term: str, words: str) -> None:
 
     assert first == f"{words}courses, sections and enrollments not in this file will be deleted"
     assert limit == "this happens however many they are"
+
+
+def test_batch_mode_needs_a_term_or_all_of_them() -> None:
+    assert in_words({"batch_mode_term_id": "17"}) == (NOTHING_DELETED,)
+    assert in_words({"batch_mode": "true"}) == (NOTHING_DELETED,)
+    several = {"batch_mode": "true", "multi_term_batch_mode": "true"}
+    assert in_words(several)[0].startswith("batch mode for every term in terms.csv: ")
+    assert in_words(several | {"batch_mode_term_id": "17"})[0].startswith("batch mode for term 17 (Canvas's id): ")
 
 
 def test_batch_mode_says_how_it_is_limited() -> None:

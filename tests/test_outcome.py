@@ -188,6 +188,8 @@ def test_messages_count_even_when_canvas_gives_no_totals() -> None:
     listed = with_messages(0, processing_warnings=((None, "a"), (None, "b")), processing_errors=((None, "c"),))
 
     assert "left 3 messages" in end(replace(listed, counts={"users": 1, "courses": 1})).reason
+    totals = {"users": 1, "error_count": 4, "warning_count": 5}
+    assert "left 9 messages" in end(replace(listed, counts=totals)).reason
 
 
 def test_a_diffed_or_uncounted_delivery_is_measured_by_what_canvas_saw() -> None:
