@@ -90,7 +90,8 @@ class ScriptedServer:
         if callable(answer):
             answer(connection)
             return False
-        connection.sendall(answer)
+        says_so = b"\r\nconnection: close\r\n" if self._closing else b"\r\n"
+        connection.sendall(answer.replace(b"\r\n", says_so, 1))
         return bool(self._replies)
 
     def _read(self, incoming: Any, number: int) -> Asked:

@@ -146,8 +146,10 @@ def test_a_server_that_never_agrees_on_tls_proves_that_nothing_was_sent(
     zip_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.2)
+    started = time.monotonic()
     with serving(BeforeRequest(until_the_client_leaves)) as server:
         assert "in time" in nothing_arrived_at(server.url.replace("http:", "https:"), zip_path).sentence
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.usefixtures("trusted")
@@ -279,9 +281,9 @@ def test_the_token_of_netrc_never_replaces_ours_and_is_never_added(
 
 
 def test_a_kept_connection_that_the_server_has_closed_is_opened_anew() -> None:
-    with serving(USER, USER) as server, canvas_at(server.url) as canvas:
+    with serving(lambda connection: connection.sendall(USER), USER) as server, canvas_at(server.url) as canvas:
         canvas.current_user()
-        time.sleep(0.05)
+        time.sleep(0.1)
         assert canvas.current_user().id == 1
 
 
