@@ -5,6 +5,8 @@ Only `cli` turns errors into text and exit codes. The exit codes are kept for go
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_USAGE = 2
@@ -21,15 +23,16 @@ EXIT_INTERRUPTED = 130
 class SyncError(Exception):
     """Anything that ends a command with a message instead of a result.
 
-    `sentence` says what happened, `hint` what to do next (possibly empty).
+    `sentence` says what happened, `hint` what to do next (possibly empty); `details` are lines to show between them.
     """
 
     exit_code = EXIT_BUG
 
-    def __init__(self, sentence: str, hint: str = "") -> None:
+    def __init__(self, sentence: str, hint: str = "", *, details: Sequence[str] = ()) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.hint = hint
+        self.details = tuple(details)
 
 
 class UsageError(SyncError):

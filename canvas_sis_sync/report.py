@@ -53,13 +53,35 @@ def import_page(target: Target, base_url: str) -> str:
 def batch_message(batch: Batch, base_url: str, first_messages: Callable[[SisImport], Sequence[str]]) -> str:
     """Word what somebody must know about a batch: what happened, what Canvas has, its messages, what to type."""
     lines = [f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {_sentence(batch.reason)}"]
+    return "\n".join([*lines, *_in_canvas(batch, base_url, first_messages), f"Next: {next_command(batch)}"])
+
+
+def trouble_message(
+    trouble: SyncError, about: Batch | None, base_url: str, first_messages: Callable[[SisImport], Sequence[str]]
+) -> str:
+    """Word what ended a run, with the batch that it left open."""
+    lines = [trouble.sentence, *trouble.details]
+    if about is not None:
+        lines.append(f"Batch {about.id} ({about.drop_name}) is {about.state}.")
+        lines += _in_canvas(about, base_url, first_messages)
+    return "\n".join([*lines, trouble.hint]).rstrip()
+
+
+def import_lines(sis_import: SisImport, first_messages: Callable[[SisImport], Sequence[str]]) -> list[str]:
+    """Say what an import has applied, and its first messages."""
+    applied = _applied_rows(sis_import)
+    known = f"It has applied: {applied}." if applied else "It tells of no applied row, but some may have been applied."
+    return [known, *(f"  Canvas: {text}" for text in first_messages(sis_import))]
+
+
+def _in_canvas(batch: Batch, base_url: str, first_messages: Callable[[SisImport], Sequence[str]]) -> list[str]:
+    lines = []
     if batch.import_id is not None:
         lines.append(f"It is import {batch.import_id} at {import_page(batch.target, base_url)}")
     lines.append(_applied(batch))
     if batch.sis_import is not None:
         lines += [f"  Canvas: {text}" for text in first_messages(batch.sis_import)]
-    lines.append(f"Next: {next_command(batch)}")
-    return "\n".join(lines)
+    return lines
 
 
 def next_command(batch: Batch) -> str:
@@ -95,8 +117,7 @@ def _applied(batch: Batch) -> str:
         if batch.state in IN_FLIGHT:
             return "Whether Canvas has it is not known yet."
         return "Canvas has nothing of it: nothing was changed."
-    counts = {} if batch.sis_import is None else row_counts(batch.sis_import)
-    applied = ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
+    applied = _applied_rows(batch.sis_import) if batch.sis_import else ""
     if applied:
         return f"Canvas has applied: {applied} (of {batch.rows:,} rows sent)."
     if batch.state in ACCEPTED:
@@ -104,14 +125,13 @@ def _applied(batch: Batch) -> str:
     return f"Canvas tells of no applied row (of {batch.rows:,} sent), but some may have been applied."
 
 
+def _applied_rows(sis_import: SisImport) -> str:
+    return ", ".join(f"{number:,} {kind}" for kind, number in row_counts(sis_import).items() if number)
+
+
 def row_counts(sis_import: SisImport) -> dict[str, int]:
     """Give the rows that Canvas processed, per kind."""
     return {kind: number for kind, number in sis_import.counts.items() if not kind.endswith(("_count", "_deleted"))}
-
-
-def trouble_text(trouble: SyncError) -> str:
-    """Word an error: its sentence, and the hint on a line of its own."""
-    return f"{trouble.sentence}\n{trouble.hint}".rstrip()
 
 
 def summary(batch: Batch) -> str:
@@ -209,10 +229,10 @@ def _gate_of_run(
 ) -> Mapping[str, str] | None:
     if isinstance(trouble, HeldError):
         return {"verdict": "hold", "reason": trouble.sentence}
-    if about is not None:
-        return {"verdict": "hold", "reason": f"Batch {about.id} is {about.state}."}
     if outcome == "waiting" and trouble is not None:
         return {"verdict": "wait", "reason": trouble.sentence}
+    if about is not None and trouble is None:
+        return {"verdict": "hold", "reason": f"Batch {about.id} is {about.state}."}
     return {"verdict": "go", "reason": "The last batch was accepted."} if batches else None
 
 

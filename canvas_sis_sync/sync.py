@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from canvas_sis_sync import inbox
@@ -12,6 +12,7 @@ from canvas_sis_sync.errors import (
     EXIT_IMPORT_FAILED,
     EXIT_REFUSED,
     EXIT_SETTINGS,
+    DropChanged,
     HeldError,
     JournalError,
     SyncError,
@@ -51,7 +52,7 @@ class Result:
     batches: tuple[Batch, ...] = ()
     #: What ended the run early.
     trouble: SyncError | None = None
-    #: The batch that somebody must look at.
+    #: The batch that somebody must look at, or that was left open by the trouble.
     about: Batch | None = None
 
 
@@ -64,20 +65,16 @@ def run(context: Context) -> Result:
     try:
         require_whole_journal(context)
         while result.exit_code == EXIT_DONE:
-            batch = _next_left_over(context) or _held(context) or _next_claimed(context)
+            batch = _next_left_over(context, result.batches) or _held(context) or _next_claimed(context)
             if batch is None:
                 return result
             if not _wants_work(batch):
                 return replace(result, outcome="held", exit_code=EXIT_HELD, about=batch)
-            result = _after(result, deliver(context, batch))
+            result = _after(result, deliver(context, batch), told_before=_told_before(batch))
             if not context.patient:
                 return result
-    except TimeRanOut as error:
-        code = error.exit_code if context.patient else EXIT_DONE
-        result = replace(result, outcome="waiting", exit_code=code, trouble=error)
     except SyncError as error:
-        outcome = "held" if isinstance(error, HeldError) else result.outcome
-        result = replace(result, outcome=outcome, exit_code=error.exit_code, trouble=error)
+        return _broken_off(context, result, error)
     return result
 
 
@@ -102,11 +99,25 @@ STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
 """The step that takes a batch out of each open state."""
 
 
-def _after(result: Result, batch: Batch) -> Result:
+def _broken_off(context: Context, result: Result, trouble: SyncError) -> Result:
+    """End a run by what it could not go on from, with the batch that it leaves open."""
+    outcome, code = result.outcome, trouble.exit_code
+    if isinstance(trouble, HeldError):
+        outcome = "held"
+    if isinstance(trouble, TimeRanOut | DropChanged):
+        outcome, code = "waiting", code if context.patient else EXIT_DONE
+    left = [waiting for waiting in context.journal.waiting() if waiting.is_open and waiting.target == context.target]
+    about = context.journal.batch(left[0].id) if left else None
+    return replace(result, outcome=outcome, exit_code=code, trouble=trouble, about=about)
+
+
+def _after(result: Result, batch: Batch, *, told_before: bool) -> Result:
     log.info("done: %s, %s", batch.state, batch.reason, extra={"batch": batch.id})
     code = EXIT_OF_STATE.get(batch.state, EXIT_DONE)
     if batch.over_limit:
         code = EXIT_IMPORT_FAILED
+    if code and told_before:
+        code = EXIT_HELD
     return replace(
         result,
         outcome=str(batch.state),
@@ -120,14 +131,20 @@ def _wants_work(batch: Batch) -> bool:
     return batch.state in OPEN or not batch.filed
 
 
-def _next_left_over(context: Context) -> Batch | None:
-    """Find the oldest batch that an earlier run left open or unfiled.
+def _told_before(batch: Batch) -> bool:
+    """Say whether an earlier run brought the batch to its end, and only its messages are still to be fetched."""
+    return batch.state not in OPEN and not batch.errors_complete
+
+
+def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
+    """Find the oldest batch that an earlier run left open or unfiled; what this run has `done` is for the next one.
 
     One that Canvas may have at another target is left alone: neither its host nor its token is the present one.
     """
+    ids = {batch.id for batch in done}
     for waiting in context.journal.waiting():
         batch = context.journal.batch(waiting.id)
-        if batch is None or not _wants_work(batch):
+        if batch is None or batch.id in ids or not _wants_work(batch):
             continue
         if batch.target == context.target:
             return batch
@@ -147,7 +164,7 @@ def _next_claimed(context: Context) -> Batch | None:
 
     The gate is asked first: what waits stays in the inbox, where a newer export may replace it.
     """
-    for _ in context.waits("a drop in the inbox was still being written to"):
+    for _ in context.waits("a drop in the inbox was still being written to; nothing of it was sent"):
         drops = _settled_first(context)
         if not drops:
             return None

@@ -83,17 +83,17 @@ def _telling(settings: Settings, how: tick.How, result: Result) -> episodes.Tell
 
 def _subject(result: Result) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
-    if result.about is not None:
-        return subject, f"{result.about.id} {result.about.state}"
-    return subject, result.trouble.sentence if result.trouble else result.outcome
+    if result.trouble is not None:
+        return subject, result.trouble.sentence
+    return subject, f"{result.about.id} {result.about.state}" if result.about else result.outcome
 
 
 def _message(settings: Settings, result: Result) -> str:
     lines = [report.summary(batch) for batch in result.batches if batch != result.about]
-    if result.about is not None:
-        lines.append(report.batch_message(result.about, settings.base_url, outcome.first_messages))
     if result.trouble is not None:
-        lines.append(report.trouble_text(result.trouble))
+        lines.append(report.trouble_message(result.trouble, result.about, settings.base_url, outcome.first_messages))
+    elif result.about is not None:
+        lines.append(report.batch_message(result.about, settings.base_url, outcome.first_messages))
     if result.outcome == "idle" and not lines:
         lines.append("Nothing to do: the inbox is empty.")
     if result.outcome == "locked":

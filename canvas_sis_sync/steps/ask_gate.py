@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from canvas_sis_sync import gate
+from canvas_sis_sync import gate, outcome, report
 from canvas_sis_sync.errors import HeldError, NotFound
 from canvas_sis_sync.model import CANVAS_UNFINISHED, Batch, GateDecision, SisImport, Verdict
 from canvas_sis_sync.steps.context import Context, log
@@ -19,6 +19,8 @@ class Asked:
     decision: GateDecision
     #: Highest import id that Canvas has shown, 0 without any.
     highest_id: int
+    #: The import that the decision is about, None when it is about none or Canvas does not know it.
+    about: SisImport | None = None
 
 
 def ask(context: Context) -> Asked:
@@ -39,21 +41,34 @@ def ask(context: Context) -> Asked:
     shown = gate.Account(unfinished, recent, _record_of(context, previous, seen))
     decision = gate.decide(known, shown, _policy(context))
     log.info("gate: %s, %s", decision.verdict, decision.reason)
-    return Asked(decision, max(seen, default=0))
+    return Asked(decision, max(seen, default=0), _about(decision, shown, seen))
 
 
 def wait_for_go(context: Context) -> Asked:
     """Ask until the gate is open. Raises HeldError when somebody must act, TimeRanOut, CanvasError."""
-    for _ in context.waits("another import was unfinished in Canvas"):
+    for _ in context.waits("another import was unfinished in Canvas; nothing was sent onto it"):
         asked = ask(context)
         if asked.decision.verdict is Verdict.HOLD:
-            raise HeldError(asked.decision.reason, asked.decision.hint)
+            raise _held(context, asked)
         if asked.decision.verdict is Verdict.GO:
             if asked.decision.note:
                 context.show.note(asked.decision.note)
             return asked
         context.show.note(asked.decision.reason)
     raise AssertionError("waiting never ends by itself")
+
+
+def _held(context: Context, asked: Asked) -> HeldError:
+    page = report.import_page(context.target, context.settings.base_url)
+    details = [f"Nothing was sent. The account's imports: {page}"]
+    if asked.about is not None:
+        details += report.import_lines(asked.about, outcome.first_messages)
+    return HeldError(asked.decision.reason, f"Next: {asked.decision.hint}", details=details)
+
+
+def _about(decision: GateDecision, shown: gate.Account, seen: dict[int, SisImport]) -> SisImport | None:
+    known = {shown.previous_import.id: shown.previous_import} if shown.previous_import else {}
+    return (seen | known).get(decision.import_id or 0)
 
 
 def _record_of(context: Context, previous: Batch | None, seen: dict[int, SisImport]) -> SisImport | None:
