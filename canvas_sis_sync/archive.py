@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -104,20 +104,19 @@ class Archive:
         """Give the id of the batch folder with the highest name, None without any."""
         for year in sorted(self._years(), reverse=True):
             for month in sorted((entry for entry in year.iterdir() if entry.is_dir()), reverse=True):
-                batches = sorted(entry.name for entry in month.iterdir() if entry.is_dir())
+                batches = sorted((entry.name for entry in month.iterdir() if entry.is_dir()), key=_order)
                 if batches:
                     return batches[-1]
         return None
 
     def receipts(self) -> Iterator[tuple[Path, Batch | None]]:
         """Read all receipts, oldest first; None stands for a folder whose receipt is missing or no receipt."""
-        for folder in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/*/")):
+        folders = self.folder.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/*/")
+        for folder in sorted(folders, key=lambda folder: _order(folder.name)):
             yield folder, read_receipt(folder)
 
     def _years(self) -> Iterator[Path]:
-        with suppress(FileNotFoundError):
-            return (entry for entry in self.folder.iterdir() if len(entry.name) == 4 and entry.name.isdigit())
-        return iter(())
+        return (entry for entry in self.folder.iterdir() if len(entry.name) == 4 and entry.name.isdigit())
 
     def _write(self, path: Path, text: str) -> None:
         partial = path.with_name(f".{path.name}.part")
@@ -129,6 +128,11 @@ class Archive:
                 os.fsync(file.fileno())
             partial.replace(path)
             sync_folder(path.parent)
+
+
+def _order(batch_id: str) -> tuple[str, int, str]:
+    """Sort ids by their time, and those of one second by their number."""
+    return batch_id[:15], len(batch_id), batch_id
 
 
 def read_receipt(folder: Path) -> Batch | None:

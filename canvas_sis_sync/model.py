@@ -325,6 +325,8 @@ class Batch:
     filed: bool = False
     #: Import records in Canvas that this batch left behind and that are not its import.
     strays: tuple[int, ...] = ()
+    #: What people said about its import.
+    releases: tuple[Release, ...] = ()
     steps: tuple[Step, ...] = ()
 
     @property

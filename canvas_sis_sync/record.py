@@ -16,6 +16,7 @@ from canvas_sis_sync.model import (
     DropFile,
     DropKind,
     Entry,
+    Release,
     SisImport,
     State,
     Step,
@@ -46,6 +47,10 @@ def batch_from_record(record: Mapping[str, Any]) -> Batch:
     plain["files"] = _many(DropFile, record.get("files"))
     plain["entries"] = _many(Entry, record.get("entries"))
     plain["strays"] = tuple(record.get("strays") or ())
+    plain["releases"] = tuple(
+        Release(**_known(Release, each) | {"target": Target(**_known(Target, each["target"]))})
+        for each in record.get("releases") or ()
+    )
     plain["steps"] = tuple(
         Step(step["at"], State(step["state"]), step["who"], step["reason"]) for step in record.get("steps") or ()
     )

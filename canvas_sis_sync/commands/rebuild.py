@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from canvas_sis_sync.archive import Archive
+from pathlib import Path
+
+from canvas_sis_sync.archive import Archive, sync_folder
 from canvas_sis_sync.errors import HeldError, UsageError
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
@@ -26,7 +28,7 @@ def rebuild(settings: Settings, clock: Clock) -> str:
         receipts = list(archive.receipts())
         if not receipts:
             raise UsageError(f"There is no receipt in {settings.archive}.", "Nothing was changed.")
-        unread = [folder.name for folder, batch in receipts if batch is None and any(folder.iterdir())]
+        unread = [folder.name for folder, batch in receipts if batch is None and not _vanishes(folder)]
         if unread:
             raise HeldError(
                 f"These batch folders have no receipt that can be read: {', '.join(unread[:5])}. Their files were"
@@ -37,13 +39,22 @@ def rebuild(settings: Settings, clock: Clock) -> str:
         partial = path.with_suffix(".rebuilt")
         partial.unlink(missing_ok=True)
         with Journal.open(partial, clock.now) as made:
-            for _, batch in receipts:
-                if batch is not None:
-                    made.restore(batch)
+            made.restore_all(batch for _, batch in receipts if batch is not None)
         kept = _keep(settings, clock)
         partial.replace(path)
-    text = f"The journal was rebuilt from {len(receipts)} receipts."
+        sync_folder(settings.archive)
+    read = sum(batch is not None for _, batch in receipts)
+    text = f"The journal was rebuilt from {read} receipts."
     return text + (f" The old one is kept as {kept}." if kept else "")
+
+
+def _vanishes(folder: Path) -> bool:
+    """Remove a batch folder in which nothing was put yet."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _keep(settings: Settings, clock: Clock) -> str:
@@ -51,5 +62,9 @@ def _keep(settings: Settings, clock: Clock) -> str:
     if not path.exists():
         return ""
     kept = path.with_suffix(f".{int(clock.now())}.old")
+    # What SQLite has to undo after a crash goes along, so that it is not undone in the new one.
+    undo = path.with_name(f"{path.name}-journal")
+    if undo.exists():
+        undo.replace(kept.with_name(f"{kept.name}-journal"))
     path.replace(kept)
     return kept.name

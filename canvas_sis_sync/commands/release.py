@@ -18,7 +18,8 @@ from canvas_sis_sync.errors import CanvasError, HeldError, HomeError, NotFound, 
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.model import (
-    ACCEPTED,
+    CANVAS_UNFINISHED,
+    OPEN,
     TRANSITIONS,
     Batch,
     DropFile,
@@ -89,10 +90,9 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
         state = _live_state(at, batch)
-        undone = batch.state in ACCEPTED and (batch.over_limit or state not in ("imported", "imported_with_messages"))
-        if State.SKIPPED not in TRANSITIONS[batch.state] and not undone:
+        if State.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
             raise _does_not_fit("skip", batch)
-        release = _release(at, batch.target, batch.import_id, state, reason) if batch.import_id and state else None
+        release = _release_of(at, batch, state, reason)
         batch = at.journal.skip(batch, release, reason=reason, who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
@@ -146,8 +146,10 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
             )
         repeats = _what_it_repeats(at, batch)
         state = _live_state(at, batch)
-        release = _release(at, batch.target, batch.import_id, state, reason) if batch.import_id and state else None
+        release = _release_of(at, batch, state, reason)
         successor = at.journal.replace_by_retry(batch, _successor(at, batch), release, reason=reason, who=at.who)
+        at.archive.make_batch_folder(successor.id)
+        at.file(successor)
         at.file(at.batch(batch.id))
         log.get_logger(batch.id).info("retried as %s by %s: %s", successor.id, at.who, reason)
     return "\n".join([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
@@ -186,6 +188,20 @@ def _live_state(at: Desk, batch: Batch) -> str | None:
             raise
         log.get_logger(batch.id).warning("%s", error.sentence)
         return batch.sis_import.workflow_state
+
+
+def _gate_may_hold(batch: Batch, state: str | None) -> bool:
+    """Say whether the gate may hold on a batch that is closed: its import has changed its state since."""
+    if batch.import_id is None or batch.state in OPEN:
+        return False
+    return batch.over_limit or state not in ("imported", "imported_with_messages")
+
+
+def _release_of(at: Desk, batch: Batch, state: str | None, reason: str) -> Release | None:
+    """Release a batch's import; what Canvas still works on is waited for all the same."""
+    if batch.import_id is None or state is None or state in CANVAS_UNFINISHED:
+        return None
+    return _release(at, batch.target, batch.import_id, state, reason)
 
 
 def _release(at: Desk, target: Target, import_id: int, state: str, reason: str) -> Release:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,12 +78,15 @@ class Journal:
         with self._transaction():
             return self._add(batch, who)
 
-    def restore(self, batch: Batch) -> None:
-        """Enter a batch with its steps and strays as a receipt has them."""
+    def restore_all(self, batches: Iterable[Batch]) -> None:
+        """Enter batches, oldest first, with their steps, strays and releases as their receipts have them."""
         with self._transaction():
-            self._write(batch)
-            for step in batch.steps:
-                self._step(batch.id, step)
+            for batch in batches:
+                self._write(batch)
+                for step in batch.steps:
+                    self._step(batch.id, step)
+                for release in batch.releases:
+                    self._release(release)
 
     def move(self, batch: Batch, state: State, *, reason: str, who: str = "run", **changes: Any) -> Batch:
         """Take `batch` to `state` for `reason` (a sentence), with other fields changed at the same time.
@@ -99,8 +102,7 @@ class Journal:
     ) -> Batch:
         """Close `batch` as retried, release its import and enter its successor: all of it or nothing."""
         with self._transaction():
-            if release is not None:
-                self._release(release)
+            batch = self._released(batch, release)
             self._move(batch, State.RETRIED, reason=reason, who=who, over_limit=False)
             return self._add(successor, who)
 
@@ -180,13 +182,13 @@ class Journal:
     def skip(self, batch: Batch, release: Release | None, *, reason: str, who: str) -> Batch:
         """Acknowledge a batch: closed as skipped where its state allows it, its import released, in one step."""
         with self._transaction():
-            if release is not None:
-                self._release(release)
+            batch = self._released(batch, release)
             if batch.state in HOLDING:
                 return self._move(batch, State.SKIPPED, reason=reason, who=who, over_limit=False)
-            changed = replace(batch, over_limit=False)
+            step = Step(self._now(), batch.state, who, reason)
+            changed = replace(batch, over_limit=False, steps=(*batch.steps, step))
             self._write(changed)
-            self._step(batch.id, Step(self._now(), batch.state, who, reason))
+            self._step(batch.id, step)
             return changed
 
     def releases(self, target: Target, above: int) -> dict[int, frozenset[str]]:
@@ -276,6 +278,12 @@ class Journal:
                 f"Batch {batch.id} is {row[0] if row else 'not'} in the journal, and was expected to be {batch.state}.",
                 "Nothing was done. Look at it again with `sis-sync status`.",
             )
+
+    def _released(self, batch: Batch, release: Release | None) -> Batch:
+        if release is None:
+            return batch
+        self._release(release)
+        return replace(batch, releases=(*batch.releases, release))
 
     def _release(self, release: Release) -> None:
         self._connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from canvas_sis_sync import inbox
@@ -40,6 +41,8 @@ def claim(context: Context, drop: Drop) -> Batch:
         )
     )
     log.info("claimed: %s", batch.reason, extra={"batch": batch.id})
+    context.archive.make_batch_folder(batch.id)
+    context.archive.write_receipt(batch)
     _move_in(context, batch, batch.files)
     return settle_claimed(context, batch)
 
@@ -100,7 +103,8 @@ def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> None:
         sources.mkdir(mode=0o700, exist_ok=True)
         for file in files:
             inbox.move(folder / file.name, sources / file.name)
-            (sources / file.name).chmod(0o600)
+            with suppress(PermissionError):  # another user's file, such as the SIS's: its folder is private
+                (sources / file.name).chmod(0o600)
             sync_folder((sources / file.name).parent)
         sync_folder(sources.parent)
     if batch.drop_kind is DropKind.FOLDER:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from canvas_sis_sync.errors import CanvasError
 from canvas_sis_sync.model import Batch, ImportMessage, SisImport
 from canvas_sis_sync.steps.context import Context, log
@@ -19,15 +21,15 @@ def file_away(context: Context, batch: Batch) -> Batch:
     When the messages cannot be had in full the receipt says so, and the next run tries again. Raises HomeError.
     """
     complete, final = True, batch.sis_import
-    if final is not None and batch.target == context.target and _has_messages(final):
-        final, messages = _messages(context, batch, final)
+    too_late = context.clock.now() - batch.claimed_at > KEPT_SECONDS
+    if final is not None and _has_messages(final):
+        final, messages = (final, None) if too_late else _messages(context, batch, final)
         complete = messages is not None and context.archive.write_errors(batch, messages) >= _told(final)
-    batch = context.journal.amend(batch, sis_import=final, errors_complete=complete)
-    context.archive.write_receipt(batch)
+    filed = complete or too_late
+    context.archive.write_receipt(replace(batch, sis_import=final, errors_complete=complete, filed=filed))
     if batch.zip_name:
         remove_sources(context, batch)
-    too_late = context.clock.now() - batch.claimed_at > KEPT_SECONDS
-    return context.journal.amend(batch, filed=complete or too_late)
+    return context.journal.amend(batch, sis_import=final, errors_complete=complete, filed=filed)
 
 
 def _has_messages(final: SisImport) -> bool:
