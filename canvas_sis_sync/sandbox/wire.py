@@ -49,6 +49,7 @@ class _Handler(WSGIRequestHandler):
         self.send_response_only(code, message)
 
     def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:  # noqa: ARG002 - Werkzeug's hook
+        self.close_connection = True
         if isinstance(error, Cut):
             self.server.reset.add(self.connection)
 
