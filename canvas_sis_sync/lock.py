@@ -9,18 +9,28 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.model import Target
 
 
 @contextmanager
 def home_lock(path: Path) -> Iterator[bool]:
-    """Try to be the only run of a home; gives False when another one is at work."""
+    """Try to be the only run of a home; gives False when another one is at work.
+
+    Raises HomeError when the folder of `path` is missing or cannot be written to.
+    """
     lock = FileLock(path, mode=0o600)
     try:
+        path.parent.stat()  # FileLock would make it
         lock.acquire(timeout=0)
     except Timeout:
         yield False
         return
+    except OSError as error:
+        raise HomeError(
+            f"{path.parent} cannot be worked in: {(error.strerror or str(error)).lower()}. Nothing was touched.",
+            "Mend the folder; if it is not the home you mean, name that with --home.",
+        ) from error
     try:
         yield True
     finally:

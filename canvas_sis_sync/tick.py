@@ -31,21 +31,11 @@ class How:
 
 
 def is_idle(settings: Settings) -> bool:
-    """Say whether the inbox is empty and nothing waits in the journal. Raises HomeError for a missing folder."""
+    """Say whether the inbox is empty and nothing waits in the journal; a home in which that cannot be said is not."""
     try:
-        if inbox.scan(settings.inbox, settings.marker).drops:
-            return False
-        waiting = glance(settings.archive / FILE_NAME)
-    except JournalError:
+        return _nothing_waits(settings)
+    except HomeError:
         return False
-    except OSError as error:
-        raise HomeError(
-            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
-            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
-        ) from error
-    if waiting is None:
-        return _has_no_batches(settings)
-    return not waiting
 
 
 def work(settings: Settings, how: How) -> Result:
@@ -57,9 +47,24 @@ def work(settings: Settings, how: How) -> Result:
     with ExitStack() as stack:
         if not stack.enter_context(home_lock(settings.archive / ".lock")):
             return sync.Result("locked")
-        if is_idle(settings):
+        if _nothing_waits(settings):
             return sync.Result("idle")
         return sync.run(stack.enter_context(begin(settings, how.show, how.clock, patient=how.patient)))
+
+
+def _nothing_waits(settings: Settings) -> bool:
+    try:
+        if inbox.scan(settings.inbox, settings.marker).drops:
+            return False
+        waiting = glance(settings.archive / FILE_NAME)
+        return _has_no_batches(settings) if waiting is None else not waiting
+    except JournalError:
+        return False
+    except OSError as error:
+        raise HomeError(
+            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
+            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
+        ) from error
 
 
 def _has_no_batches(settings: Settings) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from canvas_sis_sync import bundle, gate, log, report
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
-from canvas_sis_sync.errors import CanvasError, HeldError, HomeError, NotFound, SyncError, UsageError
+from canvas_sis_sync.errors import CanvasError, HeldError, NotFound, SyncError, UsageError
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.model import (
@@ -64,14 +64,7 @@ class Desk:
 def desk(settings: Settings, clock: Clock) -> Iterator[Desk]:
     """Open a home for a person's word. Raises HeldError while a run is at work, HomeError, JournalError."""
     with ExitStack() as stack:
-        try:
-            free = stack.enter_context(home_lock(settings.archive / ".lock"))
-        except OSError as error:
-            raise HomeError(
-                f"{settings.archive} cannot be written to: {(error.strerror or str(error)).lower()}.",
-                "Name the home with --home, and run the command as the user that cron runs it as.",
-            ) from error
-        if not free:
+        if not stack.enter_context(home_lock(settings.archive / ".lock")):
             raise HeldError(
                 "A run of this home is at work, and may be waiting for Canvas.",
                 "Try again when it has ended, or end it with Ctrl-C (or SIGTERM): the next run goes on with its batch.",
