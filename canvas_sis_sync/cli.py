@@ -5,6 +5,7 @@ A command's module is imported when the command is named, so that an idle tick p
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,11 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
+        _say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = EXIT_DONE
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback is for -vv and the log
         code = _bug(error, show="-vv" in given)
     sys.exit(code or EXIT_DONE)
@@ -56,17 +54,14 @@ def _fail(error: SyncError, *, as_json: bool) -> int:
 
         _print_json(error_json(error))
     else:
-        click.echo(f"Error: {error.sentence}", err=True)
+        _say(f"Error: {error.sentence}", err=True)
         if error.hint:
-            click.echo(error.hint, err=True)
+            _say(error.hint, err=True)
     return error.exit_code
 
 
 def _bug(error: Exception, *, show: bool) -> int:
-    import logging
-
-    logging.getLogger("canvas_sis_sync").error("unexpected: %r", error, exc_info=error)
-    click.echo(
+    _say(
         f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
         " claimed is lost.\nRun it again with -vv and report what it prints as a bug.",
         err=True,
@@ -78,10 +73,19 @@ def _bug(error: Exception, *, show: bool) -> int:
     return EXIT_BUG
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    """Print; a reader that has gone away changes neither the work nor the exit code."""
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        stream = sys.stderr if err else sys.stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _print_json(value: Any) -> None:
     import json
 
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+    _say(json.dumps(value, ensure_ascii=False, indent=1))
 
 
 @click.group(context_settings=CONTEXT)
@@ -121,7 +125,7 @@ def run(
         return _dry_run(loaded, as_json=as_json)
     if tick.is_idle(loaded) and not as_json:
         if watched:
-            click.echo("Nothing to do: the inbox is empty.", err=True)
+            _say("Nothing to do: the inbox is empty.", err=True)
         return EXIT_DONE
 
     from canvas_sis_sync.commands import run as command
@@ -133,10 +137,10 @@ def run(
         told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
     if as_json:
         _print_json(command.as_json(told))
-    elif told.recovery and not told.tell:
-        click.echo(told.recovery)
+    elif told.recovery and not told.tell and not quiet:
+        _say(told.recovery)
     elif told.tell and told.message and not (quiet and told.result.exit_code == EXIT_DONE):
-        click.echo(told.message, err=told.result.exit_code != EXIT_DONE)
+        _say(told.message, err=told.result.exit_code != EXIT_DONE)
     return told.result.exit_code
 
 
@@ -148,7 +152,7 @@ def _dry_run(loaded: Settings, *, as_json: bool) -> int:
     if as_json:
         _print_json(looked.as_json)
     else:
-        click.echo(looked.text)
+        _say(looked.text)
     return looked.exit_code
 
 
@@ -177,7 +181,7 @@ def status(common: Common, *, as_json: bool, offline: bool) -> None:
     if as_json:
         _print_json(command.as_json(looked))
     else:
-        click.echo(command.as_text(looked))
+        _say(command.as_text(looked))
 
 
 @sis_sync.command("rebuild-journal")
@@ -188,7 +192,7 @@ def rebuild_journal(common: Common) -> None:
     from canvas_sis_sync.commands.rebuild import rebuild
     from canvas_sis_sync.polling import Clock
 
-    click.echo(rebuild(settings.load(settings.find_home(common.home), need_canvas=False), Clock()))
+    _say(rebuild(settings.load(settings.find_home(common.home), need_canvas=False), Clock()))
 
 
 REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded with your login.")
@@ -200,7 +204,7 @@ def _released(common: Common, command: str, *what: object) -> None:
     from canvas_sis_sync.polling import Clock
 
     loaded = settings.load(settings.find_home(common.home))
-    click.echo(getattr(release, command)(loaded, *what, Clock()))
+    _say(getattr(release, command)(loaded, *what, Clock()))
 
 
 @sis_sync.command()
@@ -265,7 +269,7 @@ def init(common: Common, *, url: str | None, token_file: Path | None, account: s
     }
     given = {name: text for name, text in answers.items() if text is not None}
     made = command.init(settings.find_home(common.home), given, _ask if sys.stdin.isatty() else None)
-    click.echo(made.text)
+    _say(made.text)
     return EXIT_DONE if made.trouble is None else _fail(made.trouble, as_json=False)
 
 
@@ -295,7 +299,7 @@ def config(common: Common, *, as_json: bool) -> None:
     if as_json:
         _print_json(command.as_json(loaded))
     else:
-        click.echo(command.as_text(loaded))
+        _say(command.as_text(loaded))
 
 
 @sis_sync.command()
@@ -310,7 +314,7 @@ def sandbox(**options: Any) -> None:
     from canvas_sis_sync.commands.sandbox import serve
     from canvas_sis_sync.sandbox import Sandbox
 
-    serve(Sandbox(**options), click.echo)
+    serve(Sandbox(**options), _say)
 
 
 @sis_sync.command()
@@ -318,4 +322,4 @@ def demo() -> None:
     """Play three nights of a small college against a sandbox."""
     from canvas_sis_sync.commands.demo import demo as play
 
-    play(click.echo)
+    play(_say)

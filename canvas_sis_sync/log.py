@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from canvas_sis_sync.errors import SyncError
+
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
@@ -51,7 +53,7 @@ def setup(folder: Path, secrets: Sequence[str], verbosity: int = 0) -> Iterator[
     """Log into `folder`, which is made if missing, until the block ends.
 
     `verbosity` 1 repeats the lines on stderr, 2 adds details there. A log that cannot be written is told once on
-    stderr and stops nothing.
+    stderr and stops nothing. An exception that nobody foresaw is logged with its traceback on its way out.
     """
     logger = logging.getLogger(_LOGGER)
     before = logger.level, logger.propagate
@@ -68,6 +70,11 @@ def setup(folder: Path, secrets: Sequence[str], verbosity: int = 0) -> Iterator[
     logger.propagate = False
     try:
         yield
+    except SyncError:
+        raise
+    except Exception:
+        logger.exception("something unforeseen")
+        raise
     finally:
         logger.setLevel(before[0])
         logger.propagate = before[1]
