@@ -10,12 +10,13 @@ from typing import Any
 from canvas_sis_sync import options, report
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.commands.status import Status, status
-from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, EXIT_UNREACHABLE, BadZipError
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, BadZipError
 from canvas_sis_sync.model import Bundle, Drop, Verdict
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.pack import write_zip
+from canvas_sis_sync.tick import is_idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
     looked = status(settings, clock)
     drops = looked.drops.drops
     if not drops:
-        return _told(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
+        return _without_drop(settings, looked)
     lines = [f"Drop: {drops[0].name}, {len(drops[0].files)} files."]
     try:
         made = _packed(drops[0])
@@ -47,10 +48,18 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
     outcome, words = VERDICTS[looked.decision.verdict]
     lines.append(words)
     code = EXIT_HELD if looked.decision.verdict is Verdict.HOLD else EXIT_DONE
-    if looked.unreachable:
-        outcome, code = "unreachable", EXIT_UNREACHABLE
-        lines[-1] = f"Canvas could not be asked: {looked.unreachable}"
+    if looked.trouble and not code:
+        outcome, code = "unreachable", looked.trouble.exit_code
+        lines[-1] = f"Canvas could not be asked: {looked.trouble.sentence}"
     return _told(code, outcome, lines, looked, made)
+
+
+def _without_drop(settings: Settings, looked: Status) -> Looked:
+    if is_idle(settings):
+        return _told(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
+    if looked.decision.verdict is Verdict.HOLD:
+        return _told(EXIT_HELD, "held", [f"Gate: hold. {looked.decision.reason}", looked.decision.hint], looked)
+    return _told(EXIT_DONE, "waiting", ["The inbox is empty; a run would go on with what an earlier one left."], looked)
 
 
 VERDICTS = {

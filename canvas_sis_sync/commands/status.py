@@ -12,7 +12,7 @@ from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, SisImport, Verdict
+from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, SisImport, Target, Verdict
 from canvas_sis_sync.polling import Clock, Deadline, Retry
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
@@ -37,8 +37,8 @@ class Status:
     drops: inbox.Inbox
     #: Seconds since the oldest waiting drop was last written to, None without one.
     waiting_seconds: float | None
-    #: Why Canvas could not be asked, "" when it was.
-    unreachable: str
+    #: Why Canvas could not be asked, None when it was.
+    trouble: CanvasError | None
     base_url: str
 
 
@@ -58,10 +58,10 @@ def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Stat
             batch,
             batch.sis_import if batch else None,
             live=False,
-            decision=_by_journal(journal),
+            decision=_by_journal(journal, journal.target(settings.base_url, settings.account_id)),
             drops=drops,
             waiting_seconds=_oldest(drops, clock.now()),
-            unreachable="",
+            trouble=None,
             base_url=settings.base_url,
         )
         return _asked(settings, clock, journal, looked) if ask_canvas and settings.base_url else looked
@@ -110,7 +110,7 @@ def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -
                 looked = replace(looked, decision=_worst(looked.decision, ask(context).decision))
             return replace(looked, sis_import=_live(context, looked), live=True)
     except CanvasError as error:
-        return replace(looked, unreachable=error.sentence)
+        return replace(looked, trouble=error)
 
 
 def _worst(journalled: GateDecision, asked: GateDecision) -> GateDecision:
@@ -127,14 +127,15 @@ def _live(context: Context, looked: Status) -> SisImport | None:
         return SisImport(batch.import_id, gate.GONE)
 
 
-def _by_journal(journal: Journal) -> GateDecision:
-    """Say what the journal alone knows about sending the next batch."""
-    for waiting in journal.waiting():
+def _by_journal(journal: Journal, target: Target | None) -> GateDecision:
+    """Say what the journal alone knows about sending the next batch to the present target (None: nothing yet)."""
+    ours = [waiting for waiting in journal.waiting() if waiting.target == target]
+    for waiting in ours:
         if waiting.holds:
             batch = journal.batch(waiting.id)
             reason = f"Batch {waiting.id} is {waiting.state}" + (f": {batch.reason}" if batch else "")
             return GateDecision(Verdict.HOLD, reason, report.next_command(batch) if batch else "")
-    for waiting in journal.waiting():
+    for waiting in ours:
         if waiting.is_open:
             return GateDecision(Verdict.WAIT, f"Batch {waiting.id} is {waiting.state}.")
     return GateDecision(Verdict.GO, "The journal knows of nothing that is unfinished.")
@@ -172,8 +173,8 @@ def _gate_lines(looked: Status) -> list[str]:
     lines = [f"Gate: {looked.decision.verdict}. {looked.decision.reason}"]
     if looked.decision.hint:
         lines.append(f"  Next: {looked.decision.hint}")
-    if looked.unreachable:
-        lines.append(f"  Canvas was not asked: {looked.unreachable}")
+    if looked.trouble:
+        lines.append(f"  Canvas was not asked: {looked.trouble.sentence}")
     return lines
 
 
