@@ -29,14 +29,18 @@ class Telling:
 
 
 def met(earlier: Collection[Episode], subject: str, reason: str, now: float, remind_every: float) -> Telling:
-    """Judge the trouble `subject` of this run, which `reason` tells apart from others of its subject."""
+    """Judge the trouble `subject` of this run, which `reason` tells apart from others of its subject.
+
+    While Canvas is unreachable nothing is known of other troubles, so they last.
+    """
     known = next((episode for episode in earlier if episode.subject == subject), None)
     if known is None or (known.reason != reason and subject != UNREACHABLE):
         known = Episode(subject, reason, now, 0, None)
     episode = replace(known, reason=reason, runs=known.runs + 1)
     due = episode.told_at is None or not 0 <= now - episode.told_at < remind_every
     tell = due and _has_begun(episode, now)
-    return Telling((replace(episode, told_at=now) if tell else episode,), tell)
+    others = [other for other in earlier if other.subject != subject == UNREACHABLE]
+    return Telling((*others, replace(episode, told_at=now) if tell else episode), tell)
 
 
 def over(earlier: Collection[Episode]) -> Telling:
