@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from canvas_sis_sync.model import CANVAS_FINISHED
+
 from .records import Import, Progress, User
 from .replies import not_found
 from .state import State
-
-_FINISHED = frozenset({"imported", "imported_with_messages", "failed", "failed_with_messages", "aborted"})
 
 
 def restore(state: State, record: Import, user: User, asked: Collection[str]) -> Progress:
@@ -20,7 +20,7 @@ def restore(state: State, record: Import, user: User, asked: Collection[str]) ->
     `asked` holds the options that are true; any of them makes the result `partially_restored`.
     """
     with state.changed:
-        if record.workflow_state not in _FINISHED:
+        if record.workflow_state not in CANVAS_FINISHED:
             raise not_found()
         now = state.now()
         job = Progress(state.next_id("progress"), record.account_id, user.id, now, now, record.id)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 import requests
+import trustme
 from sandbox_client import Client
 
 from canvas_sis_sync.sandbox import Sandbox
@@ -202,3 +205,24 @@ def test_requests_are_remembered(sandbox: Sandbox, client: Client) -> None:
     assert post.header("authorization") == f"Bearer {sandbox.token}"
     assert missing.status == 404
     assert missing.header("content-type") is None
+
+
+def test_it_answers_over_tls_under_another_name(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with Sandbox(ssl_context=context, host_name="localhost") as sandbox:
+        headers = {"Authorization": f"Bearer {sandbox.token}"}
+        url = f"{sandbox.url}/api/v1/users/self"
+        assert url.startswith("https://localhost:")
+        assert requests.get(url, headers=headers, verify=str(tmp_path / "ca.pem"), timeout=5).status_code == 200
+        with pytest.raises(requests.exceptions.SSLError):
+            requests.get(url, headers=headers, timeout=5)
+        sandbox.add_fault("get-cut")
+        with pytest.raises(requests.ConnectionError):
+            requests.get(url, headers=headers, verify=str(tmp_path / "ca.pem"), timeout=5)
+        listed = requests.get(
+            f"{sandbox.url}/api/v1/accounts/1/sis_imports", headers=headers, verify=str(tmp_path / "ca.pem"), timeout=5
+        )
+        assert listed.links["first"]["url"].startswith("https://localhost:")
