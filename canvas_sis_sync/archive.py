@@ -96,10 +96,6 @@ class Archive:
         self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
         return count
 
-    def is_empty(self) -> bool:
-        """Say whether no batch folder exists, nor ever did."""
-        return next(self._years(), None) is None
-
     def newest_batch(self) -> str | None:
         """Give the id of the batch folder with the highest name, None without any."""
         for year in sorted(self._years(), reverse=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from canvas_sis_sync import inbox
 from canvas_sis_sync.errors import HomeError, JournalError
-from canvas_sis_sync.journal.file import FILE_NAME, glance
+from canvas_sis_sync.journal.file import FILE_NAME, glance, is_lost
 from canvas_sis_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _nothing_waits(settings: Settings) -> bool:
         if inbox.scan(settings.inbox, settings.marker).drops:
             return False
         waiting = glance(settings.archive / FILE_NAME)
-        return _has_no_batches(settings) if waiting is None else not waiting
+        return not is_lost(settings.archive / FILE_NAME) if waiting is None else not waiting
     except JournalError:
         return False
     except OSError as error:
@@ -65,9 +65,3 @@ def _nothing_waits(settings: Settings) -> bool:
             f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
             f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
         ) from error
-
-
-def _has_no_batches(settings: Settings) -> bool:
-    from canvas_sis_sync.archive import Archive
-
-    return Archive(settings.archive).is_empty()

@@ -90,6 +90,11 @@ def glance(path: Path) -> tuple[Waiting, ...] | None:
             connection.close()
 
 
+def is_lost(path: Path) -> bool:
+    """Say whether there is no journal at `path` although batch folders lie beside it: what was sent is not known."""
+    return not path.exists() and any(len(year.name) == 4 and year.name.isdigit() for year in path.parent.iterdir())
+
+
 def waiting_of(row: tuple[Any, ...]) -> Waiting:
     """Read a row of `WAITING`."""
     batch_id, state, host, account_id, attention = row

@@ -10,7 +10,7 @@ from canvas_sis_sync import __version__
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.file import FILE_NAME, is_lost
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import target_lock
 from canvas_sis_sync.model import Target
@@ -55,7 +55,7 @@ def open_journal(settings: Settings, clock: Clock) -> Journal:
 def require_journal(settings: Settings) -> None:
     """Raise JournalError when there is no journal beside an archive that is not empty."""
     path = settings.archive / FILE_NAME
-    if not path.exists() and not Archive(settings.archive).is_empty():
+    if is_lost(path):
         raise JournalError(
             f"The journal {path} is missing, and the archive is not empty: what was sent is not known.",
             "Nothing was sent. Put the journal back, or type `sis-sync rebuild-journal`.",
