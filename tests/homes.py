@@ -141,6 +141,9 @@ class Home:
     def journal(self) -> Journal:
         return Journal.open_to_read(self.archive / FILE_NAME)
 
+    def journal_to_write(self) -> Journal:
+        return Journal.open(self.archive / FILE_NAME, time.time)
+
     def last(self) -> Batch:
         """Read the last batch from the journal."""
         with self.journal() as journal:
