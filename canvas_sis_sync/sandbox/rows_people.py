@@ -172,19 +172,14 @@ def _place(row: Row, context: Context) -> tuple[Stored, Stored]:
 
 
 def _course_of(section: Stored, context: Context) -> Stored:
-    found = context.ledger.find("course", id=section["course"])
-    if found is None:
-        raise Refused("the section has lost its course")
-    return found
+    return next(context.ledger.find_all("course", id=section["course"]))
 
 
 def _default_section(course: Stored, context: Context) -> Stored:
-    found = context.ledger.find("section", course=course["id"], sis_id=None)
-    if found is None:
-        key = {"course": course["id"], "sis_id": None}
+    key = {"course": course["id"], "sis_id": None}
+    if context.ledger.find("section", **key) is None:
         context.ledger.save("section", key, {"name": course["name"]}, "active")
-        found = context.ledger.find("section", course=course["id"], sis_id=None)
-    return found or {}
+    return next(context.ledger.find_all("section", **key))
 
 
 def _role(row: Row, context: Context) -> str:

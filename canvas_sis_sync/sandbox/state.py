@@ -8,8 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,12 +116,6 @@ class State:
             for name, value in changes.items():
                 setattr(record, name, value)
             self.changed.notify_all()
-
-    @contextmanager
-    def running(self, record: Import) -> Iterator[bool]:
-        """Hold the lock; the value says whether the import is still being worked on."""
-        with self.changed:
-            yield record.workflow_state in QUEUED_OR_RUNNING and not self.stopping.is_set()
 
     def visible(self, record: Import) -> bool:
         """Tell whether the import is known, which the fault `forget` denies."""

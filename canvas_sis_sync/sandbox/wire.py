@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _ADDRESS = "127.0.0.1"
+_POLL_SECONDS = 0.005
 _LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
@@ -70,7 +71,7 @@ class Server(ThreadedWSGIServer):
         with _listen(port) as listening:
             super().__init__(_ADDRESS, port, app, _Handler, ssl_context=ssl_context, fd=listening.fileno())
         self.port = self.socket.getsockname()[1]
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), name="sandbox-server")
+        self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), name="sandbox-server")
 
     def start(self) -> None:
         """Begin to serve, in a thread of its own."""

@@ -26,11 +26,13 @@ class Client:
         self.sandbox = sandbox
         self.headers = {"Authorization": f"Bearer {token or sandbox.token}", "User-Agent": "sandbox-tests"}
         self.account = account
+        self.session = requests.Session()
+        self.session.trust_env = False
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         url = path if path.startswith("http") else f"{self.sandbox.url}/api/v1/{path}"
         options.setdefault("headers", self.headers)
-        return requests.request(method, url, timeout=20, allow_redirects=False, **options)
+        return self.session.request(method, url, timeout=20, allow_redirects=False, **options)
 
     def imports(self, method: str = "GET", path: str = "", **options: Any) -> requests.Response:
         return self.ask(method, f"accounts/{self.account}/sis_imports{path}", **options)

@@ -11,7 +11,7 @@ from canvas_sis_sync.sandbox.parameters import is_true
 FILES: dict[str, str | bytes] = {"t.csv": "term_id,name,status,integration_id\nT,Autumn,active,TI\nGONE,x,deleted,\n"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def account(shared: Sandbox) -> Client:
     client = Client(shared, account=shared.add_account())
     client.run(FILES)
@@ -93,15 +93,18 @@ def test_a_batch_mode_term_can_be_named_in_several_ways(account: Client, term: s
 def test_wrong_parameters_are_refused_some_leaving_a_record(
     account: Client, params: dict[str, str], status: int, key: str, leaves_a_record: bool
 ) -> None:
-    before = len(account.imports().json()["sis_imports"])
+    before = newest(account)
     answer = account.post(FILES, **params)
     assert (answer.status_code, key in answer.json()) == (status, True)
-    listed = account.imports().json()["sis_imports"]
-    assert len(listed) - before == leaves_a_record
+    assert newest(account) - before == leaves_a_record
     if leaves_a_record:
         account.sandbox.wait_idle()
-        assert account.get(listed[0]["id"])["workflow_state"] == "initializing"
-        assert account.imports("PUT", f"/{listed[0]['id']}/abort").json()["workflow_state"] == "aborted"
+        assert account.get(before + 1)["workflow_state"] == "initializing"
+        assert account.imports("PUT", f"/{before + 1}/abort").json()["workflow_state"] == "aborted"
+
+
+def newest(account: Client) -> int:
+    return int(account.imports().json()["sis_imports"][0]["id"])
 
 
 def test_the_right_import_type_may_be_named(account: Client) -> None:

@@ -389,3 +389,11 @@ def test_objects_that_are_there_are_counted_by_kind(client: Client) -> None:
     found = {kind: client.sandbox.count(kind) for kind in ("account", "term", "course", "section", "user", "group")}
     assert found == {"account": 2, "term": 1, "course": 2, "section": 2, "user": 3, "group": 2}
     assert client.sandbox.count("enrollment") == 1
+
+
+def test_a_user_keeps_enrollments_until_the_last_login_is_gone(furnished: Client) -> None:
+    furnished.run({"l.csv": "user_id,login_id,existing_user_id\nL,second,U1\n"})
+    furnished.run({"u.csv": "user_id,login_id,status\nU1,ann,deleted\n"})
+    assert rows(furnished, "SELECT status FROM enrollment") == [("active",)]
+    furnished.run({"u.csv": "user_id,login_id,status\nL,second,deleted\n"})
+    assert rows(furnished, "SELECT status FROM enrollment") == [("deleted",)]
