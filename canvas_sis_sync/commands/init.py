@@ -70,16 +70,18 @@ def init(home: Path, answers: Mapping[str, str], ask: Ask | None) -> Made:
     terminal. Raises UsageError for an answer that does not fit, SettingsError for the environment, HomeError.
     """
     path = home / ".env"
-    if path.exists():
-        lines = [f"{path} exists and was left as it is."]
+    existed = path.exists()
+    if existed:
         make_folders(home)
+        done = f"{path} exists and was left as it is{'; the options were not used' if answers else ''}."
     else:
         answers = _complete(home, answers, ask)
         make_folders(home)
         write_settings(home, answers)
-        lines = [f"Made the home {home}: {', '.join(FOLDERS)}, and its settings in .env."]
-    found, trouble = _try(home)
-    return Made("\n".join([*lines, *found, "", *_crontab(home)]), trouble)
+        done = f"Made the home {home}: {', '.join(FOLDERS)}, and its settings in .env."
+    # A new home is tried as cron will find it: what the environment says has been written into it.
+    found, trouble = _try(home, None if existed else {})
+    return Made("\n".join([done, *found, "", *_crontab(home)]), trouble)
 
 
 def make_folders(home: Path) -> None:
@@ -185,10 +187,10 @@ def _checked(name: str, text: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _try(home: Path) -> tuple[list[str], SyncError | None]:
-    """Try the settings as a run would find them: what Canvas says about them, and what is wrong."""
+def _try(home: Path, environ: Mapping[str, str] | None) -> tuple[list[str], SyncError | None]:
+    """Try the settings as a run with that environment would find them: what Canvas says, and what is wrong."""
     try:
-        loaded = settings.load(home, need_canvas=False)
+        loaded = settings.load(home, environ=environ, need_canvas=False)
         lacking = missing(loaded)
         if not lacking:
             return _ask_canvas(loaded)
@@ -203,9 +205,7 @@ def _ask_canvas(loaded: Settings) -> tuple[list[str], SyncError | None]:
         user = canvas.current_user()
         account = canvas.root_account(loaded.account_id)
         may_import = canvas.may_import(account.id)
-    found = [
-        f"{loaded.base_url} answers: the token is that of {user.name}, the account is {account.name} ({account.id})."
-    ]
+    found = [f"{loaded.base_url} answers: the token is {user.name}'s, the account is {account.name} ({account.id})."]
     if may_import is False:
         return found, AccessRefused(
             f"{user.name} may not import SIS data into {account.name}.",

@@ -1,0 +1,169 @@
+"""The demo and the sandbox command, played as a person would: three nights, and a Canvas that serves until stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from canvas_sis_sync import cli
+from canvas_sis_sync.commands import college
+from canvas_sis_sync.commands.sandbox import serve
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_USAGE
+from canvas_sis_sync.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def places_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the demo's home below the test's folder, and away from this user's settings and state."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user" / "state"))
+    for name in list(os.environ):
+        if name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")):
+            monkeypatch.delenv(name)
+
+
+def main(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    return int(ended.value.code or 0)
+
+
+# --- the demo ---
+
+
+def test_the_demo_plays_three_nights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("demo") == EXIT_DONE
+    out, err = capsys.readouterr()
+    assert err == ""
+    monday, tuesday, wednesday, rest = re.split(r"\n== .* ==\n", out)[1:]
+
+    assert "import 1 imported.\n(exit code 0)" in monday
+    assert "Canvas now has 344 users and 1,648 enrollments." in monday
+
+    assert "import 2 imported_with_messages with 7 messages (see errors.csv).\n(exit code 0)" in tuesday
+    assert "\nsis_import_id,file,message,row\n2,enrollments.csv,user_id 's9001'" in tuesday
+
+    assert re.findall(r"\(exit code (\d+)\)", wednesday) == ["4", "5", "0"]
+    assert "import 4 imported." in wednesday
+    failed = re.search(r"Batch (\S+) \(wednesday\) is failed", wednesday)
+    assert failed
+    assert f" skip {failed[1]} --reason " in wednesday
+
+    (home,) = tmp_path.iterdir()
+    assert str(home / "archive") in rest
+    assert sorted(path.name for path in home.iterdir()) == [".env", "archive", "inbox", "logs", "state"]
+    assert list((home / "inbox").iterdir()) == []
+
+
+def test_what_the_demo_shows_can_be_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main("demo")
+    shown = [shlex.split(line[2:]) for line in capsys.readouterr().out.splitlines() if line.startswith("$ ")]
+    head, status = (next(words for words in shown if name in words) for name in ("head", "status"))
+    assert Path(head[-1]).read_text(encoding="utf-8").count("\n") == 8
+    assert main(*status[1:]) == EXIT_DONE
+    assert "imported" in capsys.readouterr().out
+    skip = next(words for words in shown if "skip" in words)
+    assert skip[:3] == status[:3] == ["sis-sync", "--home", str(next(tmp_path.iterdir()))]
+
+
+def test_the_college_is_the_same_every_time_and_nobody_leaves() -> None:
+    assert college.export(50) == college.export(50)
+    small, large = college.export(50), college.export(51)
+    assert all(set(small[name]) <= set(large[name]) for name in small)
+    people = [row[2:4] for row in college.export(320)["users.csv"]]
+    assert len(set(people)) == len(people)
+    enrolled = [row[:2] for row in college.export(320)["enrollments.csv"] if row[2] == "student"]
+    assert len(set(enrolled)) == len(enrolled) == 320 * college.COURSES_A_STUDENT
+
+
+def test_an_export_is_seen_only_once_it_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(Path, "rename", lambda *_: seen.append([path.name for path in tmp_path.iterdir()]))
+    college.write(college.export(1), tmp_path / "monday")
+    assert seen == [[".monday"]]
+
+
+# --- the sandbox ---
+
+
+@pytest.mark.skipif(os.name == "nt", reason="that system has no signals to send")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "canvas_sis_sync",
+        "sandbox",
+        "--token",
+        "fake-token",
+        "--data",
+        str(tmp_path / "d"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        ready = re.fullmatch(
+            r"The sandbox is ready: CANVAS_BASE_URL=(http://127\.0\.0\.1:\d+) CANVAS_API_TOKEN=fake-token\n", line
+        )
+        assert ready
+        asked = urllib.request.Request(f"{ready[1]}/api/v1/users/self", headers={"Authorization": "Bearer fake-token"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.status == 200
+        process.send_signal(number)
+        assert process.communicate(timeout=10) == ("", "")
+    assert process.returncode == EXIT_DONE
+
+
+@pytest.mark.skipif(os.name == "nt", reason="that system has no signals to send")
+def test_serving_leaves_no_thread_and_no_handler_behind() -> None:
+    before = signal.getsignal(signal.SIGTERM), threading.active_count()
+    stop = threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGTERM])
+    lines: list[str] = []
+
+    def ready(line: str) -> None:
+        lines.append(line)
+        stop.start()
+
+    sandbox = Sandbox(token="fake-token")
+    serve(sandbox, ready)
+    stop.join()
+    assert lines == [f"The sandbox is ready: CANVAS_BASE_URL={sandbox.url} CANVAS_API_TOKEN=fake-token"]
+    assert (signal.getsignal(signal.SIGTERM), threading.active_count()) == before
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
+
+
+def test_the_options_reach_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    served: list[Sandbox] = []
+    monkeypatch.setattr("canvas_sis_sync.commands.sandbox.serve", lambda sandbox, _ready: served.append(sandbox))
+    assert (
+        main("sandbox", "--rows-per-second", "5", "--count-only", "--fault", "fail", "--fault", "slow=2") == EXIT_DONE
+    )
+    assert (served[0].rows_per_second, served[0].count_only, served[0].token) == (5, True, "sandbox-token")
+
+
+@pytest.mark.parametrize("arguments", [("sandbox",), ("demo",)])
+def test_without_werkzeug_the_pip_command_is_told(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "werkzeug", None)  # type: ignore[arg-type]
+    assert main(*arguments) == EXIT_USAGE
+    assert "Type: pip install 'canvas-sis-sync[sandbox]'" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main("sandbox", "--port", str(taken.getsockname()[1])) == EXIT_USAGE
+    assert "Choose another with --port." in capsys.readouterr().err
