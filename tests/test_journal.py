@@ -1,0 +1,347 @@
+"""The journal: what may follow what, what is remembered, and what happens to a file that is not one."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.journal.file import FILE_NAME, glance, is_lost
+from canvas_sis_sync.journal.ledger import Journal, Sighting
+from canvas_sis_sync.model import (
+    HOLDING,
+    OPEN,
+    TRANSITIONS,
+    Attachment,
+    Batch,
+    DropFile,
+    DropKind,
+    Entry,
+    Episode,
+    Release,
+    SisImport,
+    State,
+    Target,
+)
+from canvas_sis_sync.record import batch_from_record, to_record
+
+HERE = Target("canvas.example.edu", 1)
+THERE = Target("canvas.beta.example.edu", 1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / FILE_NAME
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    ticks = count(1000.0)
+    with Journal.open(path, lambda: next(ticks)) as opened:
+        yield opened
+
+
+def batch(
+    batch_id: str = "20260101-000000", state: State = State.CLAIMED, target: Target = HERE, **more: object
+) -> Batch:
+    return replace(Batch(batch_id, state, target, "night", DropKind.FOLDER, 900.0), **more)
+
+
+def full() -> Batch:
+    """Give a batch with every field set to something."""
+    record = SisImport(
+        7,
+        "imported_with_messages",
+        created_at=5.5,
+        ended_at="2026-01-01T00:00:00Z",
+        progress=100,
+        user_id=3,
+        supplied=("user",),
+        counts={"users": 2, "error_count": 0, "warning_count": 1},
+        statistics={"User": {"created": 2}},
+        attachments=(Attachment("users.csv", 10), Attachment("b.csv", None)),
+        has_errors_attachment=True,
+        processing_errors=((None, "one"),),
+        processing_warnings=(("users.csv", "two"),),
+        error_message="three",
+        options={"batch_mode": None, "change_threshold": 5},
+        diffed_against=4,
+    )
+    return batch(
+        state=State.NOT_ACCEPTED,
+        files=(DropFile("users.csv", 10, 20, "1:2"),),
+        entries=(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0)),
+        zip_name="import.zip",
+        zip_size=5,
+        zip_sha256="ab",
+        parameters={"skip_deletes": "true"},
+        mark=6,
+        user_id=3,
+        upload="direct",
+        sent_at=1.0,
+        cut_after=2.0,
+        lost_since=3.0,
+        import_id=7,
+        sis_import=record,
+        reason="why",
+        retry_of="20251231-000000",
+        over_limit=True,
+        errors_complete=False,
+        filed=True,
+        strays=(5, 6),
+        releases=(Release(HERE, 7, "failed", "ada", 9.0, "known"),),
+    )
+
+
+@pytest.mark.parametrize("before", State)
+def test_a_batch_goes_only_where_the_table_allows(journal: Journal, before: State) -> None:
+    for number, after in enumerate(State):
+        was = journal.add(batch(f"20260101-0000{number:02}", state=before))
+        if after in TRANSITIONS[before]:
+            moved = journal.move(was, after, reason="because", who="ada")
+            assert journal.batch(was.id) == moved
+            assert [(step.state, step.who, step.reason) for step in moved.steps][1:] == [(after, "ada", "because")]
+        else:
+            with pytest.raises(ValueError, match="cannot go"):
+                journal.move(was, after, reason="because")
+            assert journal.batch(was.id) == was
+
+
+def test_every_state_has_its_row() -> None:
+    assert set(TRANSITIONS) == set(State)
+    assert all(TRANSITIONS[state] for state in OPEN | HOLDING)
+    assert not any(TRANSITIONS[state] for state in set(State) - OPEN - HOLDING)
+
+
+def test_every_field_of_a_batch_is_kept(journal: Journal) -> None:
+    journal.add(full())
+    found = journal.batch(full().id)
+    assert found is not None
+    assert replace(found, steps=()) == full()
+    assert batch_from_record(to_record(found)) == found
+
+
+def test_a_record_of_a_later_version_is_read_and_of_an_earlier_one_too() -> None:
+    record = to_record(full()) | {"invented_later": 1}
+    record["sis_import"]["invented_later"] = 1
+    record["entries"][0]["invented_later"] = 1
+    assert batch_from_record(record) == full()
+    del record["releases"], record["strays"], record["steps"], record["sis_import"], record["mark"]
+    early = batch_from_record(record)
+    assert (early.releases, early.strays, early.steps, early.sis_import, early.mark) == ((), (), (), None, None)
+
+
+@pytest.mark.parametrize("record", [{}, {"state": "invented"}, to_record(full()) | {"target": {"host": "x"}}])
+def test_a_record_that_is_none_is_refused(record: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        batch_from_record(record)
+
+
+def test_a_caller_with_an_old_view_of_a_batch_changes_nothing(journal: Journal) -> None:
+    old = journal.add(batch())
+    new = journal.move(old, State.PACKED, reason="packed")
+    with pytest.raises(JournalError, match="was expected to be claimed"):
+        journal.move(old, State.HELD, reason="late")
+    with pytest.raises(JournalError):
+        journal.amend(old, reason="late")
+    with pytest.raises(JournalError):
+        journal.amend(batch("20260101-000001"), reason="never entered")
+    assert journal.batch(old.id) == new
+
+
+def test_a_failure_within_a_transaction_leaves_nothing_of_it(journal: Journal) -> None:
+    was = journal.add(batch(state=State.IMPORTED))
+    release = Release(HERE, 7, "failed", "ada", 1.0, "known")
+    with pytest.raises(ValueError, match="cannot go"):
+        journal.replace_by_retry(was, batch("20260101-000001"), release, reason="again", who="ada")
+    assert journal.releases(HERE, 0) == {}
+    assert journal.batch("20260101-000001") is None
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_waits_is_told_by_state_and_filing(journal: Journal, state: State) -> None:
+    journal.add(batch(state=state, filed=False))
+    journal.add(batch("20260101-000001", state=state, filed=True))
+    expected = {"20260101-000000"} | ({"20260101-000001"} if state in OPEN | HOLDING else set())
+    waiting = journal.waiting()
+    assert {each.id for each in waiting} == expected
+    assert {each.is_open for each in waiting} == {state in OPEN}
+    assert {each.holds for each in waiting} == {state in HOLDING}
+
+
+def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(journal: Journal, path: Path) -> None:
+    was = journal.add(batch(state=State.IMPORTED_WITH_MESSAGES, over_limit=True, filed=True, import_id=7))
+    assert [each.holds for each in journal.waiting()] == [True]
+    release = Release(HERE, 7, "imported_with_messages", "ada", 1.0, "known")
+    after = journal.skip(was, release, reason="known", who="ada")
+    assert after.state is State.IMPORTED_WITH_MESSAGES
+    assert journal.batch(was.id) == after
+    assert after.steps[-1].reason == "known"
+    assert after.releases == (release,)
+    assert journal.waiting() == ()
+    assert glance(path) == ()
+
+
+def test_the_idle_look_sees_what_the_journal_sees_and_changes_nothing(journal: Journal, path: Path) -> None:
+    journal.add(batch(state=State.FAILED))
+    journal.add(batch("20260101-000001", state=State.PACKED, target=THERE))
+    journal.add(batch("20260101-000002", state=State.DISCARDED, filed=True))
+    before = path.stat()
+    assert glance(path) == journal.waiting()
+    assert path.stat() == before or path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -> None:
+    journal.add(batch("a", State.IMPORTED, HERE, import_id=3, strays=(1, 4)))
+    journal.add(batch("b", State.IMPORTING, HERE, import_id=5))
+    journal.add(batch("c", State.FAILED, THERE, import_id=5, strays=(2,)))
+    journal.add(batch("d", State.SENDING, HERE))
+    assert journal.taken(HERE, 0) == {1, 3, 4, 5}
+    assert journal.taken(HERE, 4, but="b") == {4}
+    assert journal.own_imports(HERE, 0) == {3, 5}
+    assert journal.own_imports(HERE, 4) == {5}
+    assert journal.strays(HERE, 2) == {4}
+    previous, other = journal.previous_sent(HERE), journal.previous_sent(THERE)
+    assert previous is not None
+    assert previous.id == "a"
+    assert other is not None
+    assert other.id == "c"
+    assert journal.previous_sent(Target("elsewhere.example.edu", 1)) is None
+    last = journal.last()
+    assert last is not None
+    assert last.id == "d"
+
+
+def test_only_an_accepted_import_of_the_same_target_counts_as_a_later_one(journal: Journal) -> None:
+    first = journal.add(batch("a", State.FAILED, import_id=3))
+    journal.add(batch("b", State.IMPORTED, THERE, import_id=4))
+    journal.add(batch("c", State.FAILED, import_id=5))
+    assert journal.accepted_after(first) is None
+    journal.add(batch("d", State.IMPORTED_WITH_MESSAGES, import_id=6))
+    assert journal.accepted_after(first) == "d"
+
+
+def test_releases_are_kept_by_import_and_state(journal: Journal) -> None:
+    journal.release(Release(HERE, 3, "failed", "ada", 1.0, "known"))
+    journal.release(Release(HERE, 3, "restored", "ben", 2.0, "known too"))
+    journal.release(Release(THERE, 3, "aborted", "ada", 3.0, "there"))
+    assert journal.releases(HERE, 0) == {3: frozenset({"failed", "restored"})}
+    assert journal.releases(HERE, 4) == {}
+
+
+def test_target_sightings_and_episodes_are_remembered(journal: Journal) -> None:
+    assert journal.target("https://a", "self") is None
+    for _ in range(2):
+        journal.remember_target("https://a", "self", HERE)
+    assert journal.target("https://a", "self") == HERE
+    for looks in ({"x": Sighting("1", 1.0), "y": Sighting("2", 2.0)}, {"y": Sighting("3", 3.0)}):
+        journal.remember_sightings(looks)
+        assert journal.sightings() == looks
+    for troubles in ((Episode("hold", "why", 1.0, 2, None),), (Episode("hold", "why", 1.0, 3, 5.0),), ()):
+        journal.remember_episodes(troubles)
+        journal.remember_episodes(troubles)
+        assert journal.episodes() == troubles
+
+
+def test_restored_batches_are_as_they_were(tmp_path: Path, journal: Journal) -> None:
+    journal.add(full())
+    original = journal.batch(full().id)
+    assert original is not None
+    with Journal.open(tmp_path / "anew", lambda: 0.0) as anew:
+        anew.restore_all([original])
+        assert anew.batch(original.id) == original
+        assert anew.releases(HERE, 0) == {7: frozenset({"failed"})}
+        assert anew.strays(HERE, 0) == {5, 6}
+
+
+def test_the_file_is_durable_and_private(journal: Journal, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    pragma = journal._connection.execute
+    assert pragma("PRAGMA synchronous").fetchone() == (2,)
+    assert pragma("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert pragma("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_a_file_that_is_no_journal_is_told_with_what_to_do(path: Path) -> None:
+    path.write_bytes(b"this is not a database" * 100)
+    for look in (glance, lambda path: Journal.open(path, lambda: 0.0), Journal.open_to_read):
+        with pytest.raises(JournalError, match="cannot be read") as caught:
+            look(path)
+        assert "rebuild-journal" in caught.value.hint
+
+
+def test_a_journal_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be read"):
+        Journal.open(tmp_path / "missing" / FILE_NAME, lambda: 0.0)
+
+
+def test_a_journal_of_a_later_version_is_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as later:
+        later.execute("PRAGMA user_version = 99")
+    later.close()
+    with pytest.raises(JournalError, match="later version"):
+        Journal.open(path, lambda: 0.0)
+
+
+def test_a_journal_in_use_elsewhere_is_told_as_that(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Journal.open(path, lambda: 0.0).close()
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **more: real(*args, **(more | {"timeout": 0})))
+    other = real(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(JournalError, match="in use"):
+        Journal.open(path, lambda: 0.0)
+    other.close()
+
+
+def test_a_journal_that_must_not_change_is_not_changed_by_reading(path: Path) -> None:
+    with Journal.open(path, lambda: 0.0) as made:
+        made.add(batch())
+    before = path.stat().st_mtime_ns, sorted(path.parent.iterdir())
+    with Journal.open_to_read(path) as reading:
+        assert reading.last() is not None
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reading.add(batch("20260101-000001"))
+    assert (path.stat().st_mtime_ns, sorted(path.parent.iterdir())) == before
+
+
+def test_a_journal_that_is_not_there_reads_as_an_empty_one(path: Path) -> None:
+    with Journal.open_to_read(path) as reading:
+        assert reading.last() is None
+        with pytest.raises(ValueError, match="records no step"):
+            reading.move(reading.add(batch()), State.PACKED, reason="no")
+    assert not path.exists()
+    assert glance(path) is None
+
+
+def test_what_sqlite_has_to_undo_after_a_crash_is_undone_when_reading(path: Path) -> None:
+    with Journal.open(path, lambda: 0.0) as made:
+        made.add(batch())
+    copy = path.with_name("copy.sqlite3")
+    crashed = sqlite3.connect(path, isolation_level=None)
+    crashed.execute("PRAGMA cache_size = 1")
+    crashed.execute("BEGIN")
+    crashed.executemany("INSERT INTO sighting VALUES (?, ?, 1.0)", [(str(each), "x" * 500) for each in range(200)])
+    copy.write_bytes(path.read_bytes())
+    Path(f"{copy}-journal").write_bytes(Path(f"{path}-journal").read_bytes())
+    crashed.execute("ROLLBACK")
+    crashed.close()
+    with Journal.open_to_read(copy) as reading:
+        assert reading.sightings() == {}
+        assert reading.last() is not None
+
+
+def test_a_journal_is_lost_only_beside_batch_folders(path: Path) -> None:
+    assert not is_lost(path)
+    (path.parent / "notes").mkdir()
+    assert not is_lost(path)
+    (path.parent / "2026").mkdir()
+    assert is_lost(path)
+    path.touch()
+    assert not is_lost(path)
