@@ -37,6 +37,7 @@ class Bars:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._noted = ""
 
     @contextmanager
     def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -46,7 +47,9 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print one line above the bars, once in a row."""
-        self._progress.console.print(text, highlight=False, markup=False)
+        if text != self._noted:
+            self._noted = text
+            self._progress.console.print(text, highlight=False, markup=False)
 
 
 @contextmanager
