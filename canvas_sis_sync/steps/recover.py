@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from canvas_sis_sync import reconcile
 from canvas_sis_sync.errors import HeldError, NotFound
-from canvas_sis_sync.model import Batch, Listing, SisImport, State
+from canvas_sis_sync.model import AbortKind, Batch, Listing, SisImport, State
 from canvas_sis_sync.reconcile import Found
 from canvas_sis_sync.steps.context import Context, log
-from canvas_sis_sync.steps.send import accepted, give_up, way
+from canvas_sis_sync.steps.send import accepted, give_up, unannounced, way
 
 HOSTED_REQUEST_SECONDS = 45
 """A direct upload cut after more than this was probably cut by the hosted limit of a minute (API 9)."""
@@ -31,6 +31,8 @@ def recover(context: Context, batch: Batch) -> Batch:
         batch = quiet.look(batch, listing)
         if batch.import_id is not None:
             settled = _look_at_known(context, batch, batch.import_id, quiet)
+        elif batch.upload == "two-step":
+            settled = unannounced(context, batch, "it was announced, but no data were sent; it will be announced again")
         else:
             settled = _look_for_it(context, batch, listing, quiet)
         if settled is not None:
@@ -113,7 +115,8 @@ def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet
     left = give_up(context, batch, import_id)
     if left is not None and left.workflow_state == "initializing":
         return None
-    if left is not None and left.workflow_state != "aborted":
+    begun = left is not None and (left.workflow_state != "aborted" or left.abort_kind is AbortKind.RUNNING)
+    if left is not None and begun:
         return adopt(context, batch, left, "Canvas has its data")
     return context.move(
         batch,

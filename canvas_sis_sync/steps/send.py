@@ -71,8 +71,6 @@ def way(context: Context, batch: Batch) -> str:
 def _post(context: Context, batch: Batch) -> Batch:
     try:
         return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
-    except RedirectRefused:
-        raise
     except RequestRejected as error:
         return context.move(note_stray(context, batch), State.REJECTED, error.sentence)
 
@@ -89,13 +87,13 @@ def _direct(context: Context, batch: Batch) -> Batch:
 
 
 def _two_step(context: Context, batch: Batch) -> Batch:
+    announced = context.clock.monotonic()
     try:
         answer, offer = context.canvas.announce_import(
             context.target.account_id, f"{batch.id}.zip", batch.zip_size, batch.parameters
         )
     except AnswerLost as error:
-        # No data have left, so it may be announced again; the record that this one may have made is nobody's.
-        context.move(note_stray(context, batch), State.PACKED, error.sentence)
+        unannounced(context, batch, error.sentence)
         raise
     if offer is None:
         return context.move(
@@ -107,7 +105,17 @@ def _two_step(context: Context, batch: Batch) -> Batch:
         )
     batch = context.journal.amend(batch, import_id=answer.id, sis_import=answer, reason=f"announced as {answer.id}")
     context.archive.write_receipt(batch)
-    return _upload(context, batch, offer, announced=context.clock.monotonic())
+    if options.compare(batch.parameters, answer).dangerous:
+        return _importing(context, batch, answer)  # and aborted by the next step, before it has any data
+    return _upload(context, batch, offer, announced)
+
+
+def unannounced(context: Context, batch: Batch, reason: str) -> Batch:
+    """Take back a batch whose announcement has no answer.
+
+    No data have left, so it may be announced again; the record that this one may have made is nobody's.
+    """
+    return context.move(note_stray(context, batch), State.PACKED, reason)
 
 
 def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> Batch:
@@ -128,6 +136,10 @@ def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
     """Journal that `answer` is the batch's import; while it is `initializing` the batch stays in sending."""
     if answer.workflow_state == "initializing":
         return context.journal.amend(batch, import_id=answer.id, sis_import=answer)
+    return _importing(context, batch, answer)
+
+
+def _importing(context: Context, batch: Batch, answer: SisImport) -> Batch:
     taken = options.compare(batch.parameters, answer)
     for difference in (*taken.dangerous, *taken.other):
         log.warning("%s", difference, extra={"batch": batch.id})
