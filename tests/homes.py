@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync import settings, tick
+from canvas_sis_sync.commands import release
 from canvas_sis_sync.commands import run as run_command
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
@@ -120,6 +121,21 @@ class Home:
         told = run_command.run(self.settings(), how, watched=watched, verbosity=0)
         self.outputs.append(told.message)
         return told
+
+    def say(self, command: str, *what: object) -> str:
+        """Say what a person says about a batch (retry, skip, skip_import, discard, adopt), in this process."""
+        text = str(getattr(release, command)(self.settings(), *what, fast_clock()))
+        self.outputs.append(text)
+        return text
+
+    def batches(self) -> list[Batch]:
+        """Read all batches from the journal, oldest first."""
+        with self.journal() as journal:
+            ids = [row[0] for row in journal._connection.execute("SELECT id FROM batch ORDER BY position")]
+            return [found for found in map(journal.batch, ids) if found is not None]
+
+    def folder_of(self, batch: Batch) -> Path:
+        return self.archive / batch.id[:4] / batch.id[4:6] / batch.id
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Start `sis-sync` as a process."""
