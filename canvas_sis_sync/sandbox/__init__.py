@@ -4,8 +4,8 @@ Keeps the SIS Imports API as the fact sheet describes it, shares no rule with th
 formats, and misbehaves on request. Werkzeug is imported only when a `Sandbox` is made.
 """
 
-from .faults import FAULTS
-from .records import Import, Request
-from .sandbox import Sandbox
+from canvas_sis_sync.sandbox.faults import FAULTS
+from canvas_sis_sync.sandbox.records import Import, Request
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 __all__ = ["FAULTS", "Import", "Request", "Sandbox"]

@@ -14,8 +14,8 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Request as HttpRequest
 
-from .replies import Refusal
-from .wire import Cut
+from canvas_sis_sync.sandbox.replies import Refusal
+from canvas_sis_sync.sandbox.wire import Cut
 
 _BLOCK = 1 << 18
 

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request as HttpRequest
 
-from .records import User
-from .replies import Refusal, not_found
-from .state import State
+from canvas_sis_sync.sandbox.records import User
+from canvas_sis_sync.sandbox.replies import Refusal, not_found
+from canvas_sis_sync.sandbox.state import State
 
 Item = TypeVar("Item")
 _PAGE = 10

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .ledger import Ledger
-from .records import Import
-from .reporting import Reporter, Stopped, stop_if_over
-from .state import State
-from .store import Row
+from canvas_sis_sync.sandbox.ledger import Ledger
+from canvas_sis_sync.sandbox.records import Import
+from canvas_sis_sync.sandbox.reporting import Reporter, Stopped, stop_if_over
+from canvas_sis_sync.sandbox.state import State
+from canvas_sis_sync.sandbox.store import Row
 
 _KINDS = ("course", "section", "enrollment")
 _PLURAL = {"course": "courses", "section": "sections", "enrollment": "enrollments"}
 _SCOPE = {
     "enrollment": "SELECT e.* FROM enrollment e JOIN course c ON c.id = e.course"
-    " WHERE e.status <> 'deleted' AND e.batch IS NOT NULL AND c.term = ?",
+    " WHERE e.status <> 'deleted' AND c.term = ?",
     "section": "SELECT s.* FROM section s JOIN course c ON c.id = coalesce(s.original_course, s.course)"
-    " WHERE s.status <> 'deleted' AND s.sis_id IS NOT NULL AND s.batch IS NOT NULL AND c.term = ?",
-    "course": "SELECT * FROM course"
-    " WHERE status <> 'deleted' AND sis_id IS NOT NULL AND batch IS NOT NULL AND term = ?",
+    " WHERE s.status <> 'deleted' AND s.sis_id IS NOT NULL AND c.term = ?",
+    "course": "SELECT * FROM course WHERE status <> 'deleted' AND sis_id IS NOT NULL AND term = ?",
 }
 
 
@@ -38,7 +37,11 @@ def clean_up(state: State, record: Import, ledger: Ledger, report: Reporter) -> 
     if not terms:
         _stop(state, record, report, "multi-term batch mode, but no term was imported")
     scope = {kind: [row for term in terms for row in ledger.select(_SCOPE[kind], term)] for kind in supplied}
-    doomed = {kind: [row for row in rows if row["batch"] != record.id] for kind, rows in scope.items()}
+    spared = record.options["batch_mode_enrollment_drop_status"]
+    doomed = {
+        kind: [row for row in rows if row["batch"] != record.id and row["status"] != spared]
+        for kind, rows in scope.items()
+    }
     _check_threshold(state, record, report, scope, doomed)
     for done, kind in enumerate(reversed(supplied)):
         stop_if_over(state, record)

@@ -11,13 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from canvas_sis_sync.sandbox.records import Import
+from canvas_sis_sync.sandbox.reporting import Reporter
+from canvas_sis_sync.sandbox.state import State
+from canvas_sis_sync.sandbox.supply import Supplied, csv_lines, inspect, write_copy
+from canvas_sis_sync.sandbox.unpacking import CsvInput, Unpacked, open_binary, unpack
 from canvas_sis_sync.sis_csv import KINDS, open_csv
-
-from .records import Import
-from .reporting import Reporter
-from .state import State
-from .supply import Supplied, csv_lines, inspect, write_copy
-from .unpacking import CsvInput, Unpacked, open_binary, unpack
 
 Cells = dict[str, str | None]
 _SUCCESSFUL = frozenset({"imported", "imported_with_messages"})

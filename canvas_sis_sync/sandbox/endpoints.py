@@ -11,12 +11,20 @@ from typing import Any
 from werkzeug.wrappers import Request as HttpRequest
 from werkzeug.wrappers import Response
 
-from .call import Call
-from .parameters import is_true
-from .records import Import
-from .replies import Refusal, not_found, server_error, show_import, show_message, show_progress, show_user
-from .restoring import restore
-from .state import State
+from canvas_sis_sync.sandbox.call import Call
+from canvas_sis_sync.sandbox.parameters import is_true
+from canvas_sis_sync.sandbox.records import Import
+from canvas_sis_sync.sandbox.replies import (
+    Refusal,
+    not_found,
+    server_error,
+    show_import,
+    show_message,
+    show_progress,
+    show_user,
+)
+from canvas_sis_sync.sandbox.restoring import restore
+from canvas_sis_sync.sandbox.state import State
 
 Answer = dict[str, Any] | list[Any]
 Paged = tuple[Answer, dict[str, str]]

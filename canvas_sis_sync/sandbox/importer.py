@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
+from canvas_sis_sync.sandbox import diffing, rows_courses, rows_groups, rows_people
+from canvas_sis_sync.sandbox.cleanup import clean_up
+from canvas_sis_sync.sandbox.ledger import Ledger
+from canvas_sis_sync.sandbox.records import Import
+from canvas_sis_sync.sandbox.reporting import Reporter, Stopped, stop_if_over
+from canvas_sis_sync.sandbox.rows import Context, Ignored, Refused, Row, Rule, count_only
+from canvas_sis_sync.sandbox.state import State
+from canvas_sis_sync.sandbox.supply import Supplied, inspect, write_copy
+from canvas_sis_sync.sandbox.unpacking import unpack
 from canvas_sis_sync.sis_csv import KINDS, open_csv
-
-from . import diffing, rows_courses, rows_groups, rows_people
-from .cleanup import clean_up
-from .ledger import Ledger
-from .records import Import
-from .reporting import Reporter, Stopped, stop_if_over
-from .rows import Context, Ignored, Refused, Row, Rule, count_only
-from .state import State
-from .supply import Supplied, inspect, write_copy
-from .unpacking import unpack
 
 _CHUNK = 100
 _SMALL = 50

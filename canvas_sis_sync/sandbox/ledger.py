@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .store import TABLES, Row
+from canvas_sis_sync.sandbox.store import TABLES, Row
 
 _CLASSES = {
     "account": "Account",

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .records import Import, Message, StoredFile
-from .state import State
+from canvas_sis_sync.sandbox.records import Import, Message, StoredFile
+from canvas_sis_sync.sandbox.state import State
 
 _NAME = "imports.json"
 _SEQUENCES = ("import", "file", "message", "progress")

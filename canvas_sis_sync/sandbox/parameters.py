@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .replies import Refusal, server_error, wrong_parameter
+from canvas_sis_sync.sandbox.replies import Refusal, server_error, wrong_parameter
 
 Params = Mapping[str, str]
 

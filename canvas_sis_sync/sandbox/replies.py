@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from .records import QUEUED_OR_RUNNING, Import, Message, Progress, StoredFile, User
+from canvas_sis_sync.sandbox.records import QUEUED_OR_RUNNING, Import, Message, Progress, StoredFile, User
 
 _SHOWN = 24
 

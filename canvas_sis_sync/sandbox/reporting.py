@@ -10,8 +10,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from .records import QUEUED_OR_RUNNING, Import, Message
-from .state import State
+from canvas_sis_sync.sandbox.records import QUEUED_OR_RUNNING, Import, Message
+from canvas_sis_sync.sandbox.state import State
 
 _ATTACHMENT_SECONDS = 0.2
 

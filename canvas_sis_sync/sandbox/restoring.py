@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from canvas_sis_sync.model import CANVAS_FINISHED
-
-from .records import Import, Progress, User
-from .replies import not_found
-from .state import State
+from canvas_sis_sync.sandbox.records import Import, Progress, User
+from canvas_sis_sync.sandbox.replies import not_found
+from canvas_sis_sync.sandbox.state import State
 
 
 def restore(state: State, record: Import, user: User, asked: Collection[str]) -> Progress:

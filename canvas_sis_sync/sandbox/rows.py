@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from canvas_sis_sync.sandbox.ledger import Ledger
+from canvas_sis_sync.sandbox.state import Role
+from canvas_sis_sync.sandbox.store import Row as Stored
 from canvas_sis_sync.sis_csv import Kind
-
-from .ledger import Ledger
-from .state import Role
-from .store import Row as Stored
 
 NAME_LIMIT = 255
 

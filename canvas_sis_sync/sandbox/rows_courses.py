@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rows import NAME_LIMIT, Context, Refused, Row
-from .store import Row as Stored
+from canvas_sis_sync.sandbox.rows import NAME_LIMIT, Context, Refused, Row
+from canvas_sis_sync.sandbox.store import Row as Stored
 
 _OVERRIDES = frozenset({"StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment"})
 

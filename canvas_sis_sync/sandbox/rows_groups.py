@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rows import Context, Refused, Row
-from .store import Row as Stored
+from canvas_sis_sync.sandbox.rows import Context, Refused, Row
+from canvas_sis_sync.sandbox.store import Row as Stored
 
 
 def _place(row: Row, context: Context) -> dict[str, Any]:

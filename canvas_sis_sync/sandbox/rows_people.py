@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .rows import Context, Ignored, Refused, Row
-from .store import Row as Stored
+from canvas_sis_sync.sandbox.rows import Context, Ignored, Refused, Row
+from canvas_sis_sync.sandbox.store import Row as Stored
 
 _LOGIN_LIMIT = 100
 _ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+[^\s@<>,;.]|[^\s@<>,;]+@[^\s@<>,;.]")

@@ -16,16 +16,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from canvas_sis_sync.errors import UsageError
-
-from . import memory
-from .faults import Faults
-from .parameters import read_options
-from .records import QUEUED_OR_RUNNING, Import, Request
-from .state import Role, State
+from canvas_sis_sync.sandbox import memory
+from canvas_sis_sync.sandbox.faults import Faults
+from canvas_sis_sync.sandbox.parameters import read_options
+from canvas_sis_sync.sandbox.records import QUEUED_OR_RUNNING, Import, Request
+from canvas_sis_sync.sandbox.state import Role, State
 
 if TYPE_CHECKING:
-    from .wire import Server
-    from .worker import Worker
+    from canvas_sis_sync.sandbox.wire import Server
+    from canvas_sis_sync.sandbox.worker import Worker
 
 _IDLE_SECONDS = 30.0
 
@@ -104,8 +103,8 @@ class Sandbox:
                 self._start_worker(account_id)
 
     def _start_worker(self, account_id: int) -> None:
-        from .importer import Importer
-        from .worker import Worker
+        from canvas_sis_sync.sandbox.importer import Importer
+        from canvas_sis_sync.sandbox.worker import Worker
 
         def make_importer(record: Import) -> Importer:
             return Importer(self._state, record, rows_per_second=self.rows_per_second, count_only=self.count_only)
@@ -223,7 +222,7 @@ class Sandbox:
 
 
 def _make_server(state: State, log: Callable[[Request], None], port: int, ssl_context: ssl.SSLContext | None) -> Server:
-    from .server import Application
-    from .wire import Server
+    from canvas_sis_sync.sandbox.server import Application
+    from canvas_sis_sync.sandbox.wire import Server
 
     return Server(Application(state, log), port, ssl_context)

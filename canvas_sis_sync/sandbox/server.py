@@ -16,12 +16,12 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request as HttpRequest
 from werkzeug.wrappers import Response
 
-from . import endpoints, uploading
-from .call import Call
-from .records import Request, User
-from .replies import Refusal, not_found, server_error, with_string_ids
-from .state import State
-from .wire import Cut
+from canvas_sis_sync.sandbox import endpoints, uploading
+from canvas_sis_sync.sandbox.call import Call
+from canvas_sis_sync.sandbox.records import Request, User
+from canvas_sis_sync.sandbox.replies import Refusal, not_found, server_error, with_string_ids
+from canvas_sis_sync.sandbox.state import State
+from canvas_sis_sync.sandbox.wire import Cut
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

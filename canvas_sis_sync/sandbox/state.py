@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .faults import Faults
-from .records import ABORTABLE, QUEUED_OR_RUNNING, Import, Offer, Progress, StoredFile, User
-from .replies import not_found
-from .store import Store
+from canvas_sis_sync.sandbox.faults import Faults
+from canvas_sis_sync.sandbox.records import ABORTABLE, QUEUED_OR_RUNNING, Import, Offer, Progress, StoredFile, User
+from canvas_sis_sync.sandbox.replies import not_found
+from canvas_sis_sync.sandbox.store import Store
 
 
 @dataclass(frozen=True, slots=True)

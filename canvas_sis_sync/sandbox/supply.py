@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from canvas_sis_sync.sandbox.records import StoredFile
+from canvas_sis_sync.sandbox.reporting import Reporter
+from canvas_sis_sync.sandbox.state import State
+from canvas_sis_sync.sandbox.unpacking import CsvInput, Unpacked
 from canvas_sis_sync.sis_csv import KINDS, Kind, Malformed, NotUtf8, count_rows, open_csv
-
-from .records import StoredFile
-from .reporting import Reporter
-from .state import State
-from .unpacking import CsvInput, Unpacked
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from typing import Any
 from werkzeug.wrappers import Request as HttpRequest
 from werkzeug.wrappers import Response
 
-from . import parameters
-from .bodies import read_form, read_part_of_body, save_body
-from .call import Call
-from .records import Import, Offer
-from .replies import Refusal, not_found, server_error, show_import, wrong_parameter
-from .state import State
-from .wire import Cut
+from canvas_sis_sync.sandbox import parameters
+from canvas_sis_sync.sandbox.bodies import read_form, read_part_of_body, save_body
+from canvas_sis_sync.sandbox.call import Call
+from canvas_sis_sync.sandbox.records import Import, Offer
+from canvas_sis_sync.sandbox.replies import Refusal, not_found, server_error, show_import, wrong_parameter
+from canvas_sis_sync.sandbox.state import State
+from canvas_sis_sync.sandbox.wire import Cut
 
 _OFFER_SECONDS = 30 * 60
 _JSON_LIMIT = 1 << 20

@@ -9,9 +9,9 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from .importer import Importer
-from .records import Import
-from .state import State
+from canvas_sis_sync.sandbox.importer import Importer
+from canvas_sis_sync.sandbox.records import Import
+from canvas_sis_sync.sandbox.state import State
 
 
 class Worker:

@@ -54,6 +54,15 @@ def test_batch_mode_deletes_courses_with_all_that_is_in_them(filled: Client) -> 
     assert (left(filled, "course"), left(filled, "section"), left(filled, "enrollment")) == (2, 2, 5)
 
 
+def test_a_cross_listed_section_is_judged_by_its_own_course_and_its_enrollments_by_the_other(filled: Client) -> None:
+    filled.run({"x.csv": "xlist_course_id,section_id,status\nC3,S1,active\n"})
+    done = batch(filled, {"s.csv": SECTIONS + "S2,C2,n,active\n"})
+    assert done["data"]["counts"]["batch_sections_deleted"] == 1
+    assert left(filled, "section") == 2
+    filled.run({"x.csv": "xlist_course_id,section_id,status\nC3,S2,active\n"})
+    assert batch(filled, {"e.csv": ENROLLED})["data"]["counts"]["batch_enrollments_deleted"] == 0
+
+
 def test_batch_mode_takes_a_header_alone_for_everything_gone(filled: Client) -> None:
     batch(filled, {"e.csv": ENROLLED})
     assert left(filled, "enrollment") == 1
@@ -74,6 +83,8 @@ def test_a_refused_row_does_not_save_its_object(filled: Client) -> None:
 def test_batch_mode_can_conclude_instead(filled: Client) -> None:
     done = batch(filled, {"e.csv": ENROLLED}, batch_mode_enrollment_drop_status="completed")
     assert done["data"]["statistics"]["Enrollment"]["concluded"] == 8
+    again = batch(filled, {"e.csv": ENROLLED}, batch_mode_enrollment_drop_status="completed")
+    assert again["data"]["counts"]["batch_enrollments_deleted"] == 0
     assert left(filled, "enrollment") == 9
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import email.utils
 import re
+import socket
 import threading
 import time
 from datetime import datetime
@@ -96,6 +97,17 @@ def test_a_cut_resets_the_connection_once(client: Client, fault: str, kept: list
     assert client.sandbox.requests[-1].status is None
     assert states(client.sandbox) == kept
     assert client.post(USERS).status_code == 200
+
+
+def test_a_cut_is_a_reset_and_no_orderly_end(sandbox: Sandbox) -> None:
+    sandbox.add_fault("cut-before-accept")
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=5) as connection:
+        connection.sendall(
+            b"POST /api/v1/accounts/1/sis_imports HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\n"
+            b"Authorization: Bearer sandbox-token\r\nContent-Length: 1\r\n\r\nx"
+        )
+        with pytest.raises(ConnectionResetError):
+            connection.recv(100)
 
 
 def test_a_fault_given_twice_acts_twice(client: Client) -> None:

@@ -182,6 +182,7 @@ def test_an_import_can_be_aborted_while_it_runs(sandbox: Sandbox, client: Client
     sandbox.rows_per_second = None
     assert client.run(users(1))["workflow_state"] == "imported"
     assert client.get(import_id)["workflow_state"] == "aborted"
+    assert sandbox.count("user") < 500
 
 
 def test_a_finished_import_cannot_be_aborted(client: Client) -> None:

@@ -111,12 +111,12 @@ def announce(client: Client, body: bytes, **params: Any) -> requests.Response:
     return client.imports("POST", json={"pre_attachment": offer, **params})
 
 
-def send(made: dict[str, Any], body: bytes, **changes: Any) -> requests.Response:
+def send(made: dict[str, Any], body: bytes, headers: dict[str, str] | None = None, **changes: str) -> requests.Response:
     offer = made["pre_attachment"]
     fields = [(name, (None, value)) for name, value in {**offer["upload_params"], **changes}.items()]
     url = offer["upload_url"]
     parts = [*fields, (offer["file_param"], ("export.zip", body))]
-    return requests.post(url, files=parts, timeout=10, allow_redirects=False)
+    return requests.post(url, files=parts, headers=headers, timeout=10, allow_redirects=False)
 
 
 def test_two_steps_make_one_import(client: Client) -> None:
@@ -158,10 +158,10 @@ def test_only_zips_can_be_announced(client: Client, name: str) -> None:
 
 
 def test_a_storage_service_refuses_tokens(client: Client) -> None:
-    made = announce(client, b"x").json()
-    url = made["pre_attachment"]["upload_url"]
-    answer = requests.post(url, files={"file": b"x"}, headers=client.headers, timeout=5)
-    assert answer.status_code == 400
+    body = zipped({"users.csv": USERS})
+    made = announce(client, body).json()
+    assert send(made, body, headers=client.headers).status_code == 400
+    assert send(made, body).status_code == 201
 
 
 def test_signed_parameters_must_come_unchanged(client: Client) -> None:
