@@ -149,8 +149,8 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
         if batch.target == context.target:
             return batch
         if batch.state in UNSENT:
-            return context.journal.amend(batch, target=context.target)
-        context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target and batch.target.host}; left alone.")
+            return context.journal.amend(batch, target=context.target, strays=())  # they stay where they are
+        context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
     return None
 
 

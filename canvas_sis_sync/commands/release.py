@@ -54,6 +54,10 @@ class Desk:
             raise UsageError(f"There is no batch {batch_id} in this home.", "`sis-sync status` names the last one.")
         return found
 
+    def asks(self, target: Target) -> bool:
+        """Say whether the Canvas that the settings name is the target's, whose import ids mean nothing elsewhere."""
+        return self.settings.host == target.host
+
     def file(self, batch: Batch) -> None:
         """Write the batch's receipt as the journal has it now."""
         if self.archive.batch_folder(batch.id).exists():
@@ -154,6 +158,11 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         batch = at.batch(batch_id)
         if batch.state is not State.SENDING:
             raise _does_not_fit("adopt", batch)
+        if not at.asks(batch.target):
+            raise UsageError(
+                f"Batch {batch.id} was sent to {batch.target.host}, and CANVAS_BASE_URL names {settings.host}.",
+                f"Nothing was recorded. Let CANVAS_BASE_URL name {batch.target.host} and run the command again.",
+            )
         if import_id in at.journal.taken(batch.target, import_id, but=batch.id):
             raise UsageError(f"Import {import_id} belongs to another batch.", "Nothing was recorded.")
         try:
@@ -172,6 +181,8 @@ def _live_state(at: Desk, batch: Batch) -> str | None:
     """Give the state that Canvas shows now, or the journal's when Canvas cannot be asked; None without an import."""
     if batch.import_id is None:
         return None
+    if not at.asks(batch.target):
+        return batch.sis_import and batch.sis_import.workflow_state
     try:
         return at.canvas.get_import(batch.target.account_id, batch.import_id).workflow_state
     except NotFound:
