@@ -1,40 +1,40 @@
 """The inbox: which drops lie in it, whether their writer is done, and how files leave it.
 
 A drop is all loose CSVs at the top of the inbox, or one sub-folder, or one zip. Nothing here opens a file's content
-but to compare a copy across file systems. Symbolic links are never followed.
+but to compare a copy across file systems. Symbolic links are never followed. Idle ticks load it: the model is imported
+once there is something to describe.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from canvas_sis_sync.drops import Drop, DropFile, DropKind
 from canvas_sis_sync.errors import DropChanged
+
+if TYPE_CHECKING:
+    from canvas_sis_sync.model import Drop, DropFile, Inbox
 
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".filepart", ".swp")
 LOOSE = "loose files"
 COPY_BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Inbox:
-    """What lies in the inbox at one look."""
-
-    #: Oldest first.
-    drops: tuple[Drop, ...]
-    #: Paths below the inbox that are neither CSV nor zip, left lying.
-    others: tuple[str, ...]
-
-    @property
-    def file_count(self) -> int:
-        """Files in all drops."""
-        return sum(len(drop.files) for drop in self.drops)
+def has_drops(folder: Path, marker: str = "") -> bool:
+    """Say whether `scan` would find a drop: all that an idle tick asks. Raises OSError as `scan` does."""
+    for entry in _visible(folder, marker):
+        if entry.is_symlink():
+            continue
+        if not entry.is_dir(follow_symlinks=False):
+            if entry.name.lower().endswith((".csv", ".zip")):
+                return True
+        elif next(_csv_files(Path(entry.path), entry.name, [], marker), None):
+            return True
+    return False
 
 
 def scan(folder: Path, marker: str = "") -> Inbox:
@@ -42,6 +42,8 @@ def scan(folder: Path, marker: str = "") -> Inbox:
 
     Oldest drop first, by the newest mtime in it and then by name. Raises OSError when the folder cannot be read.
     """
+    from canvas_sis_sync.model import Drop, DropKind, Inbox
+
     loose: list[DropFile] = []
     drops: list[Drop] = []
     others: list[str] = []
@@ -121,6 +123,8 @@ def remove_empty_folders(drop_folder: Path, files: Sequence[DropFile]) -> None:
 
 
 def _copy_across(source: Path, destination: Path) -> None:
+    import shutil
+
     before = os.lstat(source)
     partial = destination.with_name(f".{destination.name}.part")
     with source.open("rb") as reading, partial.open("wb") as writing:
@@ -170,6 +174,8 @@ def _look(entry: os.DirEntry[str], name: str) -> Iterator[DropFile]:
 
 
 def _describe(name: str, found: os.stat_result) -> DropFile:
+    from canvas_sis_sync.model import DropFile
+
     return DropFile(name, found.st_size, found.st_mtime_ns, f"{found.st_dev}:{found.st_ino}")
 
 

@@ -12,48 +12,79 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from canvas_sis_sync.drops import Drop, DropFile, DropKind
-from canvas_sis_sync.states import (
-    ACCEPTED,
-    HOLDING,
-    IN_FLIGHT,
-    OPEN,
-    TRANSITIONS,
-    UNSENT,
-    State,
-    Target,
-)
 
-__all__ = [
-    "ACCEPTED",
-    "CANVAS_FINISHED",
-    "CANVAS_UNFINISHED",
-    "HOLDING",
-    "IN_FLIGHT",
-    "OPEN",
-    "TRANSITIONS",
-    "UNSENT",
-    "AbortKind",
-    "Attachment",
-    "Batch",
-    "Bundle",
-    "DeliveryFile",
-    "Drop",
-    "DropFile",
-    "DropKind",
-    "Entry",
-    "Episode",
-    "GateDecision",
-    "ImportMessage",
-    "Listing",
-    "Release",
-    "SisImport",
-    "State",
-    "Step",
-    "Taken",
-    "Target",
-    "Verdict",
-]
+class State(StrEnum):
+    """Where a batch stands. The words are kept for good: journal, receipts and `--json` carry them."""
+
+    CLAIMED = "claimed"
+    PACKED = "packed"
+    SENDING = "sending"
+    IMPORTING = "importing"
+    REFUSED = "refused"
+    HELD = "held"
+    REJECTED = "rejected"
+    IMPORTED = "imported"
+    IMPORTED_WITH_MESSAGES = "imported_with_messages"
+    NOT_ACCEPTED = "not_accepted"
+    FAILED = "failed"
+    FAILED_WITH_MESSAGES = "failed_with_messages"
+    ABORTED = "aborted"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    DISCARDED = "discarded"
+    RETRIED = "retried"
+
+
+UNSENT = frozenset({State.CLAIMED, State.PACKED})
+"""Under way, nothing sent."""
+IN_FLIGHT = frozenset({State.SENDING, State.IMPORTING})
+"""Canvas may have it, or has it."""
+OPEN = UNSENT | IN_FLIGHT
+"""A later run goes on with these."""
+HOLDING = frozenset(
+    {
+        State.REFUSED,
+        State.HELD,
+        State.REJECTED,
+        State.NOT_ACCEPTED,
+        State.FAILED,
+        State.FAILED_WITH_MESSAGES,
+        State.ABORTED,
+    }
+)
+"""Nothing is sent until somebody acts."""
+ACCEPTED = frozenset({State.IMPORTED, State.IMPORTED_WITH_MESSAGES})
+"""Canvas has applied it."""
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.CLAIMED: frozenset({State.PACKED, State.HELD, State.REFUSED}),
+    State.PACKED: frozenset({State.SENDING, State.HELD, State.REFUSED, State.UNCHANGED}),
+    State.SENDING: frozenset({State.IMPORTING, State.PACKED, State.REJECTED, State.RETRIED}),
+    State.IMPORTING: ACCEPTED | {State.NOT_ACCEPTED, State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED},
+    State.REFUSED: frozenset({State.SKIPPED, State.DISCARDED, State.RETRIED}),
+    State.HELD: frozenset({State.PACKED, State.DISCARDED}),
+    State.REJECTED: frozenset({State.RETRIED, State.DISCARDED}),
+    State.IMPORTED: frozenset(),
+    State.IMPORTED_WITH_MESSAGES: frozenset(),
+    State.NOT_ACCEPTED: frozenset({State.SKIPPED, State.RETRIED}),
+    State.FAILED: frozenset({State.SKIPPED, State.RETRIED}),
+    State.FAILED_WITH_MESSAGES: frozenset({State.SKIPPED, State.RETRIED}),
+    State.ABORTED: frozenset({State.SKIPPED, State.RETRIED}),
+    State.UNCHANGED: frozenset(),
+    State.SKIPPED: frozenset(),
+    State.DISCARDED: frozenset(),
+    State.RETRIED: frozenset(),
+}
+"""Which state may follow which (docs/life-of-a-batch.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a batch goes: Canvas's host (with a port if not the default one) and the root account's numeric id."""
+
+    host: str
+    account_id: int
+
 
 CANVAS_UNFINISHED = frozenset({"initializing", "created", "importing", "cleanup_batch", "restoring"})
 """Canvas's workflow_states that are not an end (API 6)."""
@@ -69,6 +100,53 @@ CANVAS_FINISHED = frozenset(
     }
 )
 """Canvas's workflow_states that are an end (API 6). Any other word is unknown and keeps the gate shut."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropFile:
+    """One file of a drop, as it lay in the inbox."""
+
+    #: Path below the drop, with forward slashes; a loose file's or a zip's own name.
+    name: str
+    size: int
+    mtime_ns: int
+    #: Device and inode (or what the system has instead), so that a replaced file is told from the same one.
+    file_id: str
+
+
+class DropKind(StrEnum):
+    """How a drop lies in the inbox."""
+
+    LOOSE = "loose"
+    FOLDER = "folder"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What travels together: all loose CSVs at the top of the inbox, or one sub-folder, or one zip."""
+
+    #: Folder or zip name; "loose files" for the loose ones.
+    name: str
+    kind: DropKind
+    #: The folder the names of `files` are relative to: the inbox, or the sub-folder.
+    folder: Path
+    files: tuple[DropFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What lies in the inbox at one look."""
+
+    #: Oldest first.
+    drops: tuple[Drop, ...]
+    #: Paths below the inbox that are neither CSV nor zip, left lying.
+    others: tuple[str, ...]
+
+    @property
+    def file_count(self) -> int:
+        """Files in all drops."""
+        return sum(len(drop.files) for drop in self.drops)
 
 
 @dataclass(frozen=True, slots=True)

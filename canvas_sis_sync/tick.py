@@ -6,28 +6,17 @@ Everything else (`sync`, requests, the lock) is imported once there is work.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from canvas_sis_sync import inbox
 from canvas_sis_sync.errors import HomeError, JournalError
-from canvas_sis_sync.journal.file import FILE_NAME, glance, is_lost
+from canvas_sis_sync.journal.file import FILE_NAME, anything_waits, is_lost
 from canvas_sis_sync.settings import Settings
 
 if TYPE_CHECKING:
     from canvas_sis_sync.polling import Clock
     from canvas_sis_sync.progress import Show
     from canvas_sis_sync.sync import Result
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """What a caller wants of a run."""
-
-    show: Show
-    clock: Clock
-    #: False with --no-wait: one look, at most one batch.
-    patient: bool = True
 
 
 def is_idle(settings: Settings) -> bool:
@@ -38,8 +27,11 @@ def is_idle(settings: Settings) -> bool:
         return False
 
 
-def work(settings: Settings, how: How) -> Result:
-    """Take the home's lock, look again, and run. Raises SyncError for what keeps a run from beginning."""
+def work(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Result:
+    """Take the home's lock, look again, and run.
+
+    Not `patient` is --no-wait: one look, at most one batch. Raises SyncError for what keeps a run from beginning.
+    """
     from canvas_sis_sync import sync
     from canvas_sis_sync.lock import home_lock
     from canvas_sis_sync.steps.begin import begin
@@ -49,14 +41,14 @@ def work(settings: Settings, how: How) -> Result:
             return sync.Result("locked")
         if _nothing_waits(settings):
             return sync.Result("idle")
-        return sync.run(stack.enter_context(begin(settings, how.show, how.clock, patient=how.patient)))
+        return sync.run(stack.enter_context(begin(settings, show, clock, patient=patient)))
 
 
 def _nothing_waits(settings: Settings) -> bool:
     try:
-        if inbox.scan(settings.inbox, settings.marker).drops:
+        if inbox.has_drops(settings.inbox, settings.marker):
             return False
-        waiting = glance(settings.archive / FILE_NAME)
+        waiting = anything_waits(settings.archive / FILE_NAME)
         return not is_lost(settings.archive / FILE_NAME) if waiting is None else not waiting
     except JournalError:
         return False

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import settings, tick
+from canvas_sis_sync import settings
 from canvas_sis_sync.commands import release
 from canvas_sis_sync.commands import run as run_command
 from canvas_sis_sync.journal.file import FILE_NAME
@@ -117,7 +117,7 @@ class Home:
         self, *, patient: bool = True, watched: bool = True, clock: Clock | None = None, show: Show | None = None
     ) -> run_command.Told:
         """Run in this process, with waiting that takes no time."""
-        how = tick.How(show or Silent(), clock or fast_clock(), patient=patient)
+        how = run_command.How(show or Silent(), clock or fast_clock(), patient=patient)
         told = run_command.run(self.settings(), how, watched=watched, verbosity=0)
         self.outputs.append(told.message)
         return told

@@ -10,7 +10,7 @@ import pytest
 
 from canvas_sis_sync import inbox
 from canvas_sis_sync.errors import DropChanged
-from canvas_sis_sync.model import DropKind
+from canvas_sis_sync.model import DropKind, Inbox
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def put(path: Path, content: str = "x", *, mtime: int = 1_000) -> Path:
     return path
 
 
-def names(seen: inbox.Inbox) -> list[tuple[str, DropKind, list[str]]]:
+def names(seen: Inbox) -> list[tuple[str, DropKind, list[str]]]:
     return [(drop.name, drop.kind, [file.name for file in drop.files]) for drop in seen.drops]
 
 
@@ -69,7 +69,7 @@ def test_drops_of_the_same_time_come_by_name(folder: Path) -> None:
 def test_hidden_and_temporary_names_are_never_taken_nor_mentioned(folder: Path, name: str) -> None:
     put(folder / name)
     put(folder / "night" / name)
-    assert inbox.scan(folder) == inbox.Inbox((), ())
+    assert inbox.scan(folder) == Inbox((), ())
 
 
 def test_a_folder_under_a_temporary_name_is_not_taken(folder: Path) -> None:

@@ -6,6 +6,7 @@ Everything stays in a temporary folder, which is kept for looking at. Nothing bu
 from __future__ import annotations
 
 import shlex
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,11 +14,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from canvas_sis_sync import settings, tick
+from canvas_sis_sync import settings
 from canvas_sis_sync.archive import ERRORS, Archive
 from canvas_sis_sync.commands import college, release
-from canvas_sis_sync.commands.init import make_folders, write_settings
-from canvas_sis_sync.commands.run import run
+from canvas_sis_sync.commands.init import make_folders, program, write_settings
+from canvas_sis_sync.commands.run import How, run
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Silent
@@ -42,8 +43,9 @@ class Stage:
 
     @property
     def command(self) -> str:
-        """The beginning of each command line."""
-        return f"sis-sync --home {shlex.quote(str(self.settings.home))}"
+        """The beginning of each command line, as it can be typed here."""
+        name = ["sis-sync"] if shutil.which("sis-sync") else program()
+        return shlex.join([*name, "--home", str(self.settings.home)])
 
 
 def demo(say: Callable[[str], None]) -> None:
@@ -113,7 +115,7 @@ def _export(stage: Stage, name: str, tables: dict[str, college.Table]) -> None:
 def _run(stage: Stage) -> Batch:
     """Run as cron would, show what a person would see, and give the batch that it was about."""
     stage.say(f"$ {stage.command} run")
-    told = run(stage.settings, tick.How(Silent(), CLOCK), watched=True, verbosity=0)
+    told = run(stage.settings, How(Silent(), CLOCK), watched=True, verbosity=0)
     stage.say(told.message)
     stage.say(f"(exit code {told.result.exit_code})")
     return told.result.about or told.result.batches[-1]

@@ -15,11 +15,23 @@ from canvas_sis_sync.errors import (
     JournalError,
     SyncError,
 )
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import open_journal
 from canvas_sis_sync.sync import Result
 
 SUBJECTS = {EXIT_UNREACHABLE: episodes.UNREACHABLE, EXIT_TIME_RAN_OUT: "time ran out"}
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a caller wants of a run."""
+
+    show: Show
+    clock: Clock
+    #: False with --no-wait: one look, at most one batch.
+    patient: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +47,7 @@ class Told:
     recovery: str = ""
 
 
-def run(settings: Settings, how: tick.How, *, watched: bool, verbosity: int) -> Told:
+def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
     """Run once; `watched` says that a person is looking, who is told everything every time.
 
     Raises KeyboardInterrupt, also for SIGTERM.
@@ -44,7 +56,7 @@ def run(settings: Settings, how: tick.How, *, watched: bool, verbosity: int) -> 
         stack.enter_context(log.setup(settings.logs, [settings.token.reveal()], verbosity))
         stack.enter_context(_terminating())
         try:
-            result = tick.work(settings, how)
+            result = tick.work(settings, how.show, how.clock, patient=how.patient)
         except SyncError as error:
             log.get_logger().error("%s", error.sentence)
             result = Result("held", error.exit_code, trouble=error)
@@ -57,7 +69,7 @@ def as_json(told: Told) -> dict[str, object]:
     return report.run_json(result.outcome, result.batches, result.about, result.trouble, told.message)
 
 
-def _told(settings: Settings, how: tick.How, result: Result, *, watched: bool) -> Told:
+def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
     message = _message(settings, result)
     if result.outcome in {"locked", "idle"} and result.trouble is None:
         return Told(result, message, watched)
@@ -65,7 +77,7 @@ def _told(settings: Settings, how: tick.How, result: Result, *, watched: bool) -
     return Told(result, message, watched or telling.tell, telling.recovery)
 
 
-def _telling(settings: Settings, how: tick.How, result: Result) -> episodes.Telling:
+def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
     """Journal the trouble of this run, or its end; without a journal everything is told."""
     try:
         with open_journal(settings, how.clock) as journal:

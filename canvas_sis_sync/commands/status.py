@@ -12,7 +12,7 @@ from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, SisImport, Target, Verdict
+from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, Inbox, SisImport, Target, Verdict
 from canvas_sis_sync.polling import Clock, Deadline, Retry
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
@@ -34,7 +34,7 @@ class Status:
     #: False when `sis_import` is the journal's.
     live: bool
     decision: GateDecision
-    drops: inbox.Inbox
+    drops: Inbox
     #: Seconds since the oldest waiting drop was last written to, None without one.
     waiting_seconds: float | None
     #: Why Canvas could not be asked, None when it was.
@@ -141,7 +141,7 @@ def _by_journal(journal: Journal, target: Target | None) -> GateDecision:
     return GateDecision(Verdict.GO, "The journal knows of nothing that is unfinished.")
 
 
-def _oldest(drops: inbox.Inbox, now: float) -> float | None:
+def _oldest(drops: Inbox, now: float) -> float | None:
     if not drops.drops:
         return None
     return max(0.0, now - max(file.mtime_ns for file in drops.drops[0].files) / 1e9)

@@ -8,12 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.states import State, Target
 
 FILE_NAME = "journal.sqlite3"
 
@@ -58,24 +55,11 @@ MIGRATIONS = (
 """Forward migrations; their number is the file's user_version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A batch that wants attention, as the idle path needs it: without its record."""
-
-    id: str
-    state: State
-    target: Target
-    #: True when a run shall go on with it.
-    is_open: bool
-    #: True when nothing is sent until somebody acts.
-    holds: bool
+ANYTHING = "SELECT 1 FROM batch WHERE attention IS NOT NULL LIMIT 1"
 
 
-WAITING = "SELECT id, state, host, account_id, attention FROM batch WHERE attention IS NOT NULL ORDER BY position"
-
-
-def glance(path: Path) -> tuple[Waiting, ...] | None:
-    """Give what `Journal.waiting` gives without the right to change anything; None when there is no journal.
+def anything_waits(path: Path) -> bool | None:
+    """Say whether a batch wants something from a run or from somebody; None when there is no journal.
 
     This is all that an idle tick asks. Raises JournalError when the file cannot be read, which after a crash may only
     mean that SQLite has something to undo first.
@@ -85,7 +69,7 @@ def glance(path: Path) -> tuple[Waiting, ...] | None:
     with _readable(path):
         connection = _read_only(path)
         try:
-            return tuple(waiting_of(row) for row in connection.execute(WAITING))
+            return connection.execute(ANYTHING).fetchone() is not None
         finally:
             connection.close()
 
@@ -93,12 +77,6 @@ def glance(path: Path) -> tuple[Waiting, ...] | None:
 def is_lost(path: Path) -> bool:
     """Say whether there is no journal at `path` although batch folders lie beside it: what was sent is not known."""
     return not path.exists() and any(len(year.name) == 4 and year.name.isdigit() for year in path.parent.iterdir())
-
-
-def waiting_of(row: tuple[Any, ...]) -> Waiting:
-    """Read a row of `WAITING`."""
-    batch_id, state, host, account_id, attention = row
-    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -129,7 +107,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         return empty
     connection = _read_only(path)
     try:
-        connection.execute(WAITING).fetchone()
+        connection.execute(ANYTHING).fetchone()
     except sqlite3.Error:
         connection.close()
         return connect(path)
@@ -156,7 +134,7 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number + 1}")
         connection.execute("COMMIT")
-    connection.execute(WAITING).fetchone()
+    connection.execute(ANYTHING).fetchone()
 
 
 @contextmanager

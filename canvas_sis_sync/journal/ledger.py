@@ -15,9 +15,25 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.journal.file import WAITING, Waiting, connect, connect_to_read, waiting_of
+from canvas_sis_sync.journal.file import connect, connect_to_read
 from canvas_sis_sync.model import ACCEPTED, HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
 from canvas_sis_sync.record import batch_from_record, to_record
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A batch that wants attention; without its record."""
+
+    id: str
+    state: State
+    target: Target
+    #: True when a run shall go on with it.
+    is_open: bool
+    #: True when nothing is sent until somebody acts.
+    holds: bool
+
+
+WAITING = "SELECT id, state, host, account_id, attention FROM batch WHERE attention IS NOT NULL ORDER BY position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,13 @@ def _attention(batch: Batch) -> str | None:
     if batch.state in HOLDING or batch.over_limit:
         return "hold"
     return None if batch.filed else "file"
+
+
+def _unwritten(error: sqlite3.Error) -> JournalError:
+    return JournalError(
+        f"The journal cannot be written: {error}. What was not journalled was not done.",
+        "Make room on its disk, or mend it; the next run goes on by itself.",
+    )
 
 
 def _no_time() -> float:
@@ -145,7 +168,7 @@ class Journal:
 
     def waiting(self) -> tuple[Waiting, ...]:
         """List the batches that want something from a run or from somebody, oldest first."""
-        return tuple(waiting_of(row) for row in self._connection.execute(WAITING).fetchall())
+        return tuple(_waiting(row) for row in self._connection.execute(WAITING).fetchall())
 
     def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
         """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
@@ -338,13 +361,21 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._commit()
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise _unwritten(error) from error
             raise
-        self._commit()
 
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    batch_id, state, host, account_id, attention = row
+    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")

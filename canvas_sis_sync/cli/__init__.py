@@ -1,0 +1,91 @@
+"""The command line: options in, results out, errors as text and exit codes. Decides nothing else.
+
+A command's module is imported when the command is named, and what it works with when it works, so that an idle tick
+pays only for itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from canvas_sis_sync import __version__
+from canvas_sis_sync.cli.talk import fail, say
+from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+COMMANDS = {
+    "adopt": "release",
+    "config": "home",
+    "demo": "practice",
+    "discard": "release",
+    "init": "home",
+    "rebuild-journal": "journal",
+    "retry": "release",
+    "run": "run",
+    "sandbox": "practice",
+    "skip": "release",
+    "status": "status",
+}
+"""The module of this package that each command is in."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = sis_sync.main(given, prog_name="sis-sync", standalone_mode=False)
+    except SyncError as error:
+        code = fail(error, as_json="--json" in given)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
+        code = EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the boundary: a traceback is for -vv and the log
+        code = _bug(error, show="-vv" in given)
+    sys.exit(code or EXIT_DONE)
+
+
+def _bug(error: Exception, *, show: bool) -> int:
+    say(
+        f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
+        " claimed is lost.\nRun it again with -vv and report what it prints as a bug.",
+        err=True,
+    )
+    if show:
+        import traceback
+
+        traceback.print_exception(error)
+    return EXIT_BUG
+
+
+class Commands(click.Group):
+    """The commands, each imported when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
+        """Name them all."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click has it
+        """Import one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"canvas_sis_sync.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.command(cls=Commands, context_settings=CONTEXT)
+@click.option("--home", type=click.Path(path_type=Path), help="Folder with .env, inbox, archive and logs.")
+@click.version_option(__version__, prog_name="sis-sync")
+@click.pass_context
+def sis_sync(context: click.Context, home: Path | None) -> None:
+    """Carry a student information system's CSV exports into Canvas, and answer for the result."""
+    context.obj = home

@@ -1,0 +1,64 @@
+"""A person's word about a batch: `sis-sync retry`, `skip`, `discard`, `adopt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from canvas_sis_sync.cli.talk import say
+from canvas_sis_sync.errors import UsageError
+
+REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded with your login.")
+
+
+def _released(home: Path | None, command: str, *what: object) -> None:
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands import release
+    from canvas_sis_sync.polling import Clock
+
+    loaded = settings.load(settings.find_home(home))
+    say(getattr(release, command)(loaded, *what, Clock()))
+
+
+@click.command()
+@click.argument("batch")
+@REASON
+@click.pass_obj
+def retry(home: Path | None, batch: str, reason: str) -> None:
+    """Send a batch's zip again, as a new batch."""
+    _released(home, "retry", batch, reason)
+
+
+@click.command()
+@click.argument("batch", required=False)
+@click.option("--import", "import_id", type=int, metavar="ID", help="Somebody else's import instead of a batch.")
+@REASON
+@click.pass_obj
+def skip(home: Path | None, batch: str | None, import_id: int | None, reason: str) -> None:
+    """Acknowledge what failed, so that the next drop may go."""
+    if (batch is None) == (import_id is None):
+        raise UsageError("Name either a batch or, with --import, an import.", "`sis-sync status` names both.")
+    if batch is not None:
+        _released(home, "skip", batch, reason)
+    else:
+        _released(home, "skip_import", import_id, reason)
+
+
+@click.command()
+@click.argument("batch")
+@REASON
+@click.pass_obj
+def discard(home: Path | None, batch: str, reason: str) -> None:
+    """Say that an unsent batch shall not be sent."""
+    _released(home, "discard", batch, reason)
+
+
+@click.command()
+@click.argument("batch")
+@click.argument("import_id", metavar="IMPORT", type=int)
+@REASON
+@click.pass_obj
+def adopt(home: Path | None, batch: str, import_id: int, reason: str) -> None:
+    """Say which import a batch became."""
+    _released(home, "adopt", batch, import_id, reason)

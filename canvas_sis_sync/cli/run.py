@@ -1,0 +1,83 @@
+"""`sis-sync run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from canvas_sis_sync.cli.talk import print_json, say
+from canvas_sis_sync.errors import EXIT_DONE, UsageError
+
+if TYPE_CHECKING:
+    from canvas_sis_sync.settings import Settings
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--no-wait", is_flag=True, help="Take one look, send at most one batch.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-v", "--verbose", count=True, help="Repeat the log on the terminal; -vv with details.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, on a terminal too.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the import.")
+@click.pass_obj
+def run(
+    home: Path | None,
+    *,
+    dry_run: bool,
+    no_wait: bool,
+    as_json: bool,
+    verbose: int,
+    quiet: bool,
+    params: tuple[str, ...],
+) -> int:
+    """Send what lies in the inbox and wait until Canvas is done."""
+    from canvas_sis_sync import settings, tick
+
+    loaded = settings.load(settings.find_home(home), flags=_flags(params))
+    watched = sys.stderr.isatty() and not quiet
+    if dry_run:
+        return _dry_run(loaded, as_json=as_json)
+    if tick.is_idle(loaded) and not as_json:
+        if watched:
+            say("Nothing to do: the inbox is empty.", err=True)
+        return EXIT_DONE
+
+    from canvas_sis_sync.commands import run as command
+    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.progress import showing
+
+    with showing(watched=watched) as show:
+        how = command.How(show, Clock(), patient=not no_wait)
+        told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
+    if as_json:
+        print_json(command.as_json(told))
+    elif told.recovery and not told.tell and not quiet:
+        say(told.recovery)
+    elif told.tell and told.message and not (quiet and told.result.exit_code == EXIT_DONE):
+        say(told.message, err=told.result.exit_code != EXIT_DONE)
+    return told.result.exit_code
+
+
+def _dry_run(loaded: Settings, *, as_json: bool) -> int:
+    from canvas_sis_sync.commands.dry_run import dry_run
+    from canvas_sis_sync.polling import Clock
+
+    looked = dry_run(loaded, Clock())
+    if as_json:
+        print_json(looked.as_json)
+    else:
+        say(looked.text)
+    return looked.exit_code
+
+
+def _flags(params: tuple[str, ...]) -> dict[str, str]:
+    flags = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--param {param} is not of the form NAME=VALUE.", "Example: --param skip_deletes=true")
+        flags[name] = value
+    return flags

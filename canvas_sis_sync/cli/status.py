@@ -1,0 +1,27 @@
+"""`sis-sync status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from canvas_sis_sync.cli.talk import print_json, say
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--offline", is_flag=True, help="Do not ask Canvas.")
+@click.pass_obj
+def status(home: Path | None, *, as_json: bool, offline: bool) -> None:
+    """Tell about the last batch, the gate and the inbox."""
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands import status as command
+    from canvas_sis_sync.polling import Clock
+
+    loaded = settings.load(settings.find_home(home), need_canvas=not offline)
+    looked = command.status(loaded, Clock(), ask_canvas=not offline)
+    if as_json:
+        print_json(command.as_json(looked))
+    else:
+        say(command.as_text(looked))

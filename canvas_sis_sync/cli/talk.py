@@ -1,0 +1,40 @@
+"""How commands speak: text, JSON and errors, on streams that may have gone away."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from canvas_sis_sync.errors import SyncError
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print; a reader that has gone away changes neither the work nor the exit code."""
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        stream = sys.stderr if err else sys.stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object."""
+    import json
+
+    say(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def fail(error: SyncError, *, as_json: bool) -> int:
+    """Say an error and give its exit code."""
+    if as_json:
+        from canvas_sis_sync.report import error_json
+
+        print_json(error_json(error))
+    else:
+        say(f"Error: {error.sentence}", err=True)
+        if error.hint:
+            say(error.hint, err=True)
+    return error.exit_code
