@@ -37,11 +37,7 @@ def clean_up(state: State, record: Import, ledger: Ledger, report: Reporter) -> 
     if not terms:
         _stop(state, record, report, "multi-term batch mode, but no term was imported")
     scope = {kind: [row for term in terms for row in ledger.select(_SCOPE[kind], term)] for kind in supplied}
-    spared = record.options["batch_mode_enrollment_drop_status"]
-    doomed = {
-        kind: [row for row in rows if row["batch"] != record.id and row["status"] != spared]
-        for kind, rows in scope.items()
-    }
+    doomed = {kind: [row for row in rows if _is_doomed(kind, row, record)] for kind, rows in scope.items()}
     _check_threshold(state, record, report, scope, doomed)
     for done, kind in enumerate(reversed(supplied)):
         stop_if_over(state, record)
@@ -57,6 +53,12 @@ def _terms(record: Import, ledger: Ledger) -> list[int] | None:
     if record.options["multi_term_batch_mode"]:
         return [row["id"] for row in ledger.find_all("term", batch=record.id)]
     return None
+
+
+def _is_doomed(kind: str, row: Row, record: Import) -> bool:
+    """Tell whether an object was not touched; enrollments already in the drop status are let be."""
+    drop = record.options["batch_mode_enrollment_drop_status"]
+    return row["batch"] != record.id and not (kind == "enrollment" and row["status"] == drop)
 
 
 def _check_threshold(

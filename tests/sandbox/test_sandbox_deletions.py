@@ -266,3 +266,10 @@ def test_batch_mode_switches_diffing_off(filled: Client) -> None:
     done = batch(filled, {"e.csv": ENROLLED}, diffing_data_set_identifier="x")
     assert done["diffing_data_set_identifier"] is None
     assert "diffing_threshold_exceeded" not in done
+
+
+def test_the_drop_status_spares_no_course(filled: Client) -> None:
+    filled.run({"c.csv": COURSES + "C2,s,l,T,completed\n"})
+    text = COURSES + "C1,s,l,T,active\n"
+    done = batch(filled, {"c.csv": text}, batch_mode_enrollment_drop_status="completed")
+    assert done["data"]["counts"]["batch_courses_deleted"] == 1
