@@ -13,7 +13,6 @@ from canvas_sis_sync.errors import (
     EXIT_REFUSED,
     EXIT_SETTINGS,
     DropChanged,
-    HeldError,
     JournalError,
     SyncError,
     TimeRanOut,
@@ -102,7 +101,7 @@ STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
 def _broken_off(context: Context, result: Result, trouble: SyncError) -> Result:
     """End a run by what it could not go on from, with the batch that it leaves open."""
     outcome, code = result.outcome, trouble.exit_code
-    if isinstance(trouble, HeldError):
+    if code == EXIT_HELD:
         outcome = "held"
     if isinstance(trouble, TimeRanOut | DropChanged):
         outcome, code = "waiting", code if context.patient else EXIT_DONE

@@ -53,6 +53,7 @@ def resume(context: Context, batch: Batch) -> Batch:
     What still lies in the inbox is claimed only if all of it is as the journal lists it; otherwise the batch is held,
     and the reason names both halves.
     """
+    context.archive.make_batch_folder(batch.id)
     if batch.retry_of:
         return _fetch_retried_zip(context, batch, batch.retry_of)
     folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
@@ -97,7 +98,6 @@ def is_unchanged(context: Context, batch: Batch) -> bool:
 
 
 def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> None:
-    context.archive.make_batch_folder(batch.id)
     folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
     with wording(sources):
         sources.mkdir(mode=0o700, exist_ok=True)
@@ -116,7 +116,6 @@ def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
     sources = context.archive.sources(batch.id)
     destination = sources / RETRIED_ZIP
     if not destination.exists() and retried is not None and context.archive.zip_path(retried).is_file():
-        context.archive.make_batch_folder(batch.id)
         with wording(destination):
             sources.mkdir(mode=0o700, exist_ok=True)
             _link_or_copy(context.archive.zip_path(retried), destination)
