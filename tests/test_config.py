@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +18,7 @@ Config = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Config:
-    for name in list(os.environ):
-        if name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")):
-            monkeypatch.delenv(name)
-
+def config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Config:
     def run(*options: str, env: str = "") -> tuple[int, str, str]:
         (tmp_path / ".env").write_text(env, encoding="utf-8")
         (tmp_path / ".env").chmod(0o600)

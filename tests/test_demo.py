@@ -24,14 +24,8 @@ from canvas_sis_sync.sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
-def places_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the demo's home below the test's folder, and away from this user's settings and state."""
+def temporary_folders_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user" / "state"))
-    for name in list(os.environ):
-        if name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")):
-            monkeypatch.delenv(name)
 
 
 def main(*arguments: str) -> int:
@@ -43,7 +37,10 @@ def main(*arguments: str) -> int:
 # --- the demo ---
 
 
-def test_the_demo_plays_three_nights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_plays_three_nights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert main("demo") == EXIT_DONE
     out, err = capsys.readouterr()
     assert err == ""
@@ -62,20 +59,25 @@ def test_the_demo_plays_three_nights(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert f" skip {failed[1]} --reason " in wednesday
 
     (home,) = tmp_path.iterdir()
+    assert re.findall(r"^\$ (\S+ \S+ \S+) run", out, re.MULTILINE) == [f"sis-sync --home {home}"] * 5
     assert str(home / "archive") in rest
     assert sorted(path.name for path in home.iterdir()) == [".env", "archive", "inbox", "logs", "state"]
     assert list((home / "inbox").iterdir()) == []
 
 
-def test_what_the_demo_shows_can_be_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_demo_shows_can_be_typed_where_the_program_is_not_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     main("demo")
-    shown = [shlex.split(line[2:]) for line in capsys.readouterr().out.splitlines() if line.startswith("$ ")]
-    head, status = (next(words for words in shown if name in words) for name in ("head", "status"))
-    assert Path(head[-1]).read_text(encoding="utf-8").count("\n") == 8
-    assert main(*status[1:]) == EXIT_DONE
-    assert "imported" in capsys.readouterr().out
-    skip = next(words for words in shown if "skip" in words)
-    assert skip[:3] == status[:3] == ["sis-sync", "--home", str(next(tmp_path.iterdir()))]
+    (home,) = tmp_path.iterdir()
+    shown = [line[2:] for line in capsys.readouterr().out.splitlines() if line.startswith("$ ")]
+    head, skip, status = (next(line for line in shown if f"{word} " in line) for word in ("head", "skip", "status"))
+    assert Path(shlex.split(head)[-1]).read_text(encoding="utf-8").count("\n") == 8
+    program = skip.split(f" --home {home} skip ")[0]
+    assert status == f"{program} --home {home} status --offline"
+    done = subprocess.run(shlex.split(status), capture_output=True, text=True, check=True, timeout=30)
+    assert "Last batch: " in done.stdout
 
 
 def test_the_college_is_the_same_every_time_and_nobody_leaves() -> None:

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from canvas_sis_sync import cli, settings
 from canvas_sis_sync.canvas import Canvas
+from canvas_sis_sync.cli.home import _ask
 from canvas_sis_sync.commands import init as command
 from canvas_sis_sync.errors import (
     EXIT_DONE,
@@ -34,16 +35,8 @@ from canvas_sis_sync.sandbox import Sandbox
 ROOT = Path(__file__).parent.parent
 TOKEN = "fake-token-of-nobody"
 UNUSED = "http://127.0.0.1:9"
-PREFIXES = ("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")
 
 Init = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(PREFIXES):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -307,7 +300,7 @@ def test_an_answer_that_does_not_fit_is_not_repeated(home: Path) -> None:
 def test_a_question_takes_only_what_fits(typed: str, default: str, hidden: bool, answer: str) -> None:
     account = next(setting for setting in settings.SETTINGS if setting.name == "CANVAS_ACCOUNT_ID")
     with CliRunner().isolation(typed) as streams:
-        assert cli._ask("Which account", account.parse, default=default, hidden=hidden) == answer
+        assert _ask("Which account", account.parse, default=default, hidden=hidden) == answer
         assert b"sub account" not in streams[0].getvalue() or not hidden
 
 
