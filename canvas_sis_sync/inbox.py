@@ -27,12 +27,10 @@ COPY_BLOCK = 1 << 20
 def has_drops(folder: Path, marker: str = "") -> bool:
     """Say whether `scan` would find a drop: all that an idle tick asks. Raises OSError as `scan` does."""
     for entry in _visible(folder, marker):
-        if entry.is_symlink():
-            continue
-        if not entry.is_dir(follow_symlinks=False):
+        if entry.is_file(follow_symlinks=False):
             if entry.name.lower().endswith((".csv", ".zip")):
                 return True
-        elif next(_csv_files(Path(entry.path), entry.name, [], marker), None):
+        elif entry.is_dir(follow_symlinks=False) and any(_csv_files(Path(entry.path), entry.name, [], marker)):
             return True
     return False
 

@@ -194,7 +194,7 @@ def test_the_idle_look_sees_what_the_journal_sees_and_changes_nothing(journal: J
     journal.add(batch("20260101-000001", state=State.PACKED, target=THERE))
     before = path.stat()
     assert anything_waits(path) is True
-    assert path.stat() == before or path.stat().st_mtime_ns == before.st_mtime_ns
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -> None:
@@ -306,7 +306,7 @@ def test_a_journal_that_must_not_change_is_not_changed_by_reading(path: Path) ->
     before = path.stat().st_mtime_ns, sorted(path.parent.iterdir())
     with Journal.open_to_read(path) as reading:
         assert reading.last() is not None
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(JournalError, match="readonly"):
             reading.add(batch("20260101-000001"))
     assert (path.stat().st_mtime_ns, sorted(path.parent.iterdir())) == before
 
