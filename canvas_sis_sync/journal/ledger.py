@@ -339,6 +339,10 @@ class Journal:
                 json.dumps(record, ensure_ascii=False),
             ),
         )
+        self._connection.execute(
+            "DELETE FROM stray WHERE host = ? AND account_id = ? AND batch_id = ?",
+            (batch.target.host, batch.target.account_id, batch.id),
+        )
         self._connection.executemany(
             "INSERT OR IGNORE INTO stray VALUES (?, ?, ?, ?)",
             [(batch.target.host, batch.target.account_id, stray, batch.id) for stray in batch.strays],

@@ -103,15 +103,22 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
 
 
 def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
-    """Judge by the state of an id that Canvas gave before it had the data."""
+    """Judge by the state of an id that Canvas gave before it had the data.
+
+    That it is given up is journalled as a stray before it is aborted, so that a run that is killed in between does not
+    take its own abort for somebody else's.
+    """
+    given_up = import_id in batch.strays
     try:
         seen = context.canvas.get_import(batch.target.account_id, import_id)
     except NotFound:
         seen = None
-    if seen is not None and seen.workflow_state != "initializing":
+    if seen is not None and seen.workflow_state not in {"initializing", "aborted" if given_up else ""}:
         return adopt(context, batch, seen, "Canvas has its data")
-    if not quiet.is_over:
+    if not (quiet.is_over or given_up):
         return None
+    if not given_up:
+        batch = context.journal.amend(batch, strays=(*batch.strays, import_id))
     left = give_up(context, batch, import_id)
     if left is not None and left.workflow_state == "initializing":
         return None
@@ -124,14 +131,14 @@ def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet
         f"import {import_id} never got its data and was aborted; it will be sent again",
         import_id=None,
         sis_import=None,
-        strays=(*batch.strays, import_id),
     )
 
 
 def adopt(context: Context, batch: Batch, found: SisImport, how: str) -> Batch:
-    """Journal that `found` is the batch's import."""
+    """Journal that `found` is the batch's import, and no stray if it was taken for one."""
     log.info("import %s: %s", found.id, how, extra={"batch": batch.id})
-    return accepted(context, batch, found)
+    left = tuple(stray for stray in batch.strays if stray != found.id)
+    return accepted(context, context.journal.amend(batch, strays=left), found)
 
 
 def undecided(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
