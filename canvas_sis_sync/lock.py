@@ -41,18 +41,29 @@ def home_lock(path: Path) -> Iterator[bool]:
 def target_lock(folder: Path, target: Target, pause: Callable[[float], None]) -> Iterator[None]:
     """Be the only sender to `target` on this machine's account; `pause` is called with seconds between attempts.
 
-    `folder` is the user's state folder; whatever `pause` raises ends the waiting.
+    `folder` is the user's state folder; whatever `pause` raises ends the waiting. Raises HomeError when `folder` can
+    neither be made nor written to.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = re.sub(r"[^a-z0-9.-]", "_", f"{target.host}-{target.account_id}".lower())
     lock = FileLock(folder / f"{name}.lock", mode=0o600)
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            break
-        except Timeout:
-            pause(0.2)
+    while not _taken(lock, folder):
+        pause(0.2)
     try:
         yield
     finally:
         lock.release()
+
+
+def _taken(lock: FileLock, folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise HomeError(
+            f"{folder}, where sis-sync keeps one sender at a time, cannot be worked in:"
+            f" {(error.strerror or str(error)).lower()}. Nothing was sent.",
+            "Mend the folder, or name another in the environment with XDG_STATE_HOME (Linux) or HOME.",
+        ) from error
+    return True
