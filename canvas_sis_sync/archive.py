@@ -139,6 +139,18 @@ def read_receipt(folder: Path) -> Batch | None:
         return None
 
 
+def link_or_copy(source: Path, destination: Path) -> None:
+    """Give a file a second name, or where the system cannot, a copy that lasts; replaces what is there."""
+    destination.unlink(missing_ok=True)
+    try:
+        destination.hardlink_to(source)
+    except OSError:
+        partial = destination.with_name(f".{destination.name}.part")
+        shutil.copy2(source, partial)
+        sync_file(partial)
+        partial.replace(destination)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in a folder last, where the system can (Windows cannot open a folder)."""
     if os.name == "nt":

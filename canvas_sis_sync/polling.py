@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import tenacity
 
-from canvas_sis_sync.errors import AnswerLost, CanvasError, NothingArrived, Throttled, TimeRanOut
+from canvas_sis_sync.errors import AnswerLost, CanvasError, NothingArrived, Throttled
 
 T = TypeVar("T")
 
@@ -86,12 +86,6 @@ class Deadline:
     def passed(self) -> bool:
         """True once no time is left."""
         return self.remaining <= 0
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not beyond the deadline, so that one last look is possible. Raises `TimeRanOut` once passed."""
-        if self.passed:
-            raise TimeRanOut("The time to wait (SIS_SYNC_POLL_LIMIT) is over.", "The next run goes on from here.")
-        self._clock.sleep(min(seconds, self.remaining))
 
 
 def intervals(first: float = FIRST_SECONDS, last: float = LAST_SECONDS) -> Iterator[float]:

@@ -168,9 +168,7 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
         "errors_complete": batch.errors_complete,
         "parameters": dict(batch.parameters),
         "zip": {"bytes": batch.zip_size, "sha256": batch.zip_sha256} if batch.zip_sha256 else None,
-        "files": [
-            {"name": entry.name, "kind": entry.kind, "rows": entry.rows, "bytes": entry.size} for entry in batch.entries
-        ]
+        "files": entries_json(batch.entries)
         or [{"name": file.name, "kind": None, "rows": None, "bytes": file.size} for file in batch.files],
         "steps": [
             {"at": moment(step.at), "state": str(step.state), "who": step.who, "reason": step.reason}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from canvas_sis_sync import inbox
+from canvas_sis_sync.archive import read_receipt
 from canvas_sis_sync.errors import (
     EXIT_DONE,
     EXIT_HELD,
@@ -201,10 +202,13 @@ def _settled_first(context: Context) -> list[Drop | None]:
 
 
 def require_whole_journal(context: Context) -> None:
-    """Raise JournalError when the newest batch folder is unknown to the journal."""
+    """Raise JournalError when the newest batch folder is unknown to the journal, or its receipt knows more steps."""
     newest = context.archive.newest_batch()
-    if newest is not None and context.journal.batch(newest) is None:
+    if newest is None:
+        return
+    known, receipt = context.journal.batch(newest), read_receipt(context.archive.batch_folder(newest))
+    if known is None or (receipt is not None and len(receipt.steps) > len(known.steps)):
         raise JournalError(
-            f"The archive has a batch {newest} that the journal does not know: the journal is older than the archive.",
+            f"The archive knows more of batch {newest} than the journal: the journal is older than the archive.",
             "Nothing was sent. Put the right journal back, or type `sis-sync rebuild-journal`.",
         )

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NothingArrived, Throttled, TimeRanOut
+from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NothingArrived, Throttled
 from canvas_sis_sync.polling import Clock, Deadline, Retry, intervals
 
 
@@ -109,16 +109,6 @@ def test_a_deadline_counts_down_and_never_below_zero(time: FakeTime) -> None:
     assert (deadline.remaining, deadline.passed) == (10, False)
     time.passed = 12
     assert (deadline.remaining, deadline.passed) == (0, True)
-
-
-def test_waiting_ends_at_the_deadline_with_one_last_look(time: FakeTime) -> None:
-    deadline = Deadline(time.clock, 10)
-    deadline.wait(7)
-    deadline.wait(7)
-    assert time.pauses == [7, 3]
-    with pytest.raises(TimeRanOut):
-        deadline.wait(7)
-    assert time.pauses == [7, 3]
 
 
 def test_no_time_at_all_has_passed_at_once(time: FakeTime) -> None:

@@ -300,7 +300,7 @@ def test_what_canvas_needs_is_asked_for_with_the_command(tmp_path: Path) -> None
         settings.load(tmp_path, environ={})
     assert "CANVAS_BASE_URL is set neither in the environment nor in" in caught.value.sentence
     assert "CANVAS_API_TOKEN is set neither in the environment nor in" in caught.value.sentence
-    assert caught.value.hint == f"Type: sis-sync init --home {tmp_path}"
+    assert caught.value.hint == f"Type: sis-sync --home {tmp_path} init"
 
 
 def test_without_canvas_nothing_is_obligatory(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def _live_state(at: Desk, batch: Batch) -> str | None:
     if batch.import_id is None:
         return None
     if not at.asks(batch.target):
-        return batch.sis_import and batch.sis_import.workflow_state
+        return batch.sis_import.workflow_state if batch.sis_import else None
     try:
         return at.canvas.get_import(batch.target.account_id, batch.import_id).workflow_state
     except NotFound:

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from canvas_sis_sync import episodes, log, outcome, report, tick
+from canvas_sis_sync import episodes, inbox, log, outcome, report, tick
 from canvas_sis_sync.errors import (
+    EXIT_HELD,
     EXIT_TIME_RAN_OUT,
     EXIT_UNREACHABLE,
     JournalError,
@@ -59,7 +60,7 @@ def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
             result = tick.work(settings, how.show, how.clock, patient=how.patient)
         except SyncError as error:
             log.get_logger().error("%s", error.sentence)
-            result = Result("held", error.exit_code, trouble=error)
+            result = Result("held" if error.exit_code == EXIT_HELD else "waiting", error.exit_code, trouble=error)
         return _told(settings, how, result, watched=watched)
 
 
@@ -106,11 +107,21 @@ def _message(settings: Settings, result: Result) -> str:
         lines.append(report.trouble_message(result.trouble, result.about, settings.base_url, outcome.first_messages))
     elif result.about is not None:
         lines.append(report.batch_message(result.about, settings.base_url, outcome.first_messages))
+    if result.exit_code:
+        lines += _drops_left(settings)
     if result.outcome == "idle" and not lines:
         lines.append("Nothing to do: the inbox is empty.")
     if result.outcome == "locked":
         lines.append("Another run of this home is at work; this one leaves it to that.")
     return "\n".join(lines)
+
+
+def _drops_left(settings: Settings) -> list[str]:
+    try:
+        left = len(inbox.scan(settings.inbox, settings.marker).drops)
+    except OSError:
+        return []
+    return [f"Waiting in the inbox, untouched: {left} drop{'' if left == 1 else 's'}."] if left else []
 
 
 @contextmanager

@@ -195,7 +195,7 @@ def _missing(home: Path, given: Mapping[str, layers.Given]) -> Iterator[Settings
             from shlex import quote
 
             sentence = f"{name} is set neither in the environment nor in {home / '.env'}."
-            yield SettingsError(sentence, f"Type: sis-sync init --home {quote(str(home))}")
+            yield SettingsError(sentence, f"Type: sis-sync --home {quote(str(home))} init")
 
 
 def _together(problems: list[SettingsError]) -> SettingsError:

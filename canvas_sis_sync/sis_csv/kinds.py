@@ -43,7 +43,7 @@ ENROLLMENT_KEY = (
 _TABLE = (
     Kind(
         "change_sis_id",
-        "change_sis_id",
+        "change_sis_ids",
         "change_sis_id.csv",
         _columns(
             Column("old_id"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from canvas_sis_sync import inbox
-from canvas_sis_sync.archive import sync_folder, wording
+from canvas_sis_sync.archive import link_or_copy, sync_folder, wording
 from canvas_sis_sync.model import Batch, Drop, DropFile, DropKind, State
 from canvas_sis_sync.steps.context import Context, log
 
@@ -118,23 +116,12 @@ def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
     if not destination.exists() and retried is not None and context.archive.zip_path(retried).is_file():
         with wording(destination):
             sources.mkdir(mode=0o700, exist_ok=True)
-            _link_or_copy(context.archive.zip_path(retried), destination)
+            link_or_copy(context.archive.zip_path(retried), destination)
             sync_folder(sources)
     looked = _look(context, batch)
     if not looked:
         return context.move(batch, State.HELD, f"the zip of batch {retry_of} is no longer in the archive")
     return context.journal.amend(batch, files=looked)
-
-
-def _link_or_copy(source: Path, destination: Path) -> None:
-    try:
-        os.link(source, destination)
-    except OSError:
-        partial = destination.with_name(f".{destination.name}.part")
-        shutil.copyfile(source, partial)
-        with partial.open("rb+") as copy:
-            os.fsync(copy.fileno())
-        partial.replace(destination)
 
 
 def _inbox_folder(context: Context, batch: Batch) -> Path:

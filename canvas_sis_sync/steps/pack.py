@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from canvas_sis_sync import bundle
-from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, sync_folder, wording
+from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder, wording
 from canvas_sis_sync.errors import BadZipError, HomeError
 from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
 from canvas_sis_sync.progress import Show
@@ -91,22 +91,13 @@ def _from_zip(source: Path, folder: Path, show: Show) -> Bundle:
     contents = bundle.look_into(source)
     if not contents.plain:
         made = _from_files(contents.files, folder, show)
-        _keep(source, folder / ORIGINAL_ZIP)
+        link_or_copy(source, folder / ORIGINAL_ZIP)
         return made
     counters = _Counters()
     with show.stage("reading", sum(file.size for file in contents.files)) as done:
         described = bundle.describe(source, observe=counters.observe, progress=_added_up(done))
-    _keep(source, folder / ZIP)
+    link_or_copy(source, folder / ZIP)
     return replace(described, path=folder / ZIP, entries=counters.complete(described.entries))
-
-
-def _keep(source: Path, destination: Path) -> None:
-    # A second name first, so that a batch cut short here still finds its source.
-    destination.unlink(missing_ok=True)
-    try:
-        destination.hardlink_to(source)
-    except OSError:
-        shutil.copy2(source, destination)
 
 
 def _in_place(made: Bundle, destination: Path) -> Bundle:
@@ -118,7 +109,7 @@ def _in_place(made: Bundle, destination: Path) -> Bundle:
 def _refuse(context: Context, batch: Batch, error: BadZipError) -> Batch:
     folder = context.archive.batch_folder(batch.id)
     with wording(folder):
-        _keep(context.archive.sources(batch.id) / batch.files[0].name, folder / ORIGINAL_ZIP)
+        link_or_copy(context.archive.sources(batch.id) / batch.files[0].name, folder / ORIGINAL_ZIP)
     batch = context.move(batch, State.REFUSED, error.sentence, zip_name=ORIGINAL_ZIP)
     remove_sources(context, batch)
     return batch

@@ -1,0 +1,54 @@
+"""The value types and the states of a batch: frozen, slotted, standard library only.
+
+Owns the words of the design and nothing that reads or writes. Times are seconds since the epoch (UTC) unless the
+name says otherwise, sizes are bytes.
+"""
+
+from canvas_sis_sync.model.batches import Batch, Episode, Release, Step
+from canvas_sis_sync.model.drops import Bundle, DeliveryFile, Drop, DropFile, DropKind, Entry, Inbox
+from canvas_sis_sync.model.imports import (
+    CANVAS_FINISHED,
+    CANVAS_UNFINISHED,
+    AbortKind,
+    Attachment,
+    GateDecision,
+    ImportMessage,
+    Listing,
+    SisImport,
+    Taken,
+    Target,
+    Verdict,
+)
+from canvas_sis_sync.model.states import ACCEPTED, HOLDING, IN_FLIGHT, OPEN, TRANSITIONS, UNSENT, State
+
+__all__ = [
+    "ACCEPTED",
+    "CANVAS_FINISHED",
+    "CANVAS_UNFINISHED",
+    "HOLDING",
+    "IN_FLIGHT",
+    "OPEN",
+    "TRANSITIONS",
+    "UNSENT",
+    "AbortKind",
+    "Attachment",
+    "Batch",
+    "Bundle",
+    "DeliveryFile",
+    "Drop",
+    "DropFile",
+    "DropKind",
+    "Entry",
+    "Episode",
+    "GateDecision",
+    "ImportMessage",
+    "Inbox",
+    "Listing",
+    "Release",
+    "SisImport",
+    "State",
+    "Step",
+    "Taken",
+    "Target",
+    "Verdict",
+]

@@ -1,0 +1,109 @@
+"""A batch, its steps, and what people and runs have said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from canvas_sis_sync.model.drops import DropFile, DropKind, Entry
+from canvas_sis_sync.model.imports import SisImport, Target
+from canvas_sis_sync.model.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A person's word that an import in a certain state shall not keep the gate shut."""
+
+    target: Target
+    import_id: int
+    workflow_state: str
+    who: str
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A trouble that lasts over several runs."""
+
+    subject: str
+    reason: str
+    began_at: float
+    #: Runs that met it so far.
+    runs: int
+    #: When somebody was last told, None when nobody was yet.
+    told_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition of a batch, as journalled."""
+
+    at: float
+    state: State
+    #: Login name of the person, or "run".
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A drop that has been claimed, as the journal has it."""
+
+    id: str
+    state: State
+    target: Target
+    drop_name: str
+    drop_kind: DropKind
+    claimed_at: float
+    #: What the drop consisted of, before the first rename.
+    files: tuple[DropFile, ...] = ()
+    #: What the zip consists of, once packed.
+    entries: tuple[Entry, ...] = ()
+    #: Name of the zip in the batch's folder, "" before packing.
+    zip_name: str = ""
+    zip_size: int = 0
+    zip_sha256: str = ""
+    #: The import parameters of the last sending, without the upload's own.
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    #: Highest import id of the account before the POST.
+    mark: int | None = None
+    #: Canvas id of the token's user at sending.
+    user_id: int | None = None
+    #: "direct" or "two-step", "" before sending.
+    upload: str = ""
+    sent_at: float | None = None
+    #: Seconds that a direct upload lasted whose answer was lost, None when none was.
+    cut_after: float | None = None
+    #: Canvas's clock at the first look for a lost import, None while nothing is lost.
+    lost_since: float | None = None
+    import_id: int | None = None
+    #: Canvas's record at the last look.
+    sis_import: SisImport | None = None
+    #: Why it is where it is: one sentence.
+    reason: str = ""
+    #: The batch that this one repeats.
+    retry_of: str | None = None
+    #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.
+    over_limit: bool = False
+    #: False while Canvas's messages have not been fetched in full.
+    errors_complete: bool = True
+    #: True once receipt.json and errors.csv are on disk as they shall stay.
+    filed: bool = False
+    #: Import records in Canvas that this batch left behind and that are not its import.
+    strays: tuple[int, ...] = ()
+    #: What people said about its import.
+    releases: tuple[Release, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def sent_as(self) -> int:
+        """The id of the batch's import; raises ValueError for a batch that has none."""
+        if self.import_id is None:
+            raise ValueError(f"batch {self.id} has no import")
+        return self.import_id
+
+    @property
+    def rows(self) -> int:
+        """Data rows in all recognised files of the zip."""
+        return sum(entry.rows or 0 for entry in self.entries if entry.kind)
