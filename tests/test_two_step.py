@@ -226,6 +226,7 @@ def test_the_data_may_go_to_another_host_and_the_token_stays_here(
     assert not any(asked.header("Authorization") for asked in away)
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_the_middle_of_its_data_leaves_an_offer_that_is_abandoned(
     sandbox: Sandbox, new_home: Callable[..., Home]
 ) -> None:
