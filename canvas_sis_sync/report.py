@@ -50,21 +50,31 @@ def import_page(target: Target, base_url: str) -> str:
     return f"{scheme}://{target.host}/accounts/{target.account_id}/sis_import"
 
 
-def batch_message(batch: Batch, base_url: str, first_messages: Callable[[SisImport], Sequence[str]]) -> str:
-    """Word what somebody must know about a batch: what happened, what Canvas has, its messages, what to type."""
-    lines = [f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {_sentence(batch.reason)}"]
-    return "\n".join([*lines, *_in_canvas(batch, base_url, first_messages), f"Next: {next_command(batch)}"])
+def batch_message(
+    batch: Batch, base_url: str, first_messages: Callable[[SisImport], Sequence[str]], left: str = ""
+) -> str:
+    """Word what somebody must know about a batch: what happened, what Canvas has, its messages, what to type.
+
+    `left` is a sentence about what waits meanwhile.
+    """
+    happened = f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {_sentence(batch.reason)}"
+    lines = [happened, *_in_canvas(batch, base_url, first_messages), left, f"Next: {next_command(batch)}"]
+    return "\n".join(filter(None, lines))
 
 
 def trouble_message(
-    trouble: SyncError, about: Batch | None, base_url: str, first_messages: Callable[[SisImport], Sequence[str]]
+    trouble: SyncError,
+    about: Batch | None,
+    base_url: str,
+    first_messages: Callable[[SisImport], Sequence[str]],
+    left: str = "",
 ) -> str:
-    """Word what ended a run, with the batch that it left open."""
+    """Word what ended a run, with the batch that it left open and a sentence about what waits meanwhile."""
     lines = [trouble.sentence, *trouble.details]
     if about is not None:
         lines.append(f"Batch {about.id} ({about.drop_name}) is {about.state}.")
         lines += _in_canvas(about, base_url, first_messages)
-    return "\n".join([*lines, trouble.hint]).rstrip()
+    return "\n".join(filter(None, [*lines, left, trouble.hint]))
 
 
 def import_lines(sis_import: SisImport, first_messages: Callable[[SisImport], Sequence[str]]) -> list[str]:

@@ -34,7 +34,7 @@ USUAL_HEADERS = {
     "institutional_tag_association": "institutional_tag_id,user_id,status",
 }
 DOCUMENTED_PLURALS = (
-    "change_sis_id accounts terms abstract_courses courses sections xlists users logins enrollments admins "
+    "change_sis_ids accounts terms abstract_courses courses sections xlists users logins enrollments admins "
     "group_categories groups group_memberships grade_publishing_results user_observers"
 )
 EXISTING = ("existing_user_id", "existing_integration_id", "existing_canvas_user_id")

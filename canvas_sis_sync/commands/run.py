@@ -103,12 +103,11 @@ def _subject(result: Result) -> tuple[str, str]:
 
 def _message(settings: Settings, result: Result) -> str:
     lines = [report.summary(batch) for batch in result.batches if batch != result.about]
+    base_url, first, left = settings.base_url, outcome.first_messages, _drops_left(settings)
     if result.trouble is not None:
-        lines.append(report.trouble_message(result.trouble, result.about, settings.base_url, outcome.first_messages))
+        lines.append(report.trouble_message(result.trouble, result.about, base_url, first, left))
     elif result.about is not None:
-        lines.append(report.batch_message(result.about, settings.base_url, outcome.first_messages))
-    if result.exit_code:
-        lines += _drops_left(settings)
+        lines.append(report.batch_message(result.about, base_url, first, left))
     if result.outcome == "idle" and not lines:
         lines.append("Nothing to do: the inbox is empty.")
     if result.outcome == "locked":
@@ -116,12 +115,13 @@ def _message(settings: Settings, result: Result) -> str:
     return "\n".join(lines)
 
 
-def _drops_left(settings: Settings) -> list[str]:
+def _drops_left(settings: Settings) -> str:
+    """Count what waits while nothing is sent, in a sentence; "" for nothing."""
     try:
         left = len(inbox.scan(settings.inbox, settings.marker).drops)
     except OSError:
-        return []
-    return [f"Waiting in the inbox, untouched: {left} drop{'' if left == 1 else 's'}."] if left else []
+        return ""
+    return f"Waiting in the inbox, untouched: {left} drop{'' if left == 1 else 's'}." if left else ""
 
 
 @contextmanager
