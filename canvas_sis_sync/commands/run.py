@@ -13,6 +13,7 @@ from canvas_sis_sync.errors import (
     EXIT_HELD,
     EXIT_TIME_RAN_OUT,
     EXIT_UNREACHABLE,
+    HomeError,
     JournalError,
     SyncError,
 )
@@ -64,6 +65,11 @@ def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
         return _told(settings, how, result, watched=watched)
 
 
+def idle_message(settings: Settings) -> str:
+    """Say that there is nothing to do, and what lies in the inbox all the same."""
+    return "\n".join(["Nothing to do: no drop in the inbox, nothing under way.", *_others(settings)])
+
+
 def as_json(told: Told) -> dict[str, object]:
     """Give the result as the object of `run --json`."""
     result = told.result
@@ -71,7 +77,7 @@ def as_json(told: Told) -> dict[str, object]:
 
 
 def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
-    message = _message(settings, result)
+    message = "\n".join([_message(settings, result), *(_others(settings) if watched else ())])
     if result.outcome in {"locked", "idle"} and result.trouble is None:
         return Told(result, message, watched)
     telling = _telling(settings, how, result)
@@ -90,7 +96,7 @@ def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
                 telling = episodes.over(earlier)
             journal.remember_episodes(telling.episodes)
             return telling
-    except JournalError:
+    except (HomeError, JournalError):
         return episodes.Telling((), tell=bool(result.exit_code))
 
 
@@ -109,10 +115,19 @@ def _message(settings: Settings, result: Result) -> str:
     elif result.about is not None:
         lines.append(report.batch_message(result.about, base_url, first, left))
     if result.outcome == "idle" and not lines:
-        lines.append("Nothing to do: the inbox is empty.")
+        lines.append("Nothing to do: no drop in the inbox, nothing under way.")
     if result.outcome == "locked":
         lines.append("Another run of this home is at work; this one leaves it to that.")
     return "\n".join(lines)
+
+
+def _others(settings: Settings) -> list[str]:
+    """Mention the files in the inbox that belong to no drop."""
+    try:
+        others = inbox.scan(settings.inbox, settings.marker).others
+    except OSError:
+        return []
+    return [f"Left lying in the inbox, neither CSV nor zip: {', '.join(others[:5])}."] if others else []
 
 
 def _drops_left(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from canvas_sis_sync import __version__
-from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.archive import Archive, wording
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.journal.file import FILE_NAME, is_lost
@@ -53,9 +53,11 @@ def open_journal(settings: Settings, clock: Clock) -> Journal:
 
 
 def require_journal(settings: Settings) -> None:
-    """Raise JournalError when there is no journal beside an archive that is not empty."""
+    """Raise JournalError when there is no journal beside an archive that is not empty, HomeError without archive."""
     path = settings.archive / FILE_NAME
-    if is_lost(path):
+    with wording(settings.archive):
+        lost = is_lost(path)
+    if lost:
         raise JournalError(
             f"The journal {path} is missing, and the archive is not empty: what was sent is not known.",
             "Nothing was sent. Put the journal back, or type `sis-sync rebuild-journal`.",
