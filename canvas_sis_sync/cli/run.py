@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canvas_sis_sync.cli.talk import print_json, say
+from canvas_sis_sync.cli.talk import addressed, print_json, say
 from canvas_sis_sync.errors import EXIT_DONE, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def run(
         return _dry_run(loaded, as_json=as_json)
     if tick.is_idle(loaded) and not as_json:
         if watched:
-            say("Nothing to do: the inbox is empty.", err=True)
+            from canvas_sis_sync.commands.run import idle_message
+
+            say(idle_message(loaded), err=True)
         return EXIT_DONE
 
     from canvas_sis_sync.commands import run as command
@@ -57,7 +59,7 @@ def run(
     elif told.recovery and not told.tell and not quiet:
         say(told.recovery)
     elif told.tell and told.message and not (quiet and told.result.exit_code == EXIT_DONE):
-        say(told.message, err=told.result.exit_code != EXIT_DONE)
+        say(addressed(told.message, loaded.home), err=told.result.exit_code != EXIT_DONE)
     return told.result.exit_code
 
 

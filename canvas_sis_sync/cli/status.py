@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from canvas_sis_sync.cli.talk import print_json, say
+from canvas_sis_sync.cli.talk import addressed, print_json, say
 
 
 @click.command()
@@ -24,4 +24,4 @@ def status(home: Path | None, *, as_json: bool, offline: bool) -> None:
     if as_json:
         print_json(command.as_json(looked))
     else:
-        say(command.as_text(looked))
+        say(addressed(command.as_text(looked), loaded.home))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +19,16 @@ def say(text: str, *, err: bool = False) -> None:
     except BrokenPipeError:
         stream = sys.stderr if err else sys.stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def addressed(text: str, home: Path) -> str:
+    """Let the commands in a text name the home, unless they are typed there: a mail from cron is read elsewhere."""
+    if home == Path.cwd():
+        return text
+    import re
+    import shlex
+
+    return re.sub(r"\bsis-sync (?=[a-z])", lambda _: f"sis-sync --home {shlex.quote(str(home))} ", text)
 
 
 def print_json(value: Any) -> None:
