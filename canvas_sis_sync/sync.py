@@ -169,6 +169,7 @@ def _next_claimed(context: Context) -> Batch | None:
         if not drops:
             return None
         if drops[0] is None:
+            context.show.note("Waiting until nobody has written to the oldest drop for a while.")
             continue
         before = inbox.signature(drops[0])
         wait_for_go(context)
@@ -182,13 +183,13 @@ def _settled_first(context: Context) -> list[Drop | None]:
     """Look at the inbox: empty for no drop, else the oldest one first, or None in its place if it is not settled."""
     settings = context.settings
     view = inbox.scan(settings.inbox, settings.marker)
-    now = context.clock.now()
+    now = context.clock.monotonic()
     earlier = context.journal.sightings()
     sightings: dict[str, Sighting] = {}
     for drop in view.drops:
         text = inbox.signature(drop)
         seen = earlier.get(drop.name)
-        # A sighting from the future means that our clock was set back: it starts anew.
+        # One from the future is of before the machine was started: it begins anew.
         same = seen is not None and seen.signature == text and seen.seen_at <= now
         sightings[drop.name] = seen if same and seen is not None else Sighting(text, now)
     context.journal.remember_sightings(sightings)

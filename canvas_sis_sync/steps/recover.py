@@ -25,6 +25,7 @@ def recover(context: Context, batch: Batch) -> Batch:
     Raises HeldError when it cannot be settled, TimeRanOut, CanvasError.
     """
     quiet = _Quiet(context)
+    context.show.note(f"Finding out whether Canvas has batch {batch.id}.")
     for _ in context.waits(f"it was not settled whether Canvas has batch {batch.id}"):
         quiet.begin_look()
         listing = context.canvas.imports_above(batch.target.account_id, batch.mark or 0)
