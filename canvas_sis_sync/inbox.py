@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +82,7 @@ def look_again(path: Path, name: str) -> DropFile | None:
     """Describe the regular file at `path` as a drop's file called `name`, None when there is none."""
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return _describe(name, found) if stat.S_ISREG(found.st_mode) else None
 
@@ -92,19 +92,21 @@ def same_content(one: DropFile | None, other: DropFile) -> bool:
     return one is not None and (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
 
 
-def move(source: Path, destination: Path) -> None:
+def move(source: Path, destination: Path, *, sync: Callable[[Path], object]) -> None:
     """Move one file so that at every instant its bytes exist under one of the two names.
 
-    Renames on one file system; across two, copies, fsyncs, compares and unlinks. Raises DropChanged when the source
-    is written to meanwhile, OSError when a disk is full or read-only.
+    Renames on one file system; across two, copies, fsyncs, compares and unlinks. `sync` makes the names in a folder
+    last. Raises DropChanged when the source is written to meanwhile, OSError when a disk is full or read-only.
     """
-    destination.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(destination.parent, sync)
     try:
         source.rename(destination)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _copy_across(source, destination)
+        _copy(source, destination)
+        sync(destination.parent)
+        source.unlink()
 
 
 def remove_empty_folders(drop_folder: Path, files: Sequence[DropFile]) -> None:
@@ -120,7 +122,14 @@ def remove_empty_folders(drop_folder: Path, files: Sequence[DropFile]) -> None:
             current = current.parent
 
 
-def _copy_across(source: Path, destination: Path) -> None:
+def _make_folder(folder: Path, sync: Callable[[Path], object]) -> None:
+    if not folder.exists():
+        _make_folder(folder.parent, sync)
+        folder.mkdir(mode=0o700)
+        sync(folder.parent)
+
+
+def _copy(source: Path, destination: Path) -> None:
     import shutil
 
     before = os.lstat(source)
@@ -140,7 +149,6 @@ def _copy_across(source: Path, destination: Path) -> None:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         destination.unlink()
         raise DropChanged(f"{source} changed while it was being copied.", "The next run takes it again.")
-    source.unlink()
 
 
 def _csv_files(folder: Path, prefix: str, others: list[str], marker: str) -> Iterator[DropFile]:

@@ -172,12 +172,16 @@ def test_a_look_at_what_is_gone_or_no_file_gives_nothing(folder: Path) -> None:
     assert not inbox.same_content(None, found)
 
 
+def leave_it(_folder: Path) -> None:
+    pass
+
+
 def test_a_move_makes_private_folders(folder: Path, tmp_path: Path) -> None:
     source = put(folder / "users.csv", "abc")
-    inbox.move(source, tmp_path / "files" / "deep" / "users.csv")
+    inbox.move(source, tmp_path / "files" / "deep" / "users.csv", sync=leave_it)
     assert not source.exists()
     assert (tmp_path / "files" / "deep" / "users.csv").read_text() == "abc"
-    assert (tmp_path / "files" / "deep").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "files", tmp_path / "files" / "deep")} == {0o700}
 
 
 @pytest.fixture
@@ -197,11 +201,20 @@ def across(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_across_file_systems_a_file_is_copied_with_its_time(folder: Path, tmp_path: Path) -> None:
     source = put(folder / "users.csv", "abc" * 1_000_000, mtime=77)
     destination = tmp_path / "files" / "users.csv"
-    inbox.move(source, destination)
+    inbox.move(source, destination, sync=leave_it)
     assert not source.exists()
     assert destination.read_text() == "abc" * 1_000_000
     assert destination.stat().st_mtime == 77
     assert [path.name for path in destination.parent.iterdir()] == ["users.csv"]
+
+
+@pytest.mark.usefixtures("across")
+def test_across_file_systems_the_names_of_the_copy_last_before_its_source_goes(folder: Path, tmp_path: Path) -> None:
+    source = put(folder / "users.csv", "abc")
+    destination = tmp_path / "files" / "deep" / "users.csv"
+    kept: list[tuple[str, bool, bool]] = []
+    inbox.move(source, destination, sync=lambda at: kept.append((at.name, destination.exists(), source.exists())))
+    assert kept == [(tmp_path.name, False, True), ("files", False, True), ("deep", True, True)]
 
 
 @pytest.mark.usefixtures("across")
@@ -220,7 +233,7 @@ def test_a_file_written_to_while_it_is_copied_stays_where_it_is(
 
     monkeypatch.setattr(os, "fsync" if when == "copied" else "utime", write_to_source)
     with pytest.raises(DropChanged, match="changed while it was being copied"):
-        inbox.move(source, destination)
+        inbox.move(source, destination, sync=leave_it)
     assert source.read_text() == "xyz and more"
     assert not destination.exists()
 
@@ -229,7 +242,7 @@ def test_any_other_failure_of_a_rename_is_told(folder: Path) -> None:
     source = put(folder / "users.csv")
     (folder / "taken" / "inner").mkdir(parents=True)
     with pytest.raises(OSError, match=r"Is a directory|Directory not empty"):
-        inbox.move(source, folder / "taken")
+        inbox.move(source, folder / "taken", sync=leave_it)
     assert source.exists()
 
 
