@@ -38,7 +38,10 @@ def bad_zip(home: Home, sandbox: Sandbox) -> None:
 
 
 def interrupted_claim(home: Home, sandbox: Sandbox) -> None:
-    """Leave the journal as a run does that died before its first rename, and the file as a later export left it."""
+    """Leave the home as a run does that died between two renames, with a later export's file in place of the other."""
+    claimed = home.archive / "2026" / "01" / "20260101-000000" / "files"
+    claimed.mkdir(parents=True)
+    (claimed / "courses.csv").write_text(COURSES)
     home.drop()
     with home.journal_to_write() as journal:
         listed = (DropFile("users.csv", 1, 1, "1:1"), DropFile("courses.csv", 1, 1, "1:2"))
@@ -177,10 +180,8 @@ def test_a_retry_whose_zip_is_gone_is_held(home: Home, sandbox: Sandbox) -> None
 def test_a_held_claim_names_both_halves(home: Home, sandbox: Sandbox) -> None:
     ENDINGS[State.HELD].arrange(home, sandbox)
     told = home.run()
-    assert f"courses.csv, users.csv changed or vanished in {home.inbox}" in told.message.replace(
-        "users.csv, courses.csv", "courses.csv, users.csv"
-    )
-    assert "Already claimed, in" in told.message
+    assert f"users.csv changed or vanished in {home.inbox}" in told.message
+    assert f"Already claimed, in {home.archive / '2026' / '01' / home.last().id / 'files'}: courses.csv" in told.message
     assert (home.inbox / "users.csv").read_text() == USERS
 
 

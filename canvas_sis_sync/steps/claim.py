@@ -8,6 +8,7 @@ from pathlib import Path
 
 from canvas_sis_sync import inbox
 from canvas_sis_sync.archive import link_or_copy, sync_folder, wording
+from canvas_sis_sync.errors import DropChanged
 from canvas_sis_sync.model import Batch, Drop, DropFile, DropKind, State
 from canvas_sis_sync.steps.context import Context, log
 
@@ -41,15 +42,14 @@ def claim(context: Context, drop: Drop) -> Batch:
     log.info("claimed: %s", batch.reason, extra={"batch": batch.id})
     context.archive.make_batch_folder(batch.id)
     context.archive.write_receipt(batch)
-    _move_in(context, batch, batch.files)
-    return settle_claimed(context, batch)
+    return settle_claimed(context, _move_in(context, batch, batch.files))
 
 
 def resume(context: Context, batch: Batch) -> Batch:
     """Go on with a claim that was cut short.
 
-    What still lies in the inbox is claimed only if all of it is as the journal lists it; otherwise the batch is held,
-    and the reason names both halves.
+    What still lies in the inbox is claimed only if all of it is as the journal lists it. Otherwise the batch is held,
+    and the reason names both halves; or, when nothing had been moved yet, discarded: what lies there is a new drop.
     """
     context.archive.make_batch_folder(batch.id)
     if batch.retry_of:
@@ -61,14 +61,13 @@ def resume(context: Context, batch: Batch) -> Batch:
     doubled = [file for file in batch.files if file.name in inside and _unchanged(folder, file)]
     changed = [file.name for file in outside if not _unchanged(folder, file)]
     if changed:
-        return context.move(
-            batch,
-            State.HELD,
-            f"the claim was interrupted, and since then {_names(changed)} changed or vanished in {folder}."
-            f" Already claimed, in {sources}: {_names(sorted(inside)) or 'nothing'}",
-        )
-    _move_in(context, batch, [*outside, *doubled])
-    return settle_claimed(context, batch)
+        reason = f"the claim was interrupted, and since then {_names(changed)} changed or vanished in {folder}."
+        if inside:
+            reason += f" Already claimed, in {sources}: {_names(sorted(inside))}"
+            return context.move(batch, State.HELD, reason)
+        held = context.move(batch, State.HELD, reason)
+        return context.move(held, State.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop")
+    return settle_claimed(context, _move_in(context, batch, [*outside, *doubled]))
 
 
 def settle_claimed(context: Context, batch: Batch) -> Batch:
@@ -76,7 +75,6 @@ def settle_claimed(context: Context, batch: Batch) -> Batch:
 
     Gives the batch with the list as the files are now, or held when one has vanished. Raises TimeRanOut.
     """
-    pause = max(context.settings.settle_seconds, 1)
     while not is_unchanged(context, batch):
         looked = _look(context, batch)
         missing = {file.name for file in batch.files} - {file.name for file in looked}
@@ -85,7 +83,7 @@ def settle_claimed(context: Context, batch: Batch) -> Batch:
             return context.move(batch, State.HELD, reason)
         log.warning("a claimed file is still being written to", extra={"batch": batch.id})
         batch = context.journal.amend(batch, files=looked)
-        context.pause(pause, f"the files of batch {batch.id} were still being written to")
+        context.pause(_settle_seconds(context), f"the files of batch {batch.id} were still being written to")
     return batch
 
 
@@ -95,18 +93,35 @@ def is_unchanged(context: Context, batch: Batch) -> bool:
     return len(looked) == len(batch.files) and all(map(inbox.same_content, looked, batch.files))
 
 
-def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> None:
+def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> Batch:
     folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
     with wording(sources):
         sources.mkdir(mode=0o700, exist_ok=True)
-        for file in files:
-            inbox.move(folder / file.name, sources / file.name)
-            with suppress(PermissionError):  # another user's file, such as the SIS's: its folder is private
-                (sources / file.name).chmod(0o600)
-            sync_folder((sources / file.name).parent)
         sync_folder(sources.parent)
+        for file in files:
+            batch = _move(context, batch, file.name)
     if batch.drop_kind is DropKind.FOLDER:
         inbox.remove_empty_folders(folder, batch.files)
+    return batch
+
+
+def _move(context: Context, batch: Batch, name: str) -> Batch:
+    """Move one file in, and while its writer is not done, as a copy across file systems notices, list it anew."""
+    source, destination = _inbox_folder(context, batch) / name, context.archive.sources(batch.id) / name
+    while True:
+        try:
+            inbox.move(source, destination, sync=sync_folder)
+            break
+        except DropChanged as error:
+            log.warning("%s", error.sentence, extra={"batch": batch.id})
+        now = inbox.look_again(source, name)
+        listed = tuple(now if now and file.name == name else file for file in batch.files)
+        batch = context.journal.amend(batch, files=listed)
+        context.pause(_settle_seconds(context), f"a file of batch {batch.id} was still being written to")
+    with suppress(PermissionError):  # another user's file, such as the SIS's: its folder is private
+        destination.chmod(0o600)
+    sync_folder(destination.parent)
+    return batch
 
 
 def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
@@ -122,6 +137,10 @@ def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
     if not looked:
         return context.move(batch, State.HELD, f"the zip of batch {retry_of} is no longer in the archive")
     return context.journal.amend(batch, files=looked)
+
+
+def _settle_seconds(context: Context) -> float:
+    return max(context.settings.settle_seconds, 1)
 
 
 def _inbox_folder(context: Context, batch: Batch) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from canvas_sis_sync import bundle
 from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder, wording
-from canvas_sis_sync.errors import BadZipError, HomeError
+from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError
 from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sis_csv import KINDS, RowCounter
@@ -20,21 +20,23 @@ from canvas_sis_sync.steps.context import Context
 def pack(context: Context, batch: Batch) -> Batch:
     """Write the batch's zip, read it back, and only then let the loose files go.
 
-    Gives the batch packed, or refused when its ready-made zip cannot be believed. Raises HomeError, TimeRanOut.
+    Gives the batch packed, or refused when its ready-made zip cannot be believed. While the sources' writer is not
+    done it is waited for, and packed again. Raises HomeError, TimeRanOut.
     """
     folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
     while True:
         with wording(folder):
-            try:
-                made = write_zip(sources, [file.name for file in batch.files], folder, context.show)
-            except BadZipError as error:
-                return _refuse(context, batch, error)
+            made = _attempt(sources, batch, folder, context.show)
             sync_folder(folder)
         if is_unchanged(context, batch):
             break
         batch = settle_claimed(context, batch)
         if batch.state is State.HELD:
             return batch
+    if isinstance(made, BadZipError):
+        return _refuse(context, batch, made)
+    if isinstance(made, DropChanged):
+        raise made
     batch = context.move(
         batch,
         State.PACKED,
@@ -47,6 +49,14 @@ def pack(context: Context, batch: Batch) -> Batch:
     context.archive.write_receipt(batch)
     remove_sources(context, batch)
     return batch
+
+
+def _attempt(sources: Path, batch: Batch, folder: Path, show: Show) -> Bundle | BadZipError | DropChanged:
+    """Write the zip; what is wrong with its sources counts only if their writer was done."""
+    try:
+        return write_zip(sources, [file.name for file in batch.files], folder, show)
+    except (BadZipError, DropChanged) as error:
+        return error
 
 
 def write_zip(sources: Path, names: Sequence[str], folder: Path, show: Show) -> Bundle:
