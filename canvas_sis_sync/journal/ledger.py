@@ -41,6 +41,8 @@ class Sighting:
     """How a drop looked at an earlier look."""
 
     signature: str
+    #: Seconds since the machine was started: a wall clock may be set between two runs, and after a new start these
+    #: count too little, never too much.
     seen_at: float
 
 
