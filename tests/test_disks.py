@@ -1,0 +1,302 @@
+"""Full, read-only and several disks: nothing is lost, a sentence says what is the matter, the next run goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from homes import USERS, Home, Watching
+
+from canvas_sis_sync.commands.run import Told
+from canvas_sis_sync.errors import EXIT_HELD
+from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.model import State
+from canvas_sis_sync.sandbox import Sandbox
+
+MEGABYTE = 1 << 20
+PAGE = 4096
+HEADER = "user_id,login_id,first_name,last_name,status\n"
+
+
+def rows_of(size: int) -> bytes:
+    """Make a users file of about that many bytes that cannot be compressed much."""
+    chance = random.Random(size)
+    rows = (f"u{number},u{number},{chance.randbytes(500).hex()},B,active\n" for number in range(size // 1020))
+    return (HEADER + "".join(rows)).encode()
+
+
+def assert_held(told: Told, *words: str) -> None:
+    """Hold a run to one sentence, a next step and exit code 5."""
+    assert told.result.exit_code == EXIT_HELD, told.message
+    assert told.result.trouble is not None
+    assert told.result.trouble.hint
+    for word in words:
+        assert word in told.message
+
+
+def assert_goes_on(home: Home, sandbox: Sandbox, content: bytes) -> None:
+    """Hold the next run to one import of the whole drop."""
+    told = home.run()
+    assert told.result.exit_code == 0, told.message
+    assert home.run().result.outcome == "idle"
+    assert home.last().state is State.IMPORTED
+    assert [record.workflow_state for record in sandbox.imports] == ["imported"]
+    assert sum(entry.size for entry in home.last().entries) == len(content)
+    assert not list(home.inbox.iterdir())
+    assert home.receipt()["batch"]["state"] == "imported"
+
+
+class Disk:
+    """A small file system in memory, mounted at a folder of a home."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder = folder
+        self._mount("-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs")
+
+    def _mount(self, *arguments: str) -> None:
+        subprocess.run(["mount", *arguments, str(self.folder)], check=True, capture_output=True)
+
+    def resize(self, size: int) -> None:
+        self._mount("-o", f"remount,size={size}")
+
+    def let_write(self, allowed: bool) -> None:
+        self._mount("-o", f"remount,{'rw' if allowed else 'ro'}")
+
+    def fill(self, leave: int = 0) -> None:
+        """Leave so many bytes free, in whole pages."""
+        with (self.folder / ".filler").open("ab") as filler:
+            free = shutil.disk_usage(self.folder).free
+            os.posix_fallocate(filler.fileno(), filler.tell(), max(free - leave, 1))
+
+    def make_room(self) -> None:
+        (self.folder / ".filler").unlink()
+
+    def close(self) -> None:
+        subprocess.run(["umount", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[[Path, int], Disk]]:
+    """Mount disks of a size in bytes; they are gone after the test."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disks: list[Disk] = []
+
+    def make(folder: Path, size: int) -> Disk:
+        disks.append(Disk(folder, size))
+        return disks[-1]
+
+    yield make
+    for disk in disks:
+        disk.close()
+
+
+@pytest.mark.slow
+def test_without_room_for_the_drop_nothing_is_claimed(
+    home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk]
+) -> None:
+    content = rows_of(2 * MEGABYTE)
+    disk = mount(home.archive, 18 * MEGABYTE)
+    home.drop({"users.csv": content})
+    assert_held(home.run(), "MB free", "Nothing was touched", "Make room")
+    assert (home.inbox / "users.csv").read_bytes() == content
+    with home.journal() as journal:
+        assert journal.last() is None
+    disk.resize(60 * MEGABYTE)
+    assert_goes_on(home, sandbox, content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["zipping", "reading back", "uploading", "importing"])
+@pytest.mark.parametrize("end", [False, True], ids=["begins", "ends"])
+def test_a_disk_that_becomes_full_at_any_stage_stops_the_run_with_a_sentence(
+    sandbox: Sandbox,
+    new_home: Callable[..., Home],
+    mount: Callable[[Path, int], Disk],
+    stage: str,
+    end: bool,
+) -> None:
+    content = rows_of(100_000)
+    stopped = 0
+    for pages in range(0, 24, 2):
+        home = new_home(sandbox.url, f"home{pages}", SIS_SYNC_LOST_SECONDS=1)
+        disk = mount(home.archive, 40 * MEGABYTE)
+        home.drop({"users.csv": content})
+        known = len(sandbox.imports)
+
+        def fill(disk: Disk = disk, pages: int = pages) -> None:
+            disk.fill(leave=pages * PAGE)
+
+        told = home.run(show=Watching(end={stage: fill}) if end else Watching({stage: fill}))
+        if told.result.exit_code:
+            stopped += 1
+            assert_held(told, "Make room" if "journal" in told.message else "Mend the disk")
+        disk.make_room()
+        for _ in range(3):
+            told = home.run()
+            assert told.result.exit_code == 0, told.message
+        assert told.result.outcome == "idle"
+        assert [record.workflow_state for record in sandbox.imports[known:]] == ["imported"]
+        assert sum(entry.size for entry in home.last().entries) == len(content)
+        assert home.receipt()["batch"]["state"] == "imported"
+        assert not list(home.inbox.iterdir())
+    assert stopped
+
+
+@pytest.mark.slow
+def test_a_read_only_archive_holds_until_it_can_be_written_again(
+    home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk]
+) -> None:
+    content = USERS.encode()
+    disk = mount(home.archive, 60 * MEGABYTE)
+    home.drop()
+    disk.let_write(False)
+    assert_held(home.run(), "read-only")
+    ended = home.call("run")
+    assert ended.returncode == EXIT_HELD
+    assert "Traceback" not in ended.stderr
+    assert str(home.archive) in ended.stderr
+    assert (home.inbox / "users.csv").read_bytes() == content
+    disk.let_write(True)
+    assert_goes_on(home, sandbox, content)
+
+
+@pytest.mark.slow
+def test_a_read_only_inbox_is_not_claimed_twice(
+    home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk]
+) -> None:
+    disk = mount(home.inbox, MEGABYTE)
+    home.drop()
+    disk.let_write(False)
+    for _ in range(2):
+        assert_held(home.run(), "read-only")
+        assert (home.inbox / "users.csv").read_text() == USERS
+    disk.let_write(True)
+    assert_goes_on(home, sandbox, USERS.encode())
+
+
+@contextmanager
+def files_at_most(size: int) -> Iterator[None]:
+    """Let the system refuse to make any file larger than `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_zip_that_the_disk_does_not_take_is_packed_anew_by_the_next_run(home: Home, sandbox: Sandbox) -> None:
+    content = rows_of(400_000)
+    home.drop({"users.csv": content})
+    with files_at_most(150_000):
+        assert_held(home.run(), "too large", "nothing is lost", "next run goes on")
+    assert home.last().state is State.CLAIMED
+    assert not sandbox.imports
+    assert_goes_on(home, sandbox, content)
+
+
+@pytest.mark.parametrize("commits", range(8))
+def test_a_journal_that_cannot_be_written_stops_the_run_with_a_sentence(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    home.configure(SIS_SYNC_LOST_SECONDS=1)
+    home.drop()
+    commit, left = Journal._commit, [None] * commits
+
+    def commit_while_there_is_room(journal: Journal) -> None:
+        if not left:
+            journal._connection.execute("PRAGMA max_page_count = 1")  # no page more than it has
+            journal._connection.execute("CREATE TABLE filler AS SELECT zeroblob(100000)")
+        left.pop()
+        commit(journal)
+
+    monkeypatch.setattr(Journal, "_commit", commit_while_there_is_room)
+    assert_held(home.run(), "journal cannot be written", "full", "Make room")
+    monkeypatch.undo()
+    assert_goes_on(home, sandbox, USERS.encode())
+
+
+def test_after_a_failed_commit_the_journal_can_be_written_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Journal.open(home.archive / "journal.sqlite3", lambda: 0.0) as journal:
+
+        def fail(_: Journal) -> None:
+            raise sqlite3.OperationalError("disk I/O error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Journal, "_commit", fail)
+            with pytest.raises(Exception, match="disk I/O error"):
+                journal.remember_sightings({"a": journal_sighting()})
+        assert journal.sightings() == {}
+        journal.remember_sightings({"a": journal_sighting()})
+        assert list(journal.sightings()) == ["a"]
+
+
+def journal_sighting() -> object:
+    from canvas_sis_sync.journal.ledger import Sighting
+
+    return Sighting("one", 1.0)
+
+
+@pytest.fixture
+def home_on_two_disks(home: Home) -> Iterator[Home]:
+    """Give a home whose archive lies on another file system than its inbox."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == home.inbox.stat().st_dev:
+        pytest.skip("there is no second file system at /dev/shm")
+    other = Path(tempfile.mkdtemp(dir=shared))
+    home.archive.rmdir()
+    home.archive.symlink_to(other)
+    yield home
+    shutil.rmtree(other)
+
+
+def test_an_archive_on_another_file_system_gets_whole_private_copies(home_on_two_disks: Home, sandbox: Sandbox) -> None:
+    home = home_on_two_disks
+    home.drop({"users.csv": USERS, "deep/er/courses.csv": "course_id,short_name,long_name,status\n"}, folder="night")
+    modes: dict[str, int] = {}
+
+    def look() -> None:
+        for path in (home.archive / "2").parent.rglob("*"):
+            modes[path.name] = path.stat().st_mode & 0o777
+
+    assert home.run(show=Watching({"zipping": look})).result.exit_code == 0
+    assert {modes[name] for name in ("files", "deep", "er")} == {0o700}
+    assert {modes[name] for name in ("users.csv", "courses.csv")} == {0o600}
+    assert [entry.name for entry in home.last().entries] == ["deep/er/courses.csv", "users.csv"]
+    assert not list(home.inbox.iterdir())
+    assert [record.workflow_state for record in sandbox.imports] == ["imported"]
+
+
+def test_a_source_that_changed_after_its_copy_is_not_mistaken_for_it(home_on_two_disks: Home, sandbox: Sandbox) -> None:
+    home = home_on_two_disks
+    home.drop()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        home.run(show=Watching({"zipping": interrupt}))
+    newer = USERS.replace("Ada", "Eva")
+    home.drop({"users.csv": newer})
+    assert [batch.state for batch in home.run().result.batches] == [State.IMPORTED, State.IMPORTED]
+    assert [record.workflow_state for record in sandbox.imports] == ["imported", "imported"]
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "no-folder").write_text("")
+    home.env["XDG_STATE_HOME"] = str(tmp_path / "no-folder")
+    home.drop()
+    assert_held(home.run(), "no-folder", "Nothing was sent", "XDG_STATE_HOME")
+    assert not sandbox.imports
+    home.env["XDG_STATE_HOME"] = str(tmp_path / "state")
+    assert_goes_on(home, sandbox, USERS.encode())
