@@ -1,11 +1,18 @@
-"""Which trouble is told, and when: the table of episodes."""
+"""Which trouble is told, and when: the table of episodes, and runs that nobody watches."""
 
 from __future__ import annotations
 
-import pytest
+import socket
+import time
 
+import pytest
+from homes import Home
+
+from canvas_sis_sync.commands.run import Told
 from canvas_sis_sync.episodes import UNREACHABLE, Telling, met, over
 from canvas_sis_sync.model import Episode
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.sandbox import Sandbox
 
 DAY = 86_400.0
 BEGUN = 1_000.0
@@ -80,3 +87,109 @@ def test_the_end_of_a_silence_that_was_told_is_told_in_one_line() -> None:
 @pytest.mark.parametrize("earlier", [(), (hold(),), (silence(runs=2),)])
 def test_no_other_end_is_told(earlier: tuple[Episode, ...]) -> None:
     assert over(earlier) == Telling((), tell=False)
+
+
+class Cron:
+    """A home whose runs nobody watches, a minute apart unless said otherwise."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.now = time.time()
+
+    def run(self, minutes: float = 1) -> Told:
+        self.now += minutes * 60
+        began = self.now
+
+        def sleep(seconds: float) -> None:
+            time.sleep(0.005)
+            self.now += seconds
+
+        clock = Clock(lambda: self.now, lambda: self.now, sleep)
+        told = self.home.run(watched=False, clock=clock)
+        self.now = began
+        return told
+
+
+@pytest.fixture
+def cron(home: Home) -> Cron:
+    return Cron(home)
+
+
+def test_a_hold_is_told_once_a_day_and_its_exit_code_each_time(cron: Cron, sandbox: Sandbox) -> None:
+    sandbox.add_fault("fail")
+    cron.home.drop()
+    runs = [cron.run(minutes) for minutes in (1, 1, 60, 1300, 80, 1)]
+    assert [told.result.exit_code for told in runs] == [4, 5, 5, 5, 5, 5]
+    assert [told.tell for told in runs] == [True, False, False, False, True, False]
+
+
+def test_a_person_who_watches_is_told_everything_every_time(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("fail")
+    home.drop()
+    assert [home.run().tell for _ in range(3)] == [True, True, True]
+
+
+def test_a_hold_for_another_reason_is_told_at_once(cron: Cron, sandbox: Sandbox) -> None:
+    cron.home.drop()
+    assert cron.run().result.exit_code == 0
+    batch = cron.home.last()
+    cron.home.drop()
+    told = []
+    for state in ("failed", "failed", "restored", "restored"):
+        sandbox.set_state(batch.sent_as, state)
+        told.append(cron.run().tell)
+    assert told == [True, False, True, False]
+
+
+def test_a_success_is_silent_and_ends_the_episode(cron: Cron, sandbox: Sandbox) -> None:
+    theirs = sandbox.add_import("reconciled")
+    cron.home.drop()
+    assert cron.run().tell
+    sandbox.set_state(theirs, "imported")
+    told = cron.run()
+    assert (told.result.exit_code, told.tell, told.recovery) == (0, False, "")
+    sandbox.set_state(theirs, "reconciled")
+    cron.home.drop()
+    assert cron.run().tell
+
+
+def test_the_end_of_a_runs_time_is_told_once_a_day(cron: Cron, sandbox: Sandbox) -> None:
+    cron.home.configure(SIS_SYNC_POLL_LIMIT="5s")
+    sandbox.add_import("importing")
+    cron.home.drop()
+    runs = [cron.run(minutes) for minutes in (1, 60, 1440)]
+    assert [told.result.exit_code for told in runs] == [6, 6, 6]
+    assert [told.tell for told in runs] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("pauses", "told"),
+    [([1, 1, 1, 1], [False, False, True, False]), ([1, 61, 1], [False, True, False])],
+    ids=["after three runs", "after an hour"],
+)
+def test_an_unreachable_canvas_is_told_late_and_its_return_in_one_line(
+    cron: Cron, sandbox: Sandbox, pauses: list[int], told: list[bool]
+) -> None:
+    cron.home.drop()
+    assert cron.run().result.exit_code == 0
+    url = cron.home.settings().base_url
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        cron.home.configure(CANVAS_BASE_URL=f"http://127.0.0.1:{nobody.getsockname()[1]}", CANVAS_ACCOUNT_ID=1)
+        cron.home.drop()
+        runs = [cron.run(pause) for pause in pauses]
+    assert {run.result.exit_code for run in runs} == {13}
+    assert [run.tell for run in runs] == told
+    cron.home.configure(CANVAS_BASE_URL=url)
+    back = cron.run()
+    assert (back.result.exit_code, back.tell, back.recovery) == (0, False, "Canvas can be reached again.")
+    cron.home.drop()
+    assert cron.run().recovery == ""
+
+
+def test_without_a_journal_everything_is_told(cron: Cron, sandbox: Sandbox) -> None:
+    cron.home.drop()
+    cron.run()
+    (cron.home.archive / "journal.sqlite3").unlink()
+    runs = [cron.run() for _ in range(2)]
+    assert [(told.result.exit_code, told.tell) for told in runs] == [(5, True), (5, True)]
