@@ -171,6 +171,17 @@ def test_after_a_crash_a_token_of_another_user_finds_what_the_first_one_sent(
 
 
 @pytest.mark.parametrize("accepted", [True, False])
+def test_what_was_there_before_the_upload_is_no_candidate(
+    home: Home, sandbox: Sandbox, file: tuple[str, int], accepted: bool
+) -> None:
+    earlier = sandbox.add_import(user_id=sandbox.user.id, attachments=[file])
+    lose(home, sandbox, accepted=accepted)
+    assert home.run().result.outcome == "imported"
+    assert (posts(sandbox), len(by_us(sandbox))) == (1, 1)
+    assert home.last().import_id == earlier + 1
+
+
+@pytest.mark.parametrize("accepted", [True, False])
 def test_another_homes_import_in_between_is_never_adopted(
     home: Home, sandbox: Sandbox, file: tuple[str, int], accepted: bool
 ) -> None:

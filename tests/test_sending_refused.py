@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from front import Asked, Front, Reply
 from homes import TOKEN, Home, Watching, fast_clock
 
 from canvas_sis_sync.canvas import client
@@ -174,7 +175,24 @@ def test_an_import_without_an_option_that_limits_deletions_is_aborted(
     assert (told.result.exit_code, home.last().state) == (4, State.ABORTED)
     assert states(sandbox) == ["aborted"]
     assert option in told.message
+    methods = [asked.method for asked in sandbox.requests]
+    assert methods[methods.index("POST") + 1] == "PUT", "it was aborted before anything else was asked"
     assert home.run().result.exit_code == 5
+
+
+def test_an_abort_that_canvas_did_not_answer_is_repeated(sandbox: Sandbox, new_home: Callable[..., Home]) -> None:
+    aborts = iter((Reply(502), Reply(502)))
+
+    def loses_aborts(asked: Asked, forward: Callable[[], Reply]) -> Reply:
+        return next(aborts, None) or forward() if asked.method == "PUT" else forward()
+
+    with Front(sandbox.url, loses_aborts) as front:
+        home = new_home(front.url, SIS_IMPORT_SKIP_DELETES="true")
+        home.drop()
+        sandbox.add_fault("ignore-option=skip_deletes")
+        sandbox.add_fault("slow=1")
+        assert home.run().result.exit_code == 4
+    assert states(sandbox) == ["aborted"]
 
 
 def test_an_abort_that_comes_too_late_leaves_an_import_that_is_not_accepted(home: Home, sandbox: Sandbox) -> None:
