@@ -55,7 +55,7 @@ def send(context: Context, batch: Batch) -> Batch:
             except Throttled as error:
                 batch = context.move(batch, State.PACKED, error.sentence)
             except DID_NOT_RUN as error:
-                context.move(batch, State.PACKED, error.sentence)
+                context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
                 raise
     raise AssertionError("waiting never ends by itself")
 
@@ -72,7 +72,12 @@ def _post(context: Context, batch: Batch) -> Batch:
     try:
         return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
     except RequestRejected as error:
-        return context.move(note_stray(context, batch), State.REJECTED, error.sentence)
+        return context.move(note_stray(context, _as_journalled(context, batch)), State.REJECTED, error.sentence)
+
+
+def _as_journalled(context: Context, batch: Batch) -> Batch:
+    """Give the batch with what was noted of it since: the import that it was announced as and that was given up."""
+    return context.journal.batch(batch.id) or batch
 
 
 def _direct(context: Context, batch: Batch) -> Batch:
@@ -119,17 +124,34 @@ def unannounced(context: Context, batch: Batch, reason: str) -> Batch:
 
 
 def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> Batch:
+    """Send the data, unless the offer is too old.
+
+    From here on the state of the announced import tells what happened, whatever was answered (API 10).
+    """
+    if context.clock.monotonic() - announced >= OFFER_SECONDS:
+        return batch
     try:
-        if context.clock.monotonic() - announced < OFFER_SECONDS:
-            with context.show.stage("uploading", batch.zip_size) as done:
-                stored = context.canvas.upload_to_offer(offer, context.archive.zip_path(batch), progress=done)
-            if stored.location:
-                context.canvas.confirm(stored.location)
-    except CanvasError as error:
-        # From here on the state of the announced import tells what happened, whatever was answered (API 10).
+        _send_data_and_confirm(context, batch, offer)
+    except (AnswerLost, Throttled) as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
         return context.journal.amend(batch, reason=error.sentence)
     return batch
+
+
+def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None:
+    try:
+        with context.show.stage("uploading", batch.zip_size) as done:
+            stored = context.canvas.upload_to_offer(offer, context.archive.zip_path(batch), progress=done)
+    except (NothingArrived, RequestRejected):
+        # The storage has none of the data, so the announced import is nobody's.
+        context.journal.amend(batch, import_id=None, sis_import=None, strays=(*batch.strays, batch.sent_as))
+        give_up(context, batch, batch.sent_as)
+        raise
+    if stored.location:
+        try:
+            context.canvas.confirm(stored.location)
+        except CanvasError as error:
+            log.warning("%s", error.sentence, extra={"batch": batch.id})
 
 
 def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
