@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -224,6 +225,51 @@ def test_the_data_may_go_to_another_host_and_the_token_stays_here(
     away = [asked for asked in sandbox.requests if asked.header("Host") == sandbox.url.removeprefix("http://")]
     assert {asked.path.split("/")[1] for asked in away} == {"uploads", "api"}
     assert not any(asked.header("Authorization") for asked in away)
+
+
+def test_a_storage_that_cannot_be_reached_is_named_and_tried_again_by_the_next_run(
+    sandbox: Sandbox, new_home: Callable[..., Home]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        nobody = f"127.0.0.1:{unused.getsockname()[1]}"
+
+    def points_to_nobody(asked: Asked, forward: Callable[[], Reply]) -> Reply:
+        reply = forward()
+        return Reply(
+            reply.status,
+            reply.headers,
+            reply.body.replace(f"//127.0.0.1:{front.port}/up".encode(), f"//{nobody}/up".encode()),
+        )
+
+    with Front(sandbox.url, points_to_nobody) as front:
+        home = new_home(front.url, SIS_SYNC_UPLOAD="two-step", SIS_SYNC_GATE="account")
+        home.drop()
+        told = home.run()
+        assert (told.result.exit_code, home.last().state) == (13, State.PACKED)
+        assert f"{nobody} refused the connection" in told.message
+        assert states(sandbox) == ["aborted"]
+        front.answer = passes_on
+        assert home.run().result.outcome == "imported"
+    assert states(sandbox) == ["aborted", "imported"]
+
+
+def test_data_that_the_storage_refuses_are_not_sent_again_by_themselves(
+    sandbox: Sandbox, new_home: Callable[..., Home]
+) -> None:
+    def refuses_data(asked: Asked, forward: Callable[[], Reply]) -> Reply:
+        return Reply(403, body=b"no") if asked.path.startswith("/uploads/") else forward()
+
+    with Front(sandbox.url, refuses_data) as front:
+        home = new_home(front.url, SIS_SYNC_UPLOAD="two-step")
+        home.drop()
+        told = home.run()
+        assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
+        assert "upload the zip's data (403)" in told.message
+        assert home.run().result.exit_code == 5
+        assert states(sandbox) == ["aborted"]
+        front.answer = passes_on
+        release.retry(home.settings(), home.last().id, "mended", fast_clock())
+        assert home.run().result.outcome == "imported"
 
 
 @pytest.mark.slow
