@@ -1,0 +1,110 @@
+"""The archive: ids, folders, receipts and errors.csv, and what a disk says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from canvas_sis_sync.archive import Archive, read_receipt, sync_file, sync_folder, wording
+from canvas_sis_sync.errors import HomeError
+from canvas_sis_sync.model import Batch, DropKind, ImportMessage, State, Target
+
+BATCH = Batch("20260102-030405", State.IMPORTED, Target("canvas.example.edu", 1), "d", DropKind.ZIP, 1.0, import_id=9)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    made = tmp_path / "archive"
+    made.mkdir()
+    return Archive(made)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_ids_are_the_utc_time_and_never_taken_twice(archive: Archive) -> None:
+    ids = []
+    for _ in range(11):
+        ids.append(archive.new_id(1_767_323_045.9))
+        folder = archive.make_batch_folder(ids[-1])
+        assert folder == archive.folder / "2026" / "01" / ids[-1]
+    assert ids[:2] == ["20260102-030405", "20260102-030405-2"]
+    assert len(set(ids)) == 11
+    assert archive.newest_batch() == "20260102-030405-11"
+    assert [folder.name for folder, _ in archive.receipts()] == ids
+    assert {mode(path) for path in archive.folder.rglob("*")} == {0o700}
+
+
+def test_the_newest_batch_is_found_across_months_and_years(archive: Archive) -> None:
+    assert archive.newest_batch() is None
+    for batch_id in ("20251231-235959", "20260102-030405", "20260201-000000"):
+        archive.make_batch_folder(batch_id)
+    (archive.folder / "2026" / "03").mkdir()
+    (archive.folder / "2026" / "note").touch()
+    (archive.folder / "notes").mkdir()
+    assert archive.newest_batch() == "20260201-000000"
+
+
+def test_a_receipt_reads_back_and_is_private(archive: Archive) -> None:
+    folder = archive.make_batch_folder(BATCH.id)
+    archive.write_receipt(BATCH)
+    archive.write_receipt(BATCH)
+    assert read_receipt(folder) == BATCH
+    assert list(archive.receipts()) == [(folder, BATCH)]
+    assert json.loads((folder / "receipt.json").read_text())["schema"] == 1
+    assert mode(folder / "receipt.json") == 0o600
+    assert [path.name for path in folder.iterdir()] == ["receipt.json"]
+
+
+def test_a_receipt_is_replaced_whole_or_not_at_all(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = archive.make_batch_folder(BATCH.id)
+    archive.write_receipt(BATCH)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HomeError, match="no space left on device"):
+        archive.write_receipt(replace(BATCH, reason="later"))
+    assert read_receipt(folder) == BATCH
+
+
+def test_errors_csv_says_which_import_file_message_and_row(archive: Archive) -> None:
+    folder = archive.make_batch_folder(BATCH.id)
+    told = [ImportMessage("users.csv", 'a "quoted",\nmessage', 3), ImportMessage(None, "whole", None)]
+    assert archive.write_errors(BATCH, iter(told)) == 2
+    with (folder / "errors.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [
+            ["sis_import_id", "file", "message", "row"],
+            ["9", "users.csv", 'a "quoted",\nmessage', "3"],
+            ["9", "", "whole", ""],
+        ]
+    assert mode(folder / "errors.csv") == 0o600
+
+
+def test_too_little_room_is_told_in_megabytes(archive: Archive) -> None:
+    archive.require_space(1)
+    with pytest.raises(HomeError, match="MB free, and the drop may need") as caught:
+        archive.require_space(1 << 60)
+    assert "Nothing was touched" in caught.value.sentence
+
+
+def test_what_the_system_says_names_the_path(tmp_path: Path) -> None:
+    with pytest.raises(HomeError, match=f"{tmp_path}/gone: no such file or directory"), wording(tmp_path):
+        (tmp_path / "gone").read_bytes()
+    with pytest.raises(HomeError, match=f"{tmp_path}: odd"), wording(tmp_path):
+        raise OSError("Odd")
+
+
+def test_files_and_folders_can_be_made_to_last(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("x")
+    sync_file(path)
+    sync_folder(tmp_path)
+    assert path.read_text() == "x"

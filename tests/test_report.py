@@ -1,0 +1,193 @@
+"""Outcomes as text and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from canvas_sis_sync import report
+from canvas_sis_sync.errors import HeldError, SyncError, TimeRanOut, UsageError
+from canvas_sis_sync.model import (
+    TRANSITIONS,
+    Batch,
+    DropFile,
+    DropKind,
+    Entry,
+    GateDecision,
+    SisImport,
+    State,
+    Target,
+    Verdict,
+)
+
+TARGET = Target("canvas.example.edu", 7)
+URL = "https://canvas.example.edu"
+RECORD = SisImport(
+    12,
+    "imported_with_messages",
+    counts={"users": 1_234, "courses": 0, "error_count": 1, "warning_count": 2, "batch_courses_deleted": 3},
+    processing_warnings=(("users.csv", "one"),),
+)
+BATCH = Batch(
+    "20260102-030405",
+    State.IMPORTED_WITH_MESSAGES,
+    TARGET,
+    "night",
+    DropKind.FOLDER,
+    0.0,
+    files=(DropFile("users.csv", 10, 1, "1:1"),),
+    entries=(Entry("users.csv", 10, 1, "user", 1_500), Entry("other.csv", 5, 1)),
+    zip_name="import.zip",
+    zip_size=2_500_000,
+    zip_sha256="ab",
+    import_id=12,
+    sis_import=RECORD,
+    reason="because",
+)
+
+
+def messages(record: SisImport) -> list[str]:
+    return [f"{file}: {text}" for file, text in record.processing_warnings]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h 0 min"),
+        (172_799, "47 h 59 min"),
+        (172_800, "2 days"),
+    ],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert report.age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1.0 kB"), (2_500_000, "2.5 MB"), (3_000_000_000, "3.0 GB")],
+)
+def test_sizes_read_well(count: int, text: str) -> None:
+    assert report.size(count) == text
+
+
+def test_times_and_rows_and_pages() -> None:
+    assert report.moment(None) is None
+    assert report.moment(1_767_322_096.9) == "2026-01-02T02:48:16Z"
+    assert (report.rows(None), report.rows(1_500)) == ("rows not counted", "1,500 rows")
+    assert report.import_page(TARGET, URL) == "https://canvas.example.edu/accounts/7/sis_import"
+    assert report.import_page(TARGET, "") == "https://canvas.example.edu/accounts/7/sis_import"
+
+
+def test_a_batch_that_ended_well_is_one_line() -> None:
+    assert report.summary(BATCH) == (
+        "Batch 20260102-030405: 2 files, 1,500 rows, 2.5 MB zipped; import 12 imported_with_messages with 3 messages"
+        " (see errors.csv)."
+    )
+    quiet = replace(BATCH, entries=BATCH.entries[:1], import_id=None, sis_import=None)
+    assert report.summary(quiet) == "Batch 20260102-030405: 1 file, 1,500 rows, 2.5 MB zipped."
+    assert report.summary(replace(BATCH, sis_import=None)).endswith("import 12 imported_with_messages.")
+
+
+def test_a_batch_that_needs_somebody_is_told_in_four_parts() -> None:
+    failed = replace(BATCH, state=State.FAILED)
+    assert report.batch_message(failed, URL, messages, "Two drops wait.").splitlines() == [
+        "Batch 20260102-030405 (night) is failed: because.",
+        "It is import 12 at https://canvas.example.edu/accounts/7/sis_import",
+        "Canvas has applied: 1,234 users (of 1,500 rows sent).",
+        "  Canvas: users.csv: one",
+        "Two drops wait.",
+        "Next: `sis-sync retry 20260102-030405 --reason TEXT` to send the same files again, or `sis-sync skip"
+        " 20260102-030405 --reason TEXT` to go on with the next drop.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"state": State.REFUSED, "import_id": None, "sis_import": None}, "Canvas has nothing of it"),
+        ({"state": State.SENDING, "import_id": None, "sis_import": None}, "Whether Canvas has it is not known yet."),
+        (
+            {"state": State.FAILED, "sis_import": SisImport(12, "failed")},
+            "no applied row (of 1,500 sent), but some may",
+        ),
+        ({"state": State.FAILED, "sis_import": None}, "but some may have been applied"),
+        ({"state": State.IMPORTED, "sis_import": SisImport(12, "imported")}, "applied none of the 1,500 rows sent"),
+    ],
+)
+def test_what_canvas_has_is_never_promised_beyond_what_is_known(changes: dict[str, object], says: str) -> None:
+    assert says in report.batch_message(replace(BATCH, **changes), URL, messages)
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_next_command_is_one_that_the_state_allows(state: State) -> None:
+    text = report.next_command(replace(BATCH, state=state))
+    words = {"skip": State.SKIPPED, "discard": State.DISCARDED, "retry": State.RETRIED}
+    named = {word for word in words if f"sis-sync {word} " in text}
+    assert all(words[word] in TRANSITIONS[state] for word in named)
+    assert named or "sis-sync run" in text
+
+
+def test_too_many_messages_lead_to_errors_csv_and_skip() -> None:
+    text = report.next_command(replace(BATCH, over_limit=True))
+    assert "archive/2026/01/20260102-030405/errors.csv" in text
+    assert "sis-sync skip 20260102-030405" in text
+
+
+def test_a_trouble_is_told_with_the_batch_that_it_left_open() -> None:
+    trouble = TimeRanOut("Time ran out.", "Wait.", details=["A detail."])
+    sending = replace(BATCH, state=State.IMPORTING)
+    assert report.trouble_message(trouble, sending, URL, messages).splitlines() == [
+        "Time ran out.",
+        "A detail.",
+        "Batch 20260102-030405 (night) is importing.",
+        "It is import 12 at https://canvas.example.edu/accounts/7/sis_import",
+        "Canvas has applied: 1,234 users (of 1,500 rows sent).",
+        "  Canvas: users.csv: one",
+        "Wait.",
+    ]
+    assert report.trouble_message(SyncError("Alone."), None, URL, messages) == "Alone."
+
+
+def test_the_objects_have_their_keys_even_for_nothing() -> None:
+    assert (report.batch_json(None), report.import_json(None), report.gate_json(None)) == (None, None, None)
+    found = report.batch_json(BATCH)
+    assert found is not None
+    assert found["files"] == [
+        {"name": "users.csv", "kind": "user", "rows": 1_500, "bytes": 10},
+        {"name": "other.csv", "kind": None, "rows": None, "bytes": 5},
+    ]
+    assert found["zip"] == {"bytes": 2_500_000, "sha256": "ab"}
+    assert report.gate_json(GateDecision(Verdict.WAIT, "why")) == {"verdict": "wait", "reason": "why"}
+    assert report.error_json(UsageError("What.", "Then.")) == {
+        "schema": 1,
+        "error": "What.",
+        "hint": "Then.",
+        "exit_code": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "batches", "about", "trouble", "gate"),
+    [
+        ("idle", (), None, None, None),
+        ("imported", (BATCH,), None, None, "go"),
+        ("failed", (BATCH,), BATCH, None, "hold"),
+        ("held", (), None, HeldError("Held."), "hold"),
+        ("held", (), BATCH, HeldError("Held."), "hold"),
+        ("waiting", (), BATCH, TimeRanOut("Late."), "wait"),
+    ],
+)
+def test_the_object_of_a_run_has_its_keys(
+    outcome: str, batches: tuple[Batch, ...], about: Batch | None, trouble: SyncError | None, gate: str | None
+) -> None:
+    found = report.run_json(outcome, batches, about, trouble, "text")
+    assert list(found) == ["schema", "outcome", "batches", "batch", "import", "gate", "message"]
+    assert found["outcome"] == outcome
+    assert len(found["batches"]) == len(batches)
+    assert (found["batch"] is None) is (not batches and about is None)
+    assert (found["gate"] or {"verdict": None})["verdict"] == gate
