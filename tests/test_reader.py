@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.sis_csv import CsvFile, Malformed, NotUtf8, RowCounter, Summary, count_rows, open_csv, reader
+from canvas_sis_sync.sis_csv import CsvFile, Malformed, NotUtf8, RowCounter, Summary, count_rows, open_csv, texts
 
 LINE_ENDS = ["\n", "\r\n", "\r"]
 TRIMMED = "\0\t\n\v\f\r "
@@ -204,26 +204,53 @@ def test_what_is_refused_is_a_value_error() -> None:
 def test_a_record_longer_than_the_limit_is_refused_before_it_fills_memory(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "RECORD_LIMIT", 1000)
+    monkeypatch.setattr(texts, "RECORD_LIMIT", 1000)
     with pytest.raises(Malformed, match="longer than 1000 characters"):
         list(open_csv(Dribble(text.encode(), 100)))
 
 
+class Endless(io.RawIOBase):
+    """A stream that repeats a few bytes up to a size."""
+
+    def __init__(self, start: bytes, repeated: bytes, size: int, end: bytes = b"") -> None:
+        self._pieces = iter([start, *[repeated * 1000] * (size // len(repeated) // 1000), end])
+
+    def read(self, size: int = -1) -> bytes:
+        return next(self._pieces, b"")
+
+
 @pytest.mark.parametrize(
-    "data",
-    [b'a\n"' + b"1,2\n" * 500_000, b"1,2," * 500_000, b"a\n" + b"1,2," * 500_000],
-    ids=["quote", "header", "row"],
+    ("start", "repeated"),
+    [(b'a\n"', b"1,2\n"), (b'a\n"', b'""'), (b"a", b"1,2,"), (b"a\n", b"1,2,"), (b"a", b"\0"), (b"a\n", b'"",')],
 )
-def test_a_record_without_end_is_not_read_far_beyond_the_limit(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "RECORD_LIMIT", 1000)
-    stream = io.BytesIO(data)
-    with pytest.raises(Malformed):
-        list(open_csv(stream))
-    assert stream.tell() <= 2 * reader.BLOCK_BYTES
+def test_a_record_without_end_is_refused_in_flat_memory(
+    start: bytes, repeated: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "RECORD_LIMIT", 10_000)
+    size = 5_000_000
+    stream = Endless(start, repeated, size)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match="longer than 10000"):
+            list(open_csv(stream))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 4
+    assert stream.read() == b""
+
+
+@pytest.mark.parametrize(
+    "data", [b'a\n"1"2\n', b'"a"b\n', b'a\n"', b"a\n1\r2\n", b'a"\n'], ids=["cell", "header", "open", "end", "quote"]
+)
+def test_a_file_that_is_malformed_before_it_is_not_utf8_is_not_utf8(data: bytes) -> None:
+    data += b"x,y\n" * 50_000 + b"\xff"
+    with pytest.raises(NotUtf8, match=f"offset {len(data) - 1}"):
+        list(open_csv(io.BytesIO(data)))
 
 
 def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(texts, "BLOCK_BYTES", 1 << 12)
     monkeypatch.setattr("canvas_sis_sync.sis_csv.counter.BLOCK_BYTES", 1 << 12)
     path = tmp_path / "users.csv"
     path.write_bytes(b"user_id,login_id,status\n" + b'U1,"u1\n@example.edu",active\n' * 20_000)

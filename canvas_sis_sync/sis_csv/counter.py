@@ -11,7 +11,8 @@ import io
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from canvas_sis_sync.sis_csv.reader import Malformed, NotUtf8, open_csv
+from canvas_sis_sync.sis_csv.reader import Malformed, open_csv
+from canvas_sis_sync.sis_csv.texts import NotUtf8
 
 BLOCK_BYTES = 1 << 18
 HEAD_BYTES = 1 << 20

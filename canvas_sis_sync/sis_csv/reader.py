@@ -1,43 +1,30 @@
-"""Canvas's CSV dialect: bytes in, rows of trimmed values out, streaming (CSV 3 to 6).
+"""Canvas's CSV dialect: bytes in, trimmed values out by rows or by columns, streaming (CSV 3 to 6).
 
-Owns encoding, line ends, quoting, trimming and row numbers. Text is cut into records at the line ends that no quote
-encloses, and a record is taken only if it follows the grammar to the letter, because Canvas drops the whole file
-otherwise; Python's own csv module accepts most of what is malformed here.
+Owns quoting, trimming and row numbers. A text of many records is split as a whole: each quoted cell is taken out and
+leaves one quote behind, and so the text is well-formed exactly when every quote that is left is a cell by itself and
+every line end is of the file's style. Only where that fails is the text walked cell by cell, to say where and why.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
+from canvas_sis_sync.sis_csv import texts
 from canvas_sis_sync.sis_csv.formats import TRIMMED, Kind
 from canvas_sis_sync.sis_csv.kinds import recognise
-
-BLOCK_BYTES = 1 << 18
-RECORD_LIMIT = 1 << 24
-"""Characters in one record beyond which a quote must have been left open; keeps memory flat."""
 
 _UNICODE_SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-_FIRST_LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")
-_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\Z)')
-_CELL_BEFORE_LINE_END = re.compile(r'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)[\r\n]')
-
-
-class NotUtf8(ValueError):
-    """The bytes are not strict UTF-8; `offset` is where the first bad byte is, counted from 0."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(
-            f"The file is not valid UTF-8 (first bad byte at offset {offset}). "
-            "Export it as UTF-8: Canvas ignores the whole file."
-        )
-        self.offset = offset
+_WIDE_SPACE = re.compile(f"[{_UNICODE_SPACES[6:]}]")
+_CELL = re.compile(r'"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+')
+_ROW_END = "\n"
+"""Stands as a cell between two rows; no value is a line end by itself, being trimmed."""
 
 
 class Malformed(ValueError):
@@ -49,145 +36,252 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class CsvFile:
-    """A file whose header has been read. Iterating gives its rows, once.
+class Block:
+    """Some rows that follow each other, by column."""
 
-    Each row is its number as Canvas counts (the first data row is 2) and one value for each cell of the header:
-    trimmed, None when empty or missing. Rows without any value are counted, but not given. Raises `NotUtf8` and
-    `Malformed` where the stream turns out to be so.
+    #: Number of the first of them as Canvas counts; the others follow without a gap.
+    first_row: int
+    #: One list of values for each cell of the header: trimmed, "" for no value.
+    columns: tuple[list[str], ...]
+    #: Indexes of rows that have values beyond the header's cells, which Canvas ignores.
+    overlong: frozenset[int] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A file whose header has been read. Its rows can be taken once, by `blocks` or by iterating.
+
+    Iterating gives of each row its number as Canvas counts (the first data row is 2) and one value for each cell of
+    the header: trimmed, None when empty or missing. Rows without any value are counted, but not given. Both raise
+    `NotUtf8` and `Malformed` where the stream turns out to be so.
     """
 
     #: Lower-cased, but not trimmed: a padded name is one that Canvas does not find (CSV 3). Empty for an empty file.
     header: list[str]
     #: Recognised from the trimmed header, None when no rule fits.
     kind: Kind | None
-    _rows: Iterator[tuple[int, list[str]]]
+    #: The rows, those without any value included, some 1,000 at a time.
+    blocks: Iterator[Block]
 
     def __iter__(self) -> Iterator[tuple[int, list[str | None]]]:
-        width = len(self.header)
-        for number, cells in self._rows:
-            values = [_value(cell) for cell in cells]
-            if any(values):
-                values += [None] * (width - len(values))
-                yield number, values[:width]
+        for block in self.blocks:
+            for index, values in enumerate(zip(*block.columns, strict=True)):
+                if any(values) or index in block.overlong:
+                    yield block.first_row + index, [value or None for value in values]
 
 
 def open_csv(stream: BinaryIO) -> CsvFile:
     """Read the header of a CSV and give its rows as they are asked for, in flat memory.
 
-    The stream is read forward from where it stands and is not closed. Raises `NotUtf8` and `Malformed`.
+    The stream is read forward from where it stands and is not closed. Raises `NotUtf8` and `Malformed`; a file that
+    is both is `NotUtf8`, as Canvas looks for that first.
     """
-    rows = _rows(_text(stream))
-    _, cells = next(rows, (1, []))
-    return CsvFile(header=[cell.lower() for cell in cells], kind=recognise(cells), _rows=rows)
+    pieces = texts.decoded(stream)
+    line_end, whole = texts.cut(pieces)
+    try:
+        cells, rest = _header(whole, line_end)
+        blocks = _blocks(rest, line_end, len(cells), pieces)
+    except _Fault as fault:
+        _read_to_end(pieces)
+        raise Malformed(1, fault.sentence) from None
+    return CsvFile(header=[cell.lower() for cell in cells], kind=recognise(cells), blocks=blocks)
 
 
-def _value(cell: str) -> str | None:
-    """Trim a cell; what is empty or made of Unicode spaces only has no value (CSV 4)."""
-    trimmed = cell.strip(TRIMMED)
-    return trimmed or None if trimmed.isascii() or trimmed.strip(_UNICODE_SPACES) else None
+def read_blocks(stream: BinaryIO) -> Iterator[Block]:
+    """Give the data rows of a CSV by column, in flat memory; see `open_csv`, which gives the header too."""
+    return open_csv(stream).blocks
 
 
-def _text(stream: BinaryIO) -> Iterator[str]:
-    """Decode block by block, without the byte order mark."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    mark = "\ufeff"
-    consumed = 0
-    while True:
-        block = stream.read(BLOCK_BYTES)
-        consumed += len(block)
+class _Fault(Exception):
+    """The record that begins at `start` of a text is malformed."""
+
+    def __init__(self, start: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.start = start
+        self.sentence = sentence
+
+
+class _Irregular(Exception):
+    """A text is malformed somewhere."""
+
+
+def _read_to_end(pieces: Iterator[str]) -> None:
+    """Decode what is left, so that `NotUtf8` is raised before any other fault is."""
+    for _ in pieces:
+        pass
+
+
+def _header(whole: Iterator[str], line_end: str) -> tuple[list[str], Iterator[str]]:
+    """Give the cells of the first record that is not an empty line, and the texts that follow it."""
+    for text in whole:
+        for start, end in _records(text, line_end):
+            outside, quoted = _unquoted(text[start:end])
+            cells = outside.split(",")
+            _put_back(cells, quoted)
+            return cells, chain([text[end + len(line_end) :]], whole)
+    return [], iter(())
+
+
+def _blocks(whole: Iterator[str], line_end: str, width: int, pieces: Iterator[str]) -> Iterator[Block]:
+    """Give the rows of each text, up to the first malformed record."""
+    row = 2
+    for text in whole:
         try:
-            text = decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            raise NotUtf8(consumed - len(error.object) + error.start) from None
-        if text:
-            yield text.removeprefix(mark)
-            mark = ""
-        if not block:
-            return
+            block = _block(text, line_end, width, row)
+        except _Irregular:
+            fault = _first_fault(text, line_end)
+            block = _block(text[: fault.start], line_end, width, row)
+            if len(block):
+                yield block
+            _read_to_end(pieces)
+            raise Malformed(row + len(block), fault.sentence) from None
+        if len(block):
+            yield block
+            row += len(block)
 
 
-def _rows(blocks: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    """Give the number and the raw cells of every record that is not an empty line, the header first."""
-    opening, line_end = _opening(blocks)
-    lines = _lines(opening, blocks, line_end)
-    for number, record in _records(lines, line_end):
-        yield number, _cells(number, record)
+def _block(text: str, line_end: str, width: int, row: int) -> Block:
+    """Split a text of whole records into columns. Raises `_Irregular`."""
+    outside, quoted = _unquoted(text)
+    if outside.count("\r") + outside.count("\n") != outside.count(line_end) * len(line_end):
+        raise _Irregular
+    if line_end * 2 in f"{line_end}{outside}{line_end}":
+        outside = line_end.join(filter(None, outside.split(line_end)))
+    if not outside:
+        return Block(row, tuple([] for _ in range(width)))
+    marked = outside.replace(line_end, f",{_ROW_END},")
+    cells = marked.split(",")
+    _put_back(cells, _trimmed(quoted))
+    if _needs_trimming(f",{marked},", ","):
+        cells = [cell if cell == _ROW_END else _value(cell) for cell in cells]
+    rows = outside.count(line_end) + 1
+    columns = _regular(cells, rows, width)
+    return Block(row, columns) if columns else Block(row, *_ragged(cells, rows, width))
 
 
-def _opening(blocks: Iterator[str]) -> tuple[str, str]:
-    """Read up to the first line end, which sets the style of the file (CSV 4)."""
-    text = ""
-    for block in blocks:
-        text += block
-        if found := _FIRST_LINE_END.search(text):
-            return text, found.group()
-        if len(text) > RECORD_LIMIT:
-            break
-    return text, "\r" if text.endswith("\r") else "\n"
+def _unquoted(text: str) -> tuple[str, list[str]]:
+    """Leave one quote in place of each quoted cell, and give the contents of these. Raises `_Irregular`."""
+    if len(text) > texts.RECORD_LIMIT:
+        raise _Irregular
+    pieces = text.split('"')
+    if len(pieces) % 2 == 0:
+        raise _Irregular
+    if "" in pieces[2:-2:2]:
+        pieces = _joined(pieces)
+    return '"'.join(pieces[::2]), pieces[1::2]
 
 
-def _lines(text: str, blocks: Iterator[str], line_end: str) -> Iterator[str]:
-    """Cut text at every line end, quoted or not."""
-    *lines, text = text.split(line_end)
-    yield from lines
-    for block in blocks:
-        *lines, text = (text + block).split(line_end)
-        yield from lines
-        if len(text) > RECORD_LIMIT:
-            break
-    yield text
+def _joined(pieces: list[str]) -> list[str]:
+    """Join what doubled quotes have split: nothing stands between them, and no cells touch without a separator."""
+    joined = [pieces[0]]
+    content: list[str] = []
+    for inside, after in zip(pieces[1:-2:2], pieces[2:-2:2], strict=True):
+        content.append(inside)
+        if after:
+            joined += ['"'.join(content), after]
+            content.clear()
+    return [*joined, '"'.join([*content, pieces[-2]]), pieces[-1]]
 
 
-def _records(lines: Iterable[str], line_end: str) -> Iterator[tuple[int, str]]:
-    """Join the lines that an open quote holds together, leave out empty ones and number the rest from 1."""
-    number = 1
-    held: list[str] = []
-    size = 0
-    quoted = 0
-    for line in lines:
-        held.append(line)
-        size += len(line) + 1
-        quoted ^= line.count('"') & 1
-        if size > RECORD_LIMIT:
-            raise Malformed(number, f"it is longer than {RECORD_LIMIT} characters, so a quote is probably not closed")
-        if quoted:
-            continue
-        if record := line_end.join(held):
-            yield number, record
-            number += 1
-        held.clear()
-        size = 0
-    if quoted:
-        raise Malformed(number, "a quote is opened and never closed")
+def _put_back(cells: list[str], quoted: list[str]) -> None:
+    """Replace the quotes that `_unquoted` left by contents. Raises `_Irregular` where one is not a cell by itself."""
+    position = -1
+    try:
+        for content in quoted:
+            position = cells.index('"', position + 1)
+            cells[position] = content
+    except ValueError:
+        raise _Irregular from None
 
 
-def _cells(number: int, record: str) -> list[str]:
-    """Split one record, or raise `Malformed` where it leaves the grammar."""
-    quotes = record.count('"')
-    if not quotes and "\r" not in record and "\n" not in record:
-        return record.split(",")
-    cells = record[1:-1].split('","')
-    if quotes == 2 * len(cells) and record.startswith('"') and record.endswith('"'):
-        return cells  # every cell is quoted and no quote is left over, so none stands inside a cell
-    return list(_strict_cells(number, record))
+def _needs_trimming(text: str, edge: str) -> bool:
+    """Tell whether any value may have to be trimmed; each stands between two edges."""
+    return (
+        f"{edge} " in text
+        or f" {edge}" in text
+        or any(map(text.__contains__, "\0\t\v\f\r"))
+        or (not text.isascii() and _WIDE_SPACE.search(text) is not None)
+    )
 
 
-def _strict_cells(number: int, record: str) -> Iterator[str]:
-    position = 0
-    while cell := _CELL.match(record, position):
-        quoted, plain, separator = cell.groups()
-        yield plain if quoted is None else quoted.replace('""', '"')
-        if not separator:
-            return
-        position = cell.end()
-    raise Malformed(number, _fault(record[position:]))
+def _trimmed(quoted: list[str]) -> list[str]:
+    text = '"'.join(["", *quoted, ""])
+    return [_value(cell) for cell in quoted] if "\n" in text or _needs_trimming(text, '"') else quoted
 
 
-def _fault(rest: str) -> str:
-    """Say what is wrong with the cell that `rest` begins with."""
-    if _CELL_BEFORE_LINE_END.match(rest):
+def _value(cell: str) -> str:
+    """Trim a cell; what is made of Unicode spaces only is no value (CSV 4)."""
+    trimmed = cell.strip(TRIMMED)
+    return trimmed if trimmed.isascii() or trimmed.strip(_UNICODE_SPACES) else ""
+
+
+def _regular(cells: list[str], rows: int, width: int) -> tuple[list[str], ...] | None:
+    """Make columns of rows that have one cell for each of the header, None when some do not."""
+    step = width + 1
+    if len(cells) != rows * step - 1 or cells[width::step].count(_ROW_END) != rows - 1:
+        return None
+    return tuple([cells[column::step] for column in range(width)])
+
+
+def _ragged(cells: list[str], rows: int, width: int) -> tuple[tuple[list[str], ...], frozenset[int]]:
+    """Make columns of rows of any length, and tell which have values beyond the last column."""
+    columns: tuple[list[str], ...] = tuple([] for _ in range(width))
+    overlong = set()
+    start = 0
+    cells.append(_ROW_END)
+    for row in range(rows):
+        end = cells.index(_ROW_END, start)
+        values = cells[start:end]
+        if any(values[width:]):
+            overlong.add(row)
+        values += [""] * (width - len(values))
+        for column, value in zip(columns, values, strict=False):
+            column.append(value)
+        start = end + 1
+    return columns, frozenset(overlong)
+
+
+def _first_fault(text: str, line_end: str) -> _Fault:
+    """Find the first malformed record of a text that has one."""
+    records = _records(text, line_end)
+    try:
+        while True:
+            next(records)
+    except _Fault as fault:
+        return fault
+
+
+def _records(text: str, line_end: str) -> Iterator[tuple[int, int]]:
+    """Walk a text cell by cell: give start and end of each record that is not empty. Raises `_Fault`."""
+    if len(text) > texts.RECORD_LIMIT:
+        limit = f"it is longer than {texts.RECORD_LIMIT} characters, so a quote is probably not closed"
+        raise _Fault(0, limit)
+    start = position = 0
+    while position < len(text):
+        cell = position
+        if match := _CELL.match(text, cell):
+            position = match.end()
+        if text.startswith(",", position):
+            position += 1
+        elif text.startswith(line_end, position):
+            if start < position:
+                yield start, position
+            start = position = position + len(line_end)
+        elif position < len(text):
+            raise _Fault(start, _sentence(text, cell, position))
+    if start < len(text):
+        yield start, len(text)
+
+
+def _sentence(text: str, cell: int, position: int) -> str:
+    """Say what is wrong with the cell from `cell` to `position`, where neither a comma nor a line end follows."""
+    if text[position] in "\r\n":
         return "its line end differs from the first one of the file"
-    if rest.startswith('"'):
+    if position == cell:
+        return "a quote is opened and never closed"
+    if text[cell] == '"':
         return "something stands between a closing quote and the next comma"
     return "there is a quote inside a cell that does not begin with one"
