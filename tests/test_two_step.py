@@ -110,6 +110,13 @@ def test_a_crash_before_the_data_abandons_the_offer_and_announces_anew(home: Hom
     assert len(uploads(sandbox)) == 1
 
 
+def test_an_announced_import_that_canvas_forgets_is_announced_anew(home: Home, sandbox: Sandbox) -> None:
+    lose(home, Watching({"uploading": pull_the_plug}))
+    sandbox.add_fault("forget=1")
+    assert home.run().result.outcome == "imported"
+    assert (home.last().import_id, home.last().strays) == (2, (1,))
+
+
 def test_data_that_are_cut_go_to_a_new_offer(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("cut-upload")
     assert home.run().result.outcome == "imported"
