@@ -285,6 +285,7 @@ def test_a_retry_killed_at_any_commit_can_be_typed_again(sandbox: Sandbox, new_h
                 assert home.call("retry", holding[0], "--reason", "again").returncode == 0
             finish(home, SCENARIOS["retried"])
             assert [names_of(record) for record in applied(sandbox, known)] == [sorted(LOOSE)]
+            assert_filed(home)
     assert code == 0
     assert number > 1
 

@@ -184,6 +184,8 @@ def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(jou
     assert journal.batch(was.id) == after
     assert after.steps[-1].reason == "known"
     assert after.releases == (release,)
+    assert [(each.is_open, each.holds) for each in journal.waiting()] == [(False, False)]
+    journal.amend(after, filed=True)
     assert journal.waiting() == ()
     assert anything_waits(path) is False
 

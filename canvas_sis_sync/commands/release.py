@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from canvas_sis_sync import bundle, gate, log, report
 from canvas_sis_sync.archive import Archive
@@ -59,9 +59,11 @@ class Desk:
         return self.settings.host == target.host
 
     def file(self, batch: Batch) -> None:
-        """Write the batch's receipt as the journal has it now."""
+        """Write the batch's receipt as the journal has it now; one that is over needs no run to do it then."""
+        filed = batch.state not in OPEN and batch.errors_complete
         if self.archive.batch_folder(batch.id).exists():
-            self.archive.write_receipt(batch)
+            self.archive.write_receipt(replace(batch, filed=filed))
+        self.journal.amend(batch, filed=filed)
 
 
 @contextmanager

@@ -211,7 +211,7 @@ class Journal:
             if batch.state in HOLDING:
                 return self._move(batch, State.SKIPPED, reason=reason, who=who, over_limit=False)
             step = Step(self._now(), batch.state, who, reason)
-            changed = replace(batch, over_limit=False, steps=(*batch.steps, step))
+            changed = replace(batch, over_limit=False, steps=(*batch.steps, step), filed=False)
             self._write(changed)
             self._step(batch.id, step)
             return changed
@@ -291,7 +291,7 @@ class Journal:
             raise ValueError(f"a batch cannot go from {batch.state} to {state}")
         self._require_state(batch)
         step = Step(self._now(), state, who, reason)
-        changed = replace(batch, state=state, reason=reason, steps=(*batch.steps, step), **changes)
+        changed = replace(batch, state=state, reason=reason, steps=(*batch.steps, step), filed=False, **changes)
         self._write(changed)
         self._step(batch.id, step)
         return changed
