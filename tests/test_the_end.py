@@ -18,6 +18,12 @@ HEADER = "user_id,login_id,first_name,last_name,password,status\n"
 SECRET = "very~secret~password"
 
 
+@pytest.fixture(autouse=True)
+def errors_at_once(sandbox: Sandbox) -> None:
+    """Have the errors attachment without waiting for it, unless a test says otherwise."""
+    sandbox.add_fault("late-attachment=0")
+
+
 def users(good: int, bad: int) -> str:
     """Give rows that Canvas takes, then rows that it refuses for want of an id."""
     taken = [f"u{number},u{number},Ada,Example,{SECRET}{number},active\n" for number in range(good)]
