@@ -17,8 +17,8 @@ import pytest
 from homes import USERS, Home, Watching
 
 from canvas_sis_sync.commands.run import Told
-from canvas_sis_sync.errors import EXIT_HELD
-from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.errors import EXIT_HELD, JournalError
+from canvas_sis_sync.journal.ledger import Journal, Sighting
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 
@@ -234,17 +234,11 @@ def test_after_a_failed_commit_the_journal_can_be_written_again(home: Home, monk
 
         with monkeypatch.context() as broken:
             broken.setattr(Journal, "_commit", fail)
-            with pytest.raises(Exception, match="disk I/O error"):
-                journal.remember_sightings({"a": journal_sighting()})
+            with pytest.raises(JournalError, match="disk I/O error"):
+                journal.remember_sightings({"a": Sighting("one", 1.0)})
         assert journal.sightings() == {}
-        journal.remember_sightings({"a": journal_sighting()})
+        journal.remember_sightings({"a": Sighting("one", 1.0)})
         assert list(journal.sightings()) == ["a"]
-
-
-def journal_sighting() -> object:
-    from canvas_sis_sync.journal.ledger import Sighting
-
-    return Sighting("one", 1.0)
 
 
 @pytest.fixture
@@ -277,7 +271,27 @@ def test_an_archive_on_another_file_system_gets_whole_private_copies(home_on_two
     assert [record.workflow_state for record in sandbox.imports] == ["imported"]
 
 
-def test_a_source_that_changed_after_its_copy_is_not_mistaken_for_it(home_on_two_disks: Home, sandbox: Sandbox) -> None:
+def test_a_run_stopped_between_copy_and_unlink_leaves_one_delivery(
+    home_on_two_disks: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = home_on_two_disks
+    home.drop()
+    unlink = Path.unlink
+
+    def stop(self: Path, missing_ok: bool = False) -> None:
+        if self.parent == home.inbox:
+            raise KeyboardInterrupt
+        unlink(self, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", stop)
+        with pytest.raises(KeyboardInterrupt):
+            home.run()
+    assert (home.inbox / "users.csv").read_text() == USERS
+    assert_goes_on(home, sandbox, USERS.encode())
+
+
+def test_a_newer_export_of_the_same_name_is_a_drop_of_its_own(home_on_two_disks: Home, sandbox: Sandbox) -> None:
     home = home_on_two_disks
     home.drop()
 
