@@ -80,14 +80,15 @@ def test_a_lost_journal_is_rebuilt_equal_from_the_receipts(lived: Home, sandbox:
 def test_a_damaged_journal_is_held_kept_and_rebuilt(lived: Home, sandbox: Sandbox) -> None:
     path, before = lived.archive / FILE_NAME, lived.batches()
     path.write_bytes(b"damaged" * 1_000)
-    (lived.archive / f"{FILE_NAME}-journal").write_bytes(b"what sqlite would undo")
     told = lived.run()
     assert told.result.exit_code == 5
     assert f"The journal {path} cannot be read" in told.message
     assert "sis-sync rebuild-journal" in told.message
+    (lived.archive / f"{FILE_NAME}-journal").write_bytes(b"what sqlite would undo")
     assert made_anew(lived) == before
     (kept,) = lived.archive.glob("*.old")
     assert kept.read_bytes() == b"damaged" * 1_000
+    assert kept.with_name(f"{kept.name}-journal").read_bytes() == b"what sqlite would undo"
     assert not (lived.archive / f"{FILE_NAME}-journal").exists()
     assert lived.run().result.outcome == "idle"
 
