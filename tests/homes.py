@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync import settings
+from canvas_sis_sync.cli import main
 from canvas_sis_sync.commands import release
 from canvas_sis_sync.commands import run as run_command
 from canvas_sis_sync.journal.file import FILE_NAME
@@ -149,6 +151,17 @@ class Home:
         out, err = process.communicate(timeout=timeout)
         self.outputs += [out, err]
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def type(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `sis-sync` in this process, which is quicker than `call`; its output is searched for the token too."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                main(["--home", str(self.folder), *arguments])
+            except SystemExit as left:
+                code = left.code
+        self.outputs += [out.getvalue(), err.getvalue()]
+        return subprocess.CompletedProcess(arguments, int(code or 0), out.getvalue(), err.getvalue())
 
     def json(self, *arguments: str) -> Any:
         """Run `sis-sync ... --json` as a process and read its object."""

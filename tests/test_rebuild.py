@@ -203,7 +203,7 @@ def test_nothing_is_rebuilt_while_a_run_is_at_work(home: Home, sandbox: Sandbox)
 def test_the_command_says_what_it_did(home: Home, sandbox: Sandbox) -> None:
     home.drop({"users.csv": USERS})
     home.run()
-    done = home.call("rebuild-journal")
+    done = home.type("rebuild-journal")
     assert done.returncode == 0
     assert done.stdout.startswith("The journal was rebuilt from 1 receipts. The old one is kept as journal.")
-    assert json.loads(home.call("status", "--offline", "--json").stdout)["batch"]["state"] == "imported"
+    assert json.loads(home.type("status", "--offline", "--json").stdout)["batch"]["state"] == "imported"

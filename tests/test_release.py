@@ -40,7 +40,7 @@ def test_each_word_is_a_command_that_records_who_and_why(
 def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox) -> None:
     home.drop({"ready.zip": b"half"})
     home.run()
-    done = home.call("discard", home.last().id, "--reason", "exported anew")
+    done = home.type("discard", home.last().id, "--reason", "exported anew")
     assert (done.returncode, done.stderr) == (0, "")
     assert str(home.folder_of(home.last())) in done.stdout
     assert home.last().state is State.DISCARDED
@@ -48,7 +48,7 @@ def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox)
 
 def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: Sandbox) -> None:
     theirs = sandbox.add_import("reconciled")
-    done = home.call("skip", "--import", str(theirs), "--reason", "theirs")
+    done = home.type("skip", "--import", str(theirs), "--reason", "theirs")
     assert done.stdout.startswith(f"Import {theirs} is released while it is reconciled.")
     with home.journal() as journal:
         assert journal.releases(Target(home.settings().host, 1), 0) == {theirs: frozenset({"reconciled"})}

@@ -225,7 +225,7 @@ def test_what_is_left_lying_in_the_inbox_stays_and_is_mentioned_by_status(home: 
         "users.csv.part",
     ]
     assert [entry.name for entry in home.last().entries] == ["users.csv"]
-    assert "linked, linked.csv, notes.txt" in home.call("status", "--offline").stdout
+    assert "linked, linked.csv, notes.txt" in home.type("status", "--offline").stdout
 
 
 def test_a_folder_drop_keeps_its_paths_and_leaves_what_is_no_csv(home: Home, sandbox: Sandbox) -> None:
@@ -271,7 +271,7 @@ def test_everything_that_is_made_is_private(home: Home, sandbox: Sandbox) -> Non
     home.drop({"users.csv": USERS, "courses.csv": b"course_id,short_name,long_name,status\n,,,active\n"})
     (home.inbox / "users.csv").chmod(0o666)
     home.run(clock=fast_clock())
-    home.call("status", "--offline")
+    home.type("status", "--offline")
     state = Path(home.env["XDG_STATE_HOME"]) / "sis-sync"
     made = [path for top in (home.archive, home.folder / "logs", state) for path in [top, *top.rglob("*")]]
     assert {"import.zip", "receipt.json", "errors.csv", "sis-sync.log"} <= {path.name for path in made}
