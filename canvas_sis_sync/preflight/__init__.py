@@ -1,0 +1,42 @@
+"""What Canvas would say about a delivery, told from the files alone before anything is sent.
+
+    rule        what a rule is: one record
+    rules/      the registry, by kind
+    checks      the questions that rules ask of a block of rows
+    judging     a block under the rules of its kind
+    checking    a file
+    engine      a set of files: the entrance
+
+Owns the rules and their words. Leaves to others where files lie, settings, and showing what was found.
+"""
+
+from canvas_sis_sync.preflight.context import Aim
+from canvas_sis_sync.preflight.engine import check, failed
+from canvas_sis_sync.preflight.findings import (
+    MOST_PLACES,
+    CheckedFile,
+    Finding,
+    RefuseOn,
+    Report,
+    merged,
+    refuses,
+)
+from canvas_sis_sync.preflight.rule import Rule, Severity
+from canvas_sis_sync.preflight.rules import RULES, explain
+
+__all__ = [
+    "MOST_PLACES",
+    "RULES",
+    "Aim",
+    "CheckedFile",
+    "Finding",
+    "RefuseOn",
+    "Report",
+    "Rule",
+    "Severity",
+    "check",
+    "explain",
+    "failed",
+    "merged",
+    "refuses",
+]

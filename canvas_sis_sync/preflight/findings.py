@@ -1,0 +1,122 @@
+"""What a check finds out: findings, checked files, the report, and whether it is bad enough to refuse.
+
+Owns the values; leaves showing them to others. No value of a row is in them: places, columns and rules only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from canvas_sis_sync.preflight.rule import Severity
+
+MOST_PLACES = 1_000
+"""Places kept of one rule; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says about a place."""
+
+    rule: str
+    severity: Severity
+    #: Name inside the delivery, None for the set as a whole.
+    file: str | None
+    #: As Canvas counts (CSV 6), None for a whole file.
+    row: int | None
+    column: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """A file that was looked at."""
+
+    name: str
+    #: Canvas's kind, None when it is not recognised or not read by Canvas.
+    kind: str | None
+    #: Data rows as Canvas counts them, None when Canvas drops the file.
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a check of a set found out."""
+
+    files: tuple[CheckedFile, ...] = ()
+    #: At most `MOST_PLACES` of a rule, by file and row.
+    findings: tuple[Finding, ...] = ()
+    #: All places of each rule, those not kept too.
+    counts: Mapping[str, int] = field(default_factory=dict)
+    #: Places by severity.
+    fatal: int = 0
+    error: int = 0
+    warning: int = 0
+    #: Rows of which the files alone tell that Canvas would refuse them.
+    refused_rows: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Data rows in all files that Canvas would read."""
+        return sum(each.rows or 0 for each in self.files)
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """Places by the word for their severity."""
+        return {"fatal": self.fatal, "error": self.error, "warning": self.warning}
+
+
+def merged(reports: Iterable[Report]) -> Report:
+    """Join the reports of several sets into one."""
+    reports = tuple(reports)
+    counts: Counter[str] = Counter()
+    for report in reports:
+        counts.update(report.counts)
+    return Report(
+        files=tuple(file for report in reports for file in report.files),
+        findings=tuple(finding for report in reports for finding in report.findings),
+        counts=dict(counts),
+        fatal=sum(report.fatal for report in reports),
+        error=sum(report.error for report in reports),
+        warning=sum(report.warning for report in reports),
+        refused_rows=sum(report.refused_rows for report in reports),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseOn:
+    """How bad findings must be for a delivery to be refused."""
+
+    #: The mildest severity that refuses; None: nothing does.
+    severity: Severity | None = Severity.FATAL
+    #: The delivery is refused too when more than this share of its rows would be; None: any share will do.
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> RefuseOn:
+        """Read `fatal`, `fatal,5%`, `error`, `warning` or `never`. Raises ValueError with what fits."""
+        word, _, share = (part.strip() for part in text.partition(","))
+        if word == "never" and not share:
+            return cls(severity=None)
+        percent = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", share)
+        bad_share = bool(share) and (percent is None or word != "fatal" or float(percent[1]) > 100)
+        if word not in set(Severity) or bad_share or text.strip().endswith(","):
+            raise ValueError("must be fatal, error, warning, never, or fatal with a share of rows such as fatal,5%")
+        return cls(Severity(word), float(percent[1]) / 100 if percent else None)
+
+
+def refuses(report: Report, refuse_on: RefuseOn) -> bool:
+    """Say whether a delivery with this report must not be sent."""
+    if refuse_on.share is not None and report.refused_rows > refuse_on.share * report.rows:
+        return True
+    match refuse_on.severity:
+        case None:
+            return False
+        case Severity.FATAL:
+            return report.fatal > 0
+        case Severity.ERROR:
+            return report.fatal + report.error > 0
+        case Severity.WARNING:
+            return report.fatal + report.error + report.warning > 0

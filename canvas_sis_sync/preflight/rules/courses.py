@@ -1,0 +1,176 @@
+"""The rules of abstract courses, courses, sections and cross-listings, in Canvas's order (CSV 10.4 to 10.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from canvas_sis_sync.preflight import checks
+from canvas_sis_sync.preflight.rows import Rows
+from canvas_sis_sync.preflight.rule import Rule, Severity
+from canvas_sis_sync.preflight.rules.families import (
+    REFUSED,
+    claimed_twice,
+    cleared,
+    dates_possible,
+    must_be_word,
+    must_fill,
+    not_longer,
+    of,
+    of_files,
+    trap,
+    unknown,
+)
+
+COURSE_WORDS = ("active", "deleted", "completed", "unpublished", "published")
+DATES_REVERSED = "{column} is before start_date."
+
+
+def _starting_active(rows: Rows) -> Iterable[int]:
+    return rows.places("status", {word for word in rows.distinct("status") if word.lower().startswith("active")})
+
+
+ABSTRACT_COURSE = of(
+    "abstract_course",
+    must_fill("abstract-course-id-blank", "abstract_course_id"),
+    must_fill("abstract-short-name-blank", "short_name"),
+    must_fill("abstract-long-name-blank", "long_name"),
+    must_be_word("abstract-status-bad", "status", "active, deleted"),
+    not_longer("abstract-too-long", "abstract_course_id", "short_name", "long_name", severity=Severity.FATAL),
+    unknown("abstract-term-silent", "term", why="the row goes to the default term, silently.", error_if_complete=False),
+    of_files(
+        "abstract-not-diffable",
+        "Abstract courses are part of a diffed data set.",
+        "They have no key: if the compared import has them too, the whole import fails.",
+        "Send abstract courses in an import of their own, without diffing.",
+        lambda _heading, aim: [""] if aim.diffing else [],
+    ),
+)
+
+COURSE = of(
+    "course",
+    dates_possible("course-date-bad"),
+    must_fill("course-id-blank", "course_id"),
+    must_fill("course-short-name-blank", "short_name", "abstract_course_id"),
+    must_fill("course-long-name-blank", "long_name", "abstract_course_id"),
+    must_be_word("course-status-bad", "status", ", ".join(COURSE_WORDS)),
+    must_be_word(
+        "course-format-bad",
+        "course_format",
+        "online, on_campus, blended, not_set",
+        may_be_blank=True,
+        basic=False,
+    ),
+    must_be_word(
+        "course-passback-bad",
+        "grade_passback_setting",
+        "nightly_sync, disabled, not_set",
+        may_be_blank=True,
+        basic=False,
+    ),
+    Rule(
+        "course-dates-reversed",
+        Severity.ERROR,
+        DATES_REVERSED,
+        REFUSED,
+        "Correct the dates.",
+        check=checks.dates_reversed,
+    ),
+    not_longer("course-too-long", "course_id", "short_name", "long_name"),
+    not_longer("course-integration-id-too-long", "integration_id", severity=Severity.FATAL),
+    unknown("course-account-unknown", "account"),
+    claimed_twice("course-integration-id-taken", "an integration id"),
+    unknown(
+        "course-abstract-unknown",
+        "abstract course",
+        why="Canvas leaves a message and applies the row without it.",
+        error_if_complete=False,
+    ),
+    unknown(
+        "course-blueprint-unknown",
+        "course",
+        why="Canvas leaves a message and applies the row without it.",
+        error_if_complete=False,
+    ),
+    unknown(
+        "course-term-silent",
+        "term",
+        why="a new course lands in the default term, an old one stays where it is, silently.",
+        error_if_complete=False,
+    ),
+    trap(
+        "course-status-prefix",
+        "{column} begins with an allowed word, but is none.",
+        "Canvas takes the row and leaves the status alone (deleted and completed act anywhere in the value).",
+        "Write one of " + ", ".join(COURSE_WORDS) + ".",
+        checks.where(lambda status: status.lower() not in COURSE_WORDS, "status"),
+    ),
+    trap(
+        "course-active-publishes-completed",
+        "{column} makes a completed course available again.",
+        "active, unpublished and published all publish a course that was completed.",
+        "Send completed for courses that shall stay so.",
+        checks.where(lambda status: status.lower() in {"active", "unpublished", "published"}, "status"),
+        habitual=True,
+    ),
+    trap(
+        "course-active-never-unpublishes",
+        "{column} does not unpublish a course that is available.",
+        "On an available course unpublished changes nothing, as active does.",
+        "Unpublish in Canvas.",
+        checks.where(lambda status: status.lower() == "unpublished", "status"),
+    ),
+    cleared("course-integration-id-cleared", "integration_id"),
+    trap(
+        "course-dates-blank",
+        "{column} is blank.",
+        "A blank date clears the stored one in some versions of Canvas and keeps it in others.",
+        "Leave the column out to keep dates, write <delete> to clear one.",
+        checks.blank_cell("start_date", "end_date"),
+        habitual=True,
+    ),
+)
+
+SECTION = of(
+    "section",
+    dates_possible("section-date-bad"),
+    must_fill("section-id-blank", "section_id"),
+    must_fill("section-course-id-blank", "course_id"),
+    Rule(
+        "section-name-blank",
+        Severity.ERROR,
+        "{column} is blank.",
+        REFUSED,
+        "Fill name in the export.",
+        check=checks.among(checks.blank("name"), _starting_active),
+        basic=True,
+    ),
+    must_be_word("section-status-bad", "status", "active, deleted"),
+    Rule(
+        "section-dates-reversed",
+        Severity.ERROR,
+        DATES_REVERSED,
+        REFUSED,
+        "Correct the dates.",
+        check=checks.dates_reversed,
+    ),
+    not_longer("section-too-long", "section_id", "name"),
+    not_longer("section-integration-id-too-long", "integration_id", severity=Severity.FATAL),
+    unknown("section-course-unknown", "course"),
+    claimed_twice("section-integration-id-taken", "an integration id"),
+    cleared("section-dates-cleared", "start_date", "end_date"),
+    cleared("section-integration-id-cleared", "integration_id"),
+)
+
+XLIST = of(
+    "xlist",
+    must_fill("xlist-course-id-blank", "xlist_course_id"),
+    must_fill("xlist-section-id-blank", "section_id"),
+    must_be_word("xlist-status-bad", "status", "active, deleted"),
+    unknown("xlist-section-unknown", "section"),
+    unknown(
+        "xlist-creates-course",
+        "course",
+        why="Canvas makes an unpublished course of that id, silently.",
+        error_if_complete=False,
+    ),
+)

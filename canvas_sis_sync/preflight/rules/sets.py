@@ -1,0 +1,107 @@
+"""The rules common to all kinds (CSV 7, 9) and those about a set of files (CSV 8, DIFF 3, 4, 8, 9, 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from canvas_sis_sync.preflight import checks
+from canvas_sis_sync.preflight.dates import Verdict
+from canvas_sis_sync.preflight.rows import Rows
+from canvas_sis_sync.preflight.rule import Hit, Rule, Severity
+from canvas_sis_sync.preflight.rules.families import DATABASE
+from canvas_sis_sync.sis_csv import KINDS
+
+_DATED = tuple(kind.name for kind in KINDS.values() if "start_date" in kind.columns)
+_WITH_STATUS = tuple(kind.name for kind in KINDS.values() if "status" in kind.columns)
+_PREFIX_TRAPS = ("account", "course", "user")
+"""Kinds with a rule of their own for what is more than the bare word."""
+
+
+def _inexact_status(rows: Rows) -> Iterable[Hit]:
+    column = rows.kind.columns["status"]
+
+    def inexact(status: str) -> bool:
+        if status in column.allowed or not column.accepts(status):
+            return False
+        if rows.kind.name in _PREFIX_TRAPS:
+            return status.lower() in column.allowed
+        return not (rows.kind.name in {"group", "differentiation_tag"} and status.lower().startswith("deleted"))
+
+    return checks.where(inexact, "status")(rows)
+
+
+COMMON = (
+    Rule(
+        "any-nul-character",
+        Severity.FATAL,
+        "{column} holds a NUL character.",
+        DATABASE,
+        "Remove the character.",
+        kinds=tuple(name for name in KINDS if name != "user"),
+        check=checks.holds_nul(known_columns_only=True),
+    ),
+    Rule(
+        "any-skip-deletes",
+        Severity.WARNING,
+        "{column} says deleted, and skip_deletes is set.",
+        "Canvas ignores the row without a message, and does not count it.",
+        "Leave such rows out, or skip_deletes.",
+        kinds=_WITH_STATUS,
+    ),
+    Rule(
+        "any-status-inexact",
+        Severity.WARNING,
+        "{column} is not exactly one of the allowed words in lower case.",
+        "Canvas takes it, but versions and kinds differ in what they make of it.",
+        "Write the bare word in lower case.",
+        kinds=_WITH_STATUS,
+        check=_inexact_status,
+    ),
+    Rule(
+        "any-date-misread",
+        Severity.WARNING,
+        "{column} is not a date as 2026-08-31 or 2026-08-31T00:00:00Z that the calendar has.",
+        "Canvas reads it leniently and says nothing: day before month, years of the first century, today, or no date.",
+        "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
+        kinds=_DATED,
+        check=checks.bad_date(Verdict.MISREAD, "start_date", "end_date"),
+    ),
+)
+
+SETS = (
+    Rule(
+        "set-several-files",
+        Severity.WARNING,
+        "Another file of the delivery is of the same kind.",
+        "Canvas reads both, in an order that is not certain; diffing may not compare them and then deletes nothing.",
+        "Export one file of each kind.",
+    ),
+    Rule(
+        "set-duplicate-rows",
+        Severity.WARNING,
+        "An earlier row is about the same object and says something else.",
+        "Mostly the later row wins, but large imports are read in parallel; diffing looks at the last row only.",
+        "Export one row for each object.",
+    ),
+    Rule(
+        "set-nothing-to-import",
+        Severity.WARNING,
+        "No file of the delivery is one that Canvas would import.",
+        "Canvas would end the import at once, mostly without a message.",
+        "Find out why the export is empty.",
+    ),
+    Rule(
+        "set-no-terms",
+        Severity.WARNING,
+        "Multi-term batch mode is on and no file names a term.",
+        "Canvas imports the rows, aborts, and deletes nothing.",
+        "Export the terms that the delivery is complete for.",
+    ),
+    Rule(
+        "set-refused-rows-deleted",
+        Severity.WARNING,
+        "Batch mode is on and rows of this file would be refused.",
+        "A refused row does not touch its object, so batch mode deletes what the row is about.",
+        "Repair the rows before sending.",
+    ),
+)
