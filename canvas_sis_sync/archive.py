@@ -36,13 +36,17 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def new_id(self, now: float) -> str:
-        """Give an id for a batch that is claimed now: UTC date and time, and a number where that is taken."""
+    def new_id(self, now: float, last: str = "") -> str:
+        """Give an id for a batch that is claimed now: UTC date and time, and a number where that is taken.
+
+        It sorts after `last`, the id of the batch before, also when the clock was set back in between.
+        """
         stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-        candidate, number = stamp, 1
-        while self.batch_folder(candidate).exists():
+        base = max(stamp, last[: len(stamp)])
+        candidate, number = base, 1
+        while candidate <= last or self.batch_folder(candidate).exists():
             number += 1
-            candidate = f"{stamp}-{number}"
+            candidate = f"{base}-{number:03}"
         return candidate
 
     def batch_folder(self, batch_id: str) -> Path:
@@ -100,15 +104,14 @@ class Archive:
         """Give the id of the batch folder with the highest name, None without any."""
         for year in sorted(self._years(), reverse=True):
             for month in sorted((entry for entry in year.iterdir() if entry.is_dir()), reverse=True):
-                batches = sorted((entry.name for entry in month.iterdir() if entry.is_dir()), key=_order)
+                batches = sorted(entry.name for entry in month.iterdir() if entry.is_dir())
                 if batches:
                     return batches[-1]
         return None
 
     def receipts(self) -> Iterator[tuple[Path, Batch | None]]:
         """Read all receipts, oldest first; None stands for a folder whose receipt is missing or no receipt."""
-        folders = self.folder.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/*/")
-        for folder in sorted(folders, key=lambda folder: _order(folder.name)):
+        for folder in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/*/")):
             yield folder, read_receipt(folder)
 
     def _years(self) -> Iterator[Path]:
@@ -124,11 +127,6 @@ class Archive:
                 os.fsync(file.fileno())
             partial.replace(path)
             sync_folder(path.parent)
-
-
-def _order(batch_id: str) -> tuple[str, int, str]:
-    """Sort ids by their time, and those of one second by their number."""
-    return batch_id[:15], len(batch_id), batch_id
 
 
 def read_receipt(folder: Path) -> Batch | None:

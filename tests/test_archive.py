@@ -34,9 +34,9 @@ def test_ids_are_the_utc_time_and_never_taken_twice(archive: Archive) -> None:
         ids.append(archive.new_id(1_767_323_045.9))
         folder = archive.make_batch_folder(ids[-1])
         assert folder == archive.folder / "2026" / "01" / ids[-1]
-    assert ids[:2] == ["20260102-030405", "20260102-030405-2"]
+    assert ids[:2] == ["20260102-030405", "20260102-030405-002"]
     assert len(set(ids)) == 11
-    assert archive.newest_batch() == "20260102-030405-11"
+    assert archive.newest_batch() == "20260102-030405-011"
     assert [folder.name for folder, _ in archive.receipts()] == ids
     assert {mode(path) for path in archive.folder.rglob("*")} == {0o700}
 
@@ -108,3 +108,18 @@ def test_files_and_folders_can_be_made_to_last(tmp_path: Path) -> None:
     sync_file(path)
     sync_folder(tmp_path)
     assert path.read_text() == "x"
+
+
+def test_ids_sort_in_the_order_of_the_batches_when_the_clock_is_set_back(archive: Archive) -> None:
+    last, ids = "", []
+    for now in (1_767_323_045, 1_767_323_040, 1_767_323_045, 1_767_323_046, 0):
+        last = archive.new_id(now, last)
+        ids.append(last)
+    assert ids == [
+        "20260102-030405",
+        "20260102-030405-002",
+        "20260102-030405-003",
+        "20260102-030406",
+        "20260102-030406-002",
+    ]
+    assert ids == sorted(ids)

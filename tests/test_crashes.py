@@ -252,6 +252,7 @@ def digest(content: str | bytes) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_any_commit_is_finished_by_the_next(
     sandbox: Sandbox, new_home: NewHome, victims: Victims
 ) -> None:

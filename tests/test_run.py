@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zipfile
 
-from homes import COURSES, ENROLLMENTS, USERS, Home
+import pytest
+from homes import COURSES, ENROLLMENTS, USERS, Home, Watching
 
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
@@ -47,3 +48,24 @@ def test_a_failed_import_holds_the_next_drop_until_it_is_skipped(home: Home, san
     assert (home.inbox / "courses.csv").exists()
     assert home.call("skip", home.last().id, "--reason", "known").returncode == 0
     assert home.run().result.outcome == "imported"
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_a_zip_that_is_no_longer_what_was_packed_is_held(home: Home, sandbox: Sandbox, damage: str) -> None:
+    foreign = sandbox.add_import("importing")
+    home.drop()
+    sandbox.set_state(foreign, "imported")
+    begun = Watching(end={"reading back": lambda: sandbox.set_state(foreign, "importing")})
+    told = home.run(patient=False, show=begun)
+    assert told.result.outcome == "waiting"
+    batch = home.last()
+    assert batch.state is State.PACKED
+    path = home.archive / batch.id[:4] / batch.id[4:6] / batch.id / "import.zip"
+    path.unlink()
+    if damage == "changed":
+        path.write_bytes(b"something else")
+    sandbox.set_state(foreign, "imported")
+    told = home.run()
+    assert told.result.exit_code == 5
+    assert "no longer what was packed" in told.message
+    assert len(sandbox.imports) == 1

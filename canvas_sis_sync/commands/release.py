@@ -216,7 +216,7 @@ def _release(at: Desk, target: Target, import_id: int, state: str, reason: str) 
 
 def _successor(at: Desk, batch: Batch) -> Batch:
     return Batch(
-        id=at.archive.new_id(at.clock.now()),
+        id=at.archive.new_id(at.clock.now(), at.journal.last_id()),
         state=State.CLAIMED,
         target=batch.target,
         drop_name=batch.drop_name,

@@ -144,6 +144,11 @@ class Journal:
         """Read a batch by its id, with its steps."""
         return self._one("WHERE id = ?", batch_id)
 
+    def last_id(self) -> str:
+        """Give the id of the batch that was entered last, "" for none."""
+        row = self._connection.execute("SELECT id FROM batch ORDER BY position DESC LIMIT 1").fetchone()
+        return "" if row is None else str(row[0])
+
     def last(self) -> Batch | None:
         """Read the batch that was claimed last, of any target."""
         return self._one("ORDER BY position DESC LIMIT 1")

@@ -26,7 +26,7 @@ def claim(context: Context, drop: Drop) -> Batch:
     with wording(drop.folder):
         across = drop.folder.stat().st_dev != context.archive.folder.stat().st_dev
     context.archive.require_space(total * 2 if across else total)
-    batch_id = context.archive.new_id(context.clock.now())
+    batch_id = context.archive.new_id(context.clock.now(), context.journal.last_id())
     batch = context.journal.add(
         Batch(
             id=batch_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from canvas_sis_sync import options
 from canvas_sis_sync.canvas import Offer
 from canvas_sis_sync.errors import (
@@ -28,9 +30,15 @@ DID_NOT_RUN = (NothingArrived, Throttled, AccessRefused, RedirectRefused)
 def send(context: Context, batch: Batch) -> Batch:
     """Ask the gate once more, journal what is about to happen, and POST.
 
-    Gives the batch sending (it is not known yet what became of it), importing or rejected. Raises HeldError and
+    Gives the batch sending (it is not known yet what became of it), importing or rejected, or held when its zip is not
+    what was packed. Raises HeldError and
     TimeRanOut as the gate does; CanvasError with the batch back in `packed` when the request provably did not run.
     """
+    if not _is_as_packed(context, batch):
+        reason = (
+            f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
+        )
+        return context.move(batch, State.HELD, reason)
     for _ in context.waits("Canvas was throttling this token"):
         with context.sending_lock():
             asked = wait_for_go(context)
@@ -58,6 +66,15 @@ def send(context: Context, batch: Batch) -> Batch:
                 context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
                 raise
     raise AssertionError("waiting never ends by itself")
+
+
+def _is_as_packed(context: Context, batch: Batch) -> bool:
+    """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
+    try:
+        with context.archive.zip_path(batch).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == batch.zip_sha256
+    except OSError:
+        return False
 
 
 def way(context: Context, batch: Batch) -> str:
