@@ -146,20 +146,26 @@ def _blocks(whole: Iterator[str], line_end: str, width: int, pieces: Iterator[st
 def _block(text: str, line_end: str, width: int, row: int) -> Block:
     """Split a text of whole records into columns. Raises `_Irregular`."""
     outside, quoted = _unquoted(text)
-    if outside.count("\r") + outside.count("\n") != outside.count(line_end) * len(line_end):
+    if _has_stray_line_end(outside, line_end):
         raise _Irregular
-    if line_end * 2 in f"{line_end}{outside}{line_end}":
+    if line_end * 2 in outside or outside.startswith(line_end) or outside.endswith(line_end):
         outside = line_end.join(filter(None, outside.split(line_end)))
     if not outside:
         return Block(row, tuple([] for _ in range(width)))
     marked = outside.replace(line_end, f",{_ROW_END},")
+    rows = (len(marked) - len(outside)) // (3 - len(line_end)) + 1
     cells = marked.split(",")
     _put_back(cells, _trimmed(quoted))
     if _needs_trimming(f",{marked},", ","):
         cells = [cell if cell == _ROW_END else _value(cell) for cell in cells]
-    rows = outside.count(line_end) + 1
     columns = _regular(cells, rows, width)
     return Block(row, columns) if columns else Block(row, *_ragged(cells, rows, width))
+
+
+def _has_stray_line_end(outside: str, line_end: str) -> bool:
+    if len(line_end) == 1:
+        return ("\r" if line_end == "\n" else "\n") in outside
+    return outside.count("\r") + outside.count("\n") != outside.count(line_end) * 2
 
 
 def _unquoted(text: str) -> tuple[str, list[str]]:
@@ -200,8 +206,7 @@ def _put_back(cells: list[str], quoted: list[str]) -> None:
 def _needs_trimming(text: str, edge: str) -> bool:
     """Tell whether any value may have to be trimmed; each stands between two edges."""
     return (
-        f"{edge} " in text
-        or f" {edge}" in text
+        (" " in text and (f"{edge} " in text or f" {edge}" in text))
         or any(map(text.__contains__, "\0\t\v\f\r"))
         or (not text.isascii() and _WIDE_SPACE.search(text) is not None)
     )
@@ -262,8 +267,7 @@ def _records(text: str, line_end: str) -> Iterator[tuple[int, int]]:
     start = position = 0
     while position < len(text):
         cell = position
-        if match := _CELL.match(text, cell):
-            position = match.end()
+        position = _CELL.match(text, cell).end()  # type: ignore[union-attr]  # it matches the empty text, too
         if text.startswith(",", position):
             position += 1
         elif text.startswith(line_end, position):
