@@ -1,8 +1,8 @@
 """The archive: batch folders, receipts, `errors.csv`, and what makes them last.
 
-`archive/YYYY/MM/<batch>/` holds `import.zip`, `receipt.json` and `errors.csv`; until the zip has been read back also
-`files/`, the claimed sources. Folders are 0700, files 0600. Whatever is written here is written beside its place,
-fsynced and renamed, so that a reader finds the old or the new, never half of it.
+`archive/YYYY/MM/<batch>/` holds `import.zip`, `check.json`, `receipt.json` and `errors.csv`; until the zip has been
+read back also `files/`, the claimed sources. Folders are 0700, files 0600. Whatever is written here is written beside
+its place, fsynced and renamed, so that a reader finds the old or the new, never half of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from canvas_sis_sync.record import batch_from_record, to_record
 
 RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
+CHECK = "check.json"
 ZIP = "import.zip"
 ORIGINAL_ZIP = "original.zip"
 SPARE_BYTES = 16 << 20
@@ -86,6 +87,10 @@ class Archive:
         receipt = {"schema": 1, "batch": to_record(batch), **(extra or {})}
         text = json.dumps(receipt, ensure_ascii=False, indent=1)
         self._write(self.batch_folder(batch.id) / RECEIPT, text + "\n")
+
+    def write_check(self, batch_id: str, found: Mapping[str, Any]) -> None:
+        """Write check.json: what the rules say about the batch's files, without any value of a row."""
+        self._write(self.batch_folder(batch_id) / CHECK, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
 
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
         """Write errors.csv, never with `row_info`, and give the number of messages."""

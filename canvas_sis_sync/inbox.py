@@ -64,6 +64,11 @@ def scan(folder: Path, marker: str = "") -> Inbox:
     return Inbox(tuple(sorted(drops, key=_age)), tuple(sorted(others)))
 
 
+def csv_names(folder: Path, marker: str = "") -> tuple[str, ...]:
+    """Name the CSVs below `folder`, sorted, as paths relative to it. Raises OSError when it cannot be read."""
+    return tuple(sorted(file.name for file in _csv_files(folder, folder.name, [], marker)))
+
+
 def signature(drop: Drop) -> str:
     """Give a text that changes when a file of the drop comes, goes, grows or is written to."""
     return "\n".join(f"{file.name}\t{file.size}\t{file.mtime_ns}\t{file.file_id}" for file in drop.files)

@@ -64,7 +64,7 @@ def run(context: Context) -> Result:
     result = Result("idle")
     try:
         require_whole_journal(context)
-        while result.exit_code == EXIT_DONE:
+        while result.exit_code == EXIT_DONE or (result.about is not None and result.about.lets_pass):
             batch = _next_left_over(context, result.batches) or _held(context) or _next_claimed(context)
             if batch is None:
                 return result
@@ -121,9 +121,9 @@ def _after(result: Result, batch: Batch, *, told_before: bool) -> Result:
     return replace(
         result,
         outcome=str(batch.state),
-        exit_code=code,
+        exit_code=code or result.exit_code,
         batches=(*result.batches, batch),
-        about=batch if code else None,
+        about=batch if code else result.about,
     )
 
 

@@ -66,6 +66,7 @@ def broken(home: Home, sandbox: Sandbox) -> None:
 
 
 def not_utf8(home: Home, sandbox: Sandbox) -> None:
+    home.configure(SIS_SYNC_REFUSE_ON="never")
     home.drop({"users.csv": USERS, "courses.csv": COURSES.encode() + b"c2,\xff,Two,active\n"})
 
 

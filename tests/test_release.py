@@ -135,6 +135,7 @@ def test_a_retry_of_a_zip_that_cannot_be_read_says_nothing_of_notifications(home
 
 def test_a_released_batch_is_filed_when_its_messages_come(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("errors-endpoint-fails")
+    home.configure(SIS_SYNC_REFUSE_ON="never")
     home.drop({"users.csv": b"user_id,login_id,status\nu1,\xff,active\n"})
     assert home.run().result.exit_code == 4
     home.say("skip", home.last().id, "known")

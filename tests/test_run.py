@@ -21,7 +21,7 @@ def test_loose_files_become_one_import_and_leave_the_inbox(home: Home, sandbox: 
     assert not list(home.inbox.iterdir())
     batch = home.last()
     folder = home.archive / batch.id[:4] / batch.id[4:6] / batch.id
-    assert sorted(path.name for path in folder.iterdir()) == ["import.zip", "receipt.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["check.json", "import.zip", "receipt.json"]
     with zipfile.ZipFile(folder / "import.zip") as packed:
         assert packed.read("users.csv").decode() == USERS
 

@@ -76,6 +76,7 @@ def test_the_text_tells_of_batch_files_import_gate_and_inbox(home: Home, sandbox
 
 
 def test_a_hold_is_told_with_canvass_messages_and_the_next_command(home: Home, sandbox: Sandbox) -> None:
+    home.configure(SIS_SYNC_REFUSE_ON="never")
     home.drop({"users.csv": b"user_id,login_id,status\nu1,\xff,active\n"})
     home.run()
     found, lines = look(home)

@@ -47,6 +47,8 @@ class User:
 
     id: int
     name: str
+    #: None when Canvas does not tell it.
+    sis_user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,20 @@ def parse_json(body: bytes) -> Any:
 def parse_user(answer: Any) -> User:
     """Read `users/self`."""
     record = _record(answer, "user")
-    return User(_id(record, "user"), _text(record.get("name")) or "")
+    return User(_id(record, "user"), _text(record.get("name")) or "", _text(record.get("sis_user_id")))
 
 
 def parse_account(answer: Any) -> Account:
     """Read `accounts/:id`."""
     record = _record(answer, "account")
     return Account(_id(record, "account"), _text(record.get("name")) or "", _integer(record.get("root_account_id")))
+
+
+def parse_role_names(answer: Any) -> list[str]:
+    """Read one page of `accounts/:id/roles`: the names by which a CSV may call the roles."""
+    listed = answer if isinstance(answer, list) else _listed(answer, "roles")
+    names = (_text(_mapping(record).get(key)) for record in listed for key in ("role", "label"))
+    return [name for name in names if name]
 
 
 def parse_imports(answer: Any) -> list[SisImport]:

@@ -74,6 +74,11 @@ class Canvas:
             )
         return found
 
+    def role_names(self, account_id: int) -> frozenset[str]:
+        """List the names of the account's roles, custom ones too (GET accounts/:id/roles)."""
+        question = _question(f"/accounts/{account_id}/roles", "list the roles", [("per_page", str(PER_PAGE))])
+        return frozenset(name for page, _ in self._pages(question, answers.parse_role_names) for name in page)
+
     def may_import(self, account_id: int) -> bool | None:
         """Tell whether the token's user may see imports, which who may import can; None if it cannot be told."""
         question = _question(_imports(account_id), "list the SIS imports", [("per_page", "1")])

@@ -21,12 +21,14 @@ from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncEr
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = {
     "adopt": "release",
+    "check": "check",
     "config": "home",
     "demo": "practice",
     "discard": "release",
     "init": "home",
     "rebuild-journal": "journal",
     "retry": "release",
+    "rules": "check",
     "run": "run",
     "sandbox": "practice",
     "skip": "release",

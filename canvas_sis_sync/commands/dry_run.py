@@ -13,10 +13,14 @@ from canvas_sis_sync.commands.status import Status, status
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, BadZipError
 from canvas_sis_sync.model import Bundle, Drop, Verdict
 from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.preflight import Report
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.delivery import deliver_from
+from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary
 from canvas_sis_sync.steps.pack import write_zip
 from canvas_sis_sync.tick import is_idle
+from canvas_sis_sync.transcoding import NotInEncoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,20 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
         return _without_drop(settings, looked)
     lines = [f"Drop: {drops[0].name}, {len(drops[0].files)} files."]
     try:
-        made = _packed(drops[0])
-    except BadZipError as error:
+        made, found = _packed(settings, drops[0])
+    except (BadZipError, NotInEncoding) as error:
         return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
     lines += _about_zip(made)
+    lines.append(f"Check: {summary(found)}.")
     lines += [f"Asked of Canvas: {words}" for words in options.in_words(settings.import_parameters)]
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
     outcome, words = VERDICTS[looked.decision.verdict]
     lines.append(words)
     code = EXIT_HELD if looked.decision.verdict is Verdict.HOLD else EXIT_DONE
-    if looked.trouble and not code:
+    if is_refused(found, settings.refuse_on) and not code:
+        outcome, code = "refused", EXIT_REFUSED
+        lines[-1] = "A run would refuse this; `sis-sync check` says more."
+    elif looked.trouble and not code:
         outcome, code = "unreachable", looked.trouble.exit_code
         lines[-1] = f"Canvas could not be asked: {looked.trouble.sentence}"
     return _told(code, outcome, lines, looked, made)
@@ -69,9 +77,11 @@ VERDICTS = {
 }
 
 
-def _packed(drop: Drop) -> Bundle:
+def _packed(settings: Settings, drop: Drop) -> tuple[Bundle, Report]:
     with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
-        return write_zip(drop.folder, [file.name for file in drop.files], Path(folder), Silent())
+        delivery = deliver_from(drop.folder, [file.name for file in drop.files], settings.source_encoding)
+        made = write_zip(delivery, Path(folder), Silent())
+        return made, judge(delivery, aim_of(settings), Silent())
 
 
 def _about_zip(made: Bundle) -> list[str]:

@@ -50,7 +50,7 @@ def _attention(batch: Batch) -> str | None:
     """Say what a batch wants: to be gone on with, somebody to act, its receipt written, or nothing (None)."""
     if batch.state in OPEN:
         return "open"
-    if batch.state in HOLDING or batch.over_limit:
+    if (batch.state in HOLDING and not batch.lets_pass) or batch.over_limit:
         return "hold"
     return None if batch.filed else "file"
 

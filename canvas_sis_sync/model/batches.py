@@ -84,6 +84,10 @@ class Batch:
     reason: str = ""
     #: The batch that this one repeats.
     retry_of: str | None = None
+    #: What check found: places by severity; empty before it was checked.
+    findings: Mapping[str, int] = field(default_factory=dict)
+    #: True when it was refused, and the next batch may go all the same (SIS_SYNC_AFTER_REFUSAL).
+    lets_pass: bool = False
     #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.
     over_limit: bool = False
     #: False while Canvas's messages have not been fetched in full.

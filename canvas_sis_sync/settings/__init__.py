@@ -85,6 +85,16 @@ class Settings:
     gate: str
     max_error_rows: Limit
     remind_every: int
+    #: How bad findings must be for a drop to be refused, in the words of the setting.
+    refuse_on: str
+    #: "hold" or "continue".
+    after_refusal: str
+    #: Ids of rules.
+    check_ignore: tuple[str, ...]
+    #: Names of custom roles.
+    roles: tuple[str, ...]
+    #: "" for UTF-8 only.
+    source_encoding: str
     #: What Canvas is asked for, by Canvas's own names; only what was set.
     import_parameters: Mapping[str, str]
     #: (name, value as shown, source) of each setting; secrets masked.

@@ -122,12 +122,29 @@ def _identifier(text: str) -> str:
     return text
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Read names between commas; blanks around them do not count."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _encoding(text: str) -> str:
+    try:
+        "".encode(text)
+    except LookupError:
+        raise ValueError("must be an encoding that Python knows, such as cp1252 or utf-16") from None
+    return text
+
+
 parse_token = _fitting("[!-~]+", "the token alone, without spaces or line breaks: paste it again")
 _ACCOUNT = _fitting("self|[0-9]+", "self or the number of a root account")
 _FILE_NAME = _fitting(r"(?i)(?!\.{1,2}$)[^/\\]+(?<!\.csv)(?<!\.zip)", "a file name, not a path, and no .csv or .zip")
 _TERM = _fitting(
     "[0-9]+|default|current|sis_(term|integration)_id:.+",
     "a term's number, sis_term_id:X, sis_integration_id:X, default or current",
+)
+_REFUSE_ON = _fitting(
+    r"fatal(, ?(100|[0-9]{1,2}(\.[0-9]+)?) ?%)?|error|warning|never",
+    "fatal, fatal with a share of rows such as fatal,5%, error, warning or never",
 )
 _DROPPED = ("deleted", "completed", "inactive")
 
@@ -145,6 +162,11 @@ SETTINGS = (
     Setting("SIS_SYNC_GATE", "own", _one_of("own", "account"), "Whose failed imports hold the next one."),
     Setting("SIS_SYNC_MAX_ERROR_ROWS", DEFAULT_ERROR_ROWS, _limit, "How many rows Canvas may refuse."),
     Setting("SIS_SYNC_REMIND_EVERY", "24h", _duration, "How often a trouble that lasts is told again."),
+    Setting("SIS_SYNC_REFUSE_ON", "fatal", _REFUSE_ON, "How bad what check finds must be for a drop to be refused."),
+    Setting("SIS_SYNC_AFTER_REFUSAL", "hold", _one_of("hold", "continue"), "Whether a refused drop holds the next."),
+    Setting("SIS_SYNC_CHECK_IGNORE", "", _names, "Rules of check that nobody wants to hear of."),
+    Setting("SIS_SYNC_ROLES", "", _names, "Custom roles, for check where Canvas is not asked."),
+    Setting("SIS_SYNC_SOURCE_ENCODING", "", _encoding, "What the SIS writes where it does not write UTF-8."),
     Setting("SIS_IMPORT_IMPORT_TYPE", "", _one_of("instructure_csv"), "The format; there is only one."),
     Setting("SIS_IMPORT_BATCH_MODE", "", _flag, "Delete what the import does not contain, in one term."),
     Setting("SIS_IMPORT_BATCH_MODE_TERM_ID", "", _TERM, "The term of batch mode."),

@@ -4,69 +4,104 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from canvas_sis_sync import bundle
 from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder, wording
-from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError
-from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
+from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
+from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, DropKind, Entry, State
+from canvas_sis_sync.preflight import Report
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
+from canvas_sis_sync.steps.delivery import Delivery, deliver_from
+from canvas_sis_sync.steps.judge import aim_by_canvas, as_json, encoding_hints, is_refused, judge, summary
+from canvas_sis_sync.transcoding import NotInEncoding
 
 
 def pack(context: Context, batch: Batch) -> Batch:
-    """Write the batch's zip, read it back, and only then let the loose files go.
+    """Write the batch's zip, read it back, check what is in it, and only then let the loose files go.
 
-    Gives the batch packed, or refused when its ready-made zip cannot be believed. While the sources' writer is not
-    done it is waited for, and packed again. Raises HomeError, TimeRanOut.
+    Gives the batch packed, or refused when its ready-made zip cannot be believed or `SIS_SYNC_REFUSE_ON` is met. While
+    the sources' writer is not done it is waited for, and packed again. Raises HomeError, TimeRanOut.
     """
-    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    folder = context.archive.batch_folder(batch.id)
     while True:
         with wording(folder):
-            made = _attempt(sources, batch, folder, context.show)
+            packed = _attempt(context, batch)
             sync_folder(folder)
         if is_unchanged(context, batch):
             break
         batch = settle_claimed(context, batch)
         if batch.state is State.HELD:
             return batch
-    if isinstance(made, BadZipError):
-        return _refuse(context, batch, made)
-    if isinstance(made, DropChanged):
-        raise made
-    batch = context.move(
-        batch,
-        State.PACKED,
-        f"{len(made.entries)} files, {made.size} bytes",
-        entries=made.entries,
-        zip_name=made.path.name,
-        zip_size=made.size,
-        zip_sha256=made.sha256,
-    )
+    if isinstance(packed, DropChanged):
+        raise packed
+    if isinstance(packed, SyncError):
+        return _keep_refused(context, batch, packed)
+    batch = _journal(context, batch, packed)
     context.archive.write_receipt(batch)
     remove_sources(context, batch)
     return batch
 
 
-def _attempt(sources: Path, batch: Batch, folder: Path, show: Show) -> Bundle | BadZipError | DropChanged:
-    """Write the zip; what is wrong with its sources counts only if their writer was done."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A zip, and what the rules say about its contents."""
+
+    bundle: Bundle
+    report: Report
+    #: What the files that are not UTF-8 seem to be.
+    hints: tuple[str, ...]
+
+
+def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEncoding | DropChanged:
+    """Write the zip and check it; what is wrong with its sources counts only if their writer was done."""
+    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
     try:
-        return write_zip(sources, [file.name for file in batch.files], folder, show)
-    except (BadZipError, DropChanged) as error:
+        delivery = deliver_from(sources, [file.name for file in batch.files], context.settings.source_encoding)
+        made = write_zip(delivery, folder, context.show)
+        report = judge(delivery, aim_by_canvas(context), context.show)
+        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings.refuse_on)))
+        return Packed(made, report, tuple(encoding_hints(delivery, report)))
+    except (BadZipError, NotInEncoding, DropChanged) as error:
         return error
 
 
-def write_zip(sources: Path, names: Sequence[str], folder: Path, show: Show) -> Bundle:
-    """Make `import.zip` in `folder` out of claimed files; a ready-made zip of CSVs is taken byte for byte.
+def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
+    """Journal the zip, and whether it may be sent."""
+    made, report = packed.bundle, packed.report
+    refused = is_refused(report, context.settings.refuse_on)
+    reason = f"{len(made.entries)} files, {made.size} bytes"
+    return context.move(
+        batch,
+        State.REFUSED if refused else State.PACKED,
+        " ".join([f"check found {summary(report)}.", *packed.hints]) if refused else reason,
+        entries=made.entries,
+        zip_name=made.path.name,
+        zip_size=made.size,
+        zip_sha256=made.sha256,
+        findings=dict(report.summary),
+        lets_pass=refused and context.settings.after_refusal == "continue",
+    )
 
-    Raises BadZipError when a ready-made zip cannot be believed, OSError when the disk does not take it.
+
+def write_zip(delivery: Delivery, folder: Path, show: Show) -> Bundle:
+    """Make `import.zip` in `folder`; a ready-made zip of CSVs is taken byte for byte.
+
+    What was converted, or came in a zip that is not sent as it is, is kept as `original.zip`. Raises BadZipError when
+    a ready-made zip cannot be believed, OSError when the disk does not take it.
     """
-    if len(names) == 1 and names[0].lower().endswith(".zip"):
-        return _from_zip(sources / names[0], folder, show)
-    return _from_files(bundle.from_folder(sources, names), folder, show)
+    if delivery.source_zip is not None and delivery.as_it_is:
+        return _ready(delivery.source_zip, delivery.files, folder, show)
+    made = _from_files(delivery.files, folder / ZIP, show)
+    if delivery.source_zip is not None:
+        link_or_copy(delivery.source_zip, folder / ORIGINAL_ZIP)
+    elif delivery.originals:
+        _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
+    return made
 
 
 def remove_sources(context: Context, batch: Batch) -> None:
@@ -77,14 +112,14 @@ def remove_sources(context: Context, batch: Batch) -> None:
             shutil.rmtree(sources)
 
 
-def _from_files(files: Sequence[DeliveryFile], folder: Path, show: Show) -> Bundle:
-    partial, counters = folder / f".{ZIP}.part", _Counters()
+def _from_files(files: Sequence[DeliveryFile], destination: Path, show: Show) -> Bundle:
+    partial, counters = destination.with_name(f".{destination.name}.part"), _Counters()
     total = sum(file.size for file in files)
     with show.stage("zipping", total) as done:
         made = bundle.pack(files, partial, observe=counters.observe, progress=_added_up(done))
     with show.stage("reading back", total) as done:
         _read_back(partial, made.entries, done)
-    return _in_place(replace(made, entries=counters.complete(made.entries)), folder / ZIP)
+    return _in_place(replace(made, entries=counters.complete(made.entries)), destination)
 
 
 def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
@@ -97,14 +132,9 @@ def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], No
         ) from error
 
 
-def _from_zip(source: Path, folder: Path, show: Show) -> Bundle:
-    contents = bundle.look_into(source)
-    if not contents.plain:
-        made = _from_files(contents.files, folder, show)
-        link_or_copy(source, folder / ORIGINAL_ZIP)
-        return made
+def _ready(source: Path, files: Sequence[DeliveryFile], folder: Path, show: Show) -> Bundle:
     counters = _Counters()
-    with show.stage("reading", sum(file.size for file in contents.files)) as done:
+    with show.stage("reading", sum(file.size for file in files)) as done:
         described = bundle.describe(source, observe=counters.observe, progress=_added_up(done))
     link_or_copy(source, folder / ZIP)
     return replace(described, path=folder / ZIP, entries=counters.complete(described.entries))
@@ -116,11 +146,22 @@ def _in_place(made: Bundle, destination: Path) -> Bundle:
     return replace(made, path=destination)
 
 
-def _refuse(context: Context, batch: Batch, error: BadZipError) -> Batch:
-    folder = context.archive.batch_folder(batch.id)
+def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
+    """Refuse what could not be packed; its bytes are kept as `original.zip`."""
+    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
     with wording(folder):
-        link_or_copy(context.archive.sources(batch.id) / batch.files[0].name, folder / ORIGINAL_ZIP)
-    batch = context.move(batch, State.REFUSED, error.sentence, zip_name=ORIGINAL_ZIP)
+        if isinstance(error, BadZipError) or batch.drop_kind is DropKind.ZIP:
+            link_or_copy(sources / batch.files[0].name, folder / ORIGINAL_ZIP)
+        else:
+            originals = bundle.from_folder(sources, [file.name for file in batch.files])
+            _from_files(originals, folder / ORIGINAL_ZIP, context.show)
+    batch = context.move(
+        batch,
+        State.REFUSED,
+        f"{error.sentence} {error.hint}",
+        zip_name=ORIGINAL_ZIP,
+        lets_pass=context.settings.after_refusal == "continue",
+    )
     remove_sources(context, batch)
     return batch
 

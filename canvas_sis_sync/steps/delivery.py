@@ -1,0 +1,45 @@
+"""What a drop's files are as a delivery: the CSVs that Canvas would get, wherever they lie and as UTF-8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from canvas_sis_sync import bundle
+from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.transcoding import recoded
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The files of a drop or of an archived zip, as values."""
+
+    files: tuple[DeliveryFile, ...]
+    #: Names of what came along and is not sent.
+    others: tuple[str, ...] = ()
+    #: The ready-made zip that the files came in, None when they lay loose.
+    source_zip: Path | None = None
+    #: True when that zip is sent byte for byte.
+    as_it_is: bool = False
+    #: What the files were before they were converted to UTF-8; empty when nothing was.
+    originals: tuple[DeliveryFile, ...] = ()
+
+
+def deliver_from(folder: Path, names: Sequence[str], source_encoding: str) -> Delivery:
+    """Look at the files `names` below `folder`; a single zip stands for its contents.
+
+    Raises BadZipError for a zip that cannot be believed, NotInEncoding, OSError.
+    """
+    if len(names) == 1 and names[0].lower().endswith(".zip"):
+        path = folder / names[0]
+        contents = bundle.look_into(path)
+        found = Delivery(contents.files, contents.foreign, path, contents.plain)
+    else:
+        found = Delivery(bundle.from_folder(folder, names))
+    if not source_encoding:
+        return found
+    files = tuple(recoded(file, source_encoding) for file in found.files)
+    if files == found.files:
+        return found
+    return Delivery(files, found.others, found.source_zip, originals=found.files)
