@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 BLOCK_BYTES = 1 << 16
 """Bytes read at a time: some 1,000 rows; larger blocks are slower, because their cells leave the processor's cache."""
-RECORD_LIMIT = 1 << 24
+RECORD_LIMIT = 1 << 23
 """Characters in one record beyond which it is given up; keeps memory flat."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
