@@ -105,7 +105,7 @@ def collect(rows: Rows, idle: set[int], refused: set[int], result: Result) -> No
             pairs = _kept(_hashes(rows, ("section_id", "course_id")), refused)
             result.known.sections_of_courses.update(pairs)
         case "xlist":
-            result.known.cross_listed.update(_kept(map(hash, rows.column("section_id")), refused))
+            result.known.cross_listed.update(_kept(rows.hashes("section_id"), refused))
         case "account":
             _collect_links(rows, idle, "account_id", "parent_account_id", result)
         case "term":
@@ -143,7 +143,7 @@ def _hashes(rows: Rows, columns: Sequence[str], *, any_case: bool = False) -> It
 def _collect_ids(rows: Rows, refused: set[int], deleting: set[int], result: Result) -> None:
     for family, column in DEFINES.get(rows.kind.name, ()):
         if rows.has(column):
-            keys = list(map(hash, rows.column(column)))
+            keys = rows.hashes(column)
             ids = result.known.ids[family]
             ids.active.update(_kept(keys, refused | deleting))
             ids.deleted.update(keys[place] for place in deleting - refused)

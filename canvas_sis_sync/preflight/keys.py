@@ -32,8 +32,8 @@ class Keys:
     def extend(self, keys: Iterable[int], contents: Iterable[int], idle: Iterable[int]) -> None:
         """Take the rows of a block, without those at the places `idle`."""
         start = len(self.keys)
-        self.keys.extend(keys)
-        self.contents.extend(contents)
+        self.keys += array("q", list(keys))
+        self.contents += array("q", list(contents))
         for place in idle:
             self.keys[start + place] = NO_KEY
 

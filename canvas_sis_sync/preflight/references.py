@@ -49,7 +49,7 @@ def look_up(rows: Rows, known: Known) -> Mentions:
 def _undefined(rows: Rows, reference: Reference, known: Known) -> list[int]:
     """Give the places at which a column names nothing that is defined."""
     ids = known.ids[reference.family]
-    keys = list(map(hash, rows.column(reference.column)))
+    keys = rows.hashes(reference.column)
     if ids.active.issuperset(keys):
         return []
     missing = set(keys) - ids.active
@@ -115,11 +115,8 @@ def _in_other_courses(rows: Rows, known: Known) -> Iterator[int]:
 def _existing_logins(rows: Rows, known: Known) -> Iterator[RuleHits]:
     """Find logins whose id a users file of the set defines."""
     ids = known.ids["user"]
-    users = rows.column("user_id")
-    yield (
-        "login-already-exists",
-        [(place, "user_id") for place, user in enumerate(users) if user and ids.has(hash(user))],
-    )
+    places = [place for place, user in enumerate(rows.hashes("user_id")) if user and ids.has(user)]
+    yield "login-already-exists", [(place, "user_id") for place in places]
 
 
 def _renamed(rows: Rows, known: Known) -> Iterator[RuleHits]:

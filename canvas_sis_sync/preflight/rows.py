@@ -39,23 +39,12 @@ class Heading:
 class Rows:
     """A block of consecutive rows. Values are trimmed; "" stands for no value."""
 
-    __slots__ = (
-        "_blanks",
-        "_columns",
-        "_distinct",
-        "_heading",
-        "_overlong",
-        "aim",
-        "first_row",
-        "may_hold_nul",
-        "size",
-    )
-
     def __init__(self, heading: Heading, block: Block, aim: Aim, *, may_hold_nul: bool) -> None:
         self._heading = heading
         self._columns = block.columns
         self._overlong = block.overlong
         self._distinct: dict[str, set[str]] = {}
+        self._hashes: dict[str, list[int]] = {}
         self.first_row = block.first_row
         self.size = len(block)
         self._blanks = [""] * self.size
@@ -81,6 +70,13 @@ class Rows:
         found = self._distinct.get(name)
         if found is None:
             found = self._distinct[name] = set(self.column(name)) if self.has(name) else {""}
+        return found
+
+    def hashes(self, name: str) -> list[int]:
+        """Give the hashes of a column; that of a blank is 0."""
+        found = self._hashes.get(name)
+        if found is None:
+            found = self._hashes[name] = list(map(hash, self.column(name)))
         return found
 
     def places(self, name: str, values: set[str]) -> list[int]:

@@ -1,0 +1,51 @@
+"""Samples of the rules about files, sets and all kinds."""
+
+from __future__ import annotations
+
+from canvas_sis_sync.preflight import Aim
+from preflight.samples import Example, Files, header, row
+
+USERS = "user_id,login_id,status\nu1,ann,active\n"
+COURSES = "course_id,short_name,long_name,status\nc1,C,Course,active\n"
+SECTIONS = "section_id,course_id,name,status\ns1,c1,Section,active\n"
+TERMS = "term_id,name,status\nt1,Autumn,active\n"
+ENROLLMENT = "section_id,user_id,role,status"
+GOOD: Files = {"users.csv": USERS}
+LONG = "x" * 256
+
+FILES = {
+    "file-not-utf8": Example({"users.csv": USERS.encode() + b"u2,b\xe9a,active\n"}, GOOD),
+    "file-headers-unrecognised": Example({"users.csv": USERS.replace(",", ";")}, GOOD),
+    "file-malformed-csv": Example({"users.csv": USERS + 'u2,b"e,active\n'}, GOOD),
+    "file-unknown-type": Example({"users.csv": USERS, "more.zip": b"PK"}, GOOD),
+    "file-empty": Example({"users.csv": "\n\n"}, GOOD),
+    "file-header-only": Example({"users.csv": "user_id,login_id,status\n"}, GOOD),
+    "file-hidden": Example({".users.csv": USERS}, GOOD),
+    "zip-entry-unsafe": Example({"../users.csv": USERS}, GOOD),
+    "header-cell-padded": header("user_id, login_id,status", "user_id,login_id,status", "u1,ann,active"),
+    "header-duplicate": header("user_id,user_id,login_id,status", "user_id,x,login_id,status", "u1,u1,ann,active"),
+    "file-kind-by-extra-column": header(
+        "section_id,user_id,role,status,name", "section_id,user_id,role,status,remark", "s1,u1,student,active,x"
+    ),
+}
+
+COMMON = {
+    "any-nul-character": row("section_id,course_id,name,status", "s1,c1,a\0b,active", "s1,c1,ab\0,active"),
+    "any-skip-deletes": row("user_id,login_id,status", "u1,ann,deleted", "u1,ann,suspended", Aim(skip_deletes=True)),
+    "any-status-inexact": row("user_id,login_id,status", "u1,ann,Active", "u1,ann,active"),
+    "any-date-misread": row("term_id,name,status,start_date", "t1,T,active,05/03/2026", "t1,T,active,2026-05-03"),
+}
+
+SETS = {
+    "set-several-files": Example({"a.csv": USERS, "b.csv": USERS}, {"a.csv": USERS, "b.csv": COURSES}),
+    "set-duplicate-rows": Example(
+        {"users.csv": USERS + "u1,bob,active\n"}, {"users.csv": USERS + "u1,ann,active\nu2,bob,active\n"}
+    ),
+    "set-nothing-to-import": Example({"users.csv": ""}, GOOD),
+    "set-no-terms": Example({"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, Aim(multi_term=True)),
+    "set-refused-rows-deleted": Example(
+        {"courses.csv": COURSES + ",C,Course,active\n"},
+        {"courses.csv": COURSES, "users.csv": USERS + ",b,active\n"},
+        Aim(batch_mode=True),
+    ),
+}

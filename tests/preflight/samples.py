@@ -1,0 +1,52 @@
+"""What a sample of a rule is: files that trigger it and files that do not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.preflight import Aim, Report, check
+
+Files = Mapping[str, str | bytes]
+PLAIN = Aim()
+
+
+@dataclass(frozen=True)
+class Example:
+    """One rule: `bad` triggers it, `good` does not, with the same aim unless `good_aim` is another."""
+
+    bad: Files
+    good: Files
+    aim: Aim = PLAIN
+    good_aim: Aim | None = None
+
+
+def row(header: str, bad: str, good: str, aim: Aim = PLAIN) -> Example:
+    """Make an example of one file with one row, bad or good; rows may be several lines."""
+    return Example({"sample.csv": f"{header}\n{bad}\n"}, {"sample.csv": f"{header}\n{good}\n"}, aim)
+
+
+def header(bad: str, good: str, values: str, aim: Aim = PLAIN) -> Example:
+    """Make an example of one file whose header is bad or good."""
+    return Example({"sample.csv": f"{bad}\n{values}\n"}, {"sample.csv": f"{good}\n{values}\n"}, aim)
+
+
+def delivery(files: Files) -> list[DeliveryFile]:
+    """Make a delivery of files given as text or bytes."""
+    made = []
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        made.append(DeliveryFile(name, len(data), lambda data=data: io.BytesIO(data)))
+    return made
+
+
+def checked(files: Files, aim: Aim = PLAIN, others: tuple[str, ...] = ()) -> Report:
+    """Check files given as text or bytes."""
+    return check(delivery(files), aim, others=others)
+
+
+def found(report: Report, rule: str) -> list[tuple[str | None, int | None, str | None]]:
+    """Give the places of one rule."""
+    return [(each.file, each.row, each.column) for each in report.findings if each.rule == rule]

@@ -1,0 +1,84 @@
+"""Every rule has a sample that triggers it and one that does not, words for people, and a line in the documentation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from canvas_sis_sync.preflight import RULES, Severity, explain
+from canvas_sis_sync.sis_csv import KINDS
+from preflight.examples_files import COMMON, FILES, SETS
+from preflight.examples_groups import GROUPS, TAGS
+from preflight.examples_people import PEOPLE
+from preflight.examples_structure import STRUCTURE
+from preflight.samples import Example, checked, found
+
+EXAMPLES: dict[str, Example] = FILES | COMMON | SETS | STRUCTURE | PEOPLE | GROUPS | TAGS
+BY_HAND = {
+    "file-unreadable",
+    "file-changed",
+    "zip-unreadable",
+    "zip-too-big",
+    "zip-too-many-entries",
+    "zip-entry-duplicate",
+}
+"""Rules that need more than file contents; `test_checking` has their samples."""
+DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
+
+
+@pytest.mark.parametrize("rule", sorted(RULES.keys() - BY_HAND))
+def test_a_rule_finds_its_bad_sample_and_passes_its_good_one(rule: str) -> None:
+    example = EXAMPLES[rule]
+    bad = checked(example.bad, example.aim)
+    assert found(bad, rule)
+    assert {each.severity for each in bad.findings if each.rule == rule} == {RULES[rule].severity_for(example.aim)}
+    good = checked(example.good, example.aim if example.good_aim is None else example.good_aim)
+    assert not found(good, rule)
+
+
+def test_samples_are_of_rules_that_exist() -> None:
+    assert EXAMPLES.keys() <= RULES.keys()
+    assert RULES.keys() >= BY_HAND
+
+
+def test_a_rule_can_be_ignored() -> None:
+    for rule, example in EXAMPLES.items():
+        report = checked(example.bad, replace(example.aim, ignore=frozenset({rule})))
+        assert rule not in report.counts
+        assert not found(report, rule)
+
+
+def test_a_rule_says_what_why_and_how_to_repair() -> None:
+    for rule in RULES.values():
+        assert all(text.endswith(".") for text in (rule.message("login_id"), rule.why, rule.repair)), rule.id
+        assert set(rule.kinds) <= KINDS.keys()
+        assert all(text in explain(rule.id) for text in (rule.id, rule.severity, rule.why, rule.repair))
+
+
+def documented() -> str:
+    """Write the page that lists all rules."""
+    lines = ["# The rules of `sis-sync check`", ""]
+    lines += ["| rule | severity | kinds | what | why | repair |", "|---|---|---|---|---|---|"]
+    for rule in RULES.values():
+        severity = f"{rule.severity}, error with `--complete`" if rule.error_if_complete else str(rule.severity)
+        sentence = rule.sentence.format(column="The column")
+        kinds = "all but user" if rule.id == "any-nul-character" else ", ".join(rule.kinds) or "all"
+        lines.append(f"| `{rule.id}` | {severity} | {kinds} | {sentence} | {rule.why} | {rule.repair} |")
+    return "\n".join([*lines, ""])
+
+
+def test_the_documentation_lists_every_rule() -> None:
+    """Write it anew, in `tests`: python -c "from preflight.test_rules import *; DOCUMENT.write_text(documented())"."""
+    assert DOCUMENT.read_text(encoding="utf-8") == documented()
+
+
+def test_what_only_canvas_can_tell_is_a_warning() -> None:
+    hints = (
+        "account-new-name-blank",
+        "user-login-id-claimed",
+        "account-integration-id-duplicate",
+        "account-parent-loop",
+    )
+    assert {RULES[rule].severity for rule in hints} == {Severity.WARNING}
