@@ -94,7 +94,7 @@ def test_check_refuses_exactly_what_run_refuses(
 def test_strict_refuses_on_warnings_for_one_call(home: Home) -> None:
     home.drop({"enrollments.csv": ENROLLMENTS})
     assert look(home).exit_code == 0
-    assert home.call("check", "--strict").returncode == 3
+    assert home.type("check", "--strict").returncode == 3
 
 
 def test_online_asks_canvas_for_the_roles(home: Home, sandbox: Sandbox) -> None:
@@ -167,12 +167,12 @@ def test_rules_are_listed_and_explained() -> None:
 
 def test_the_commands_answer_on_the_command_line(home: Home, tmp_path: Path) -> None:
     home.drop({"users.csv": WRONG_USERS})
-    shown = home.json("check", "--output", str(tmp_path / "findings.csv"))
+    shown = json.loads(home.type("check", "--json", "--output", str(tmp_path / "findings.csv")).stdout)
     assert shown["ok"] is True
     assert (tmp_path / "findings.csv").exists()
-    assert "user-id-blank" in home.call("check").stdout
-    assert home.call("rules", "user-id-blank").stdout.startswith("user-id-blank")
-    assert home.call("rules").returncode == 0
+    assert "user-id-blank" in home.type("check").stdout
+    assert home.type("rules", "user-id-blank").stdout.startswith("user-id-blank")
+    assert home.type("rules").returncode == 0
 
 
 def test_no_value_of_a_row_is_shown(home: Home, tmp_path: Path) -> None:

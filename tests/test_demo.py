@@ -65,6 +65,7 @@ def test_the_demo_plays_three_nights(
     assert list((home / "inbox").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_the_demo_shows_can_be_typed_where_the_program_is_not_on_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
