@@ -63,7 +63,7 @@ def cut(pieces: Iterator[str]) -> tuple[str, Iterator[str]]:
     found = None
     for piece in pieces:
         opening += piece
-        found = _LINE_END.search(opening, len(opening) - len(piece))
+        found = _LINE_END.search(piece)
         if found or len(opening) > RECORD_LIMIT:
             break
     line_end = found.group() if found else "\n"

@@ -117,3 +117,9 @@ def test_a_value_of_quotes_only_is_not_taken_for_another_cell() -> None:
 def test_a_long_record_below_the_limit_is_read() -> None:
     long = "x" * 3_000_000
     assert blocks_of(f'a,b\n"{long}\n",1\n2,{long}\n') == [Block(2, ([long], ["1"])), Block(3, (["2"], [long]))]
+
+
+def test_the_limit_is_of_one_record_and_not_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "BLOCK_BYTES", 50)
+    monkeypatch.setattr(texts, "RECORD_LIMIT", 200)
+    assert sum(map(len, blocks_of("a,b\n" + '1,"x\ny"\n' * 1000))) == 1000
