@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.findings import CheckedFile
+from canvas_sis_sync.preflight.halves import Work, in_halves
 from canvas_sis_sync.preflight.judging import Judge
 from canvas_sis_sync.preflight.known import Known, Result
-from canvas_sis_sync.preflight.reading import Progress, Watched
-from canvas_sis_sync.preflight.rows import Heading, Rows
+from canvas_sis_sync.preflight.reading import Progress, Watched, tell_nobody
+from canvas_sis_sync.preflight.rows import Heading
 from canvas_sis_sync.preflight.rules import rules_of
 from canvas_sis_sync.preflight.tally import Tally
-from canvas_sis_sync.sis_csv import CsvFile, Malformed, NotUtf8, open_csv
+from canvas_sis_sync.sis_csv import KINDS, CsvFile, Kind, Malformed, NotUtf8, open_csv
 
 DELETED_BY_BATCH_MODE = frozenset({"course", "section", "enrollment"})
 """Kinds of which batch mode deletes what is missing (DIFF 9)."""
@@ -30,10 +33,15 @@ def kind_of(file: DeliveryFile) -> str:
 
 def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -> Result:
     """Read a file once and ask all rules. Faults of the file are findings; nothing is raised for them."""
+
+    def work(stream: BinaryIO, repeated: int) -> Result:
+        watched = Watched(stream, tell_nobody if repeated else progress)
+        result = _read(file.name, watched, aim, known)
+        result.bytes_read = watched.bytes_read - repeated
+        return result
+
     try:
-        with file.open() as stream:
-            watched = Watched(stream, progress)
-            result = _check(file.name, watched, aim, known)
+        result = _in_halves(file, work, progress) or _as_a_whole(file, work)
     except NotUtf8 as fault:
         return dropped(file.name, "file-not-utf8", str(fault))
     except Malformed as fault:
@@ -42,9 +50,30 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
         return dropped(file.name, "file-unreadable", fault.sentence)
     except OSError as fault:
         return dropped(file.name, "file-unreadable", f"The file cannot be read: {(fault.strerror or '').lower()}.")
-    if watched.bytes_read != file.size:
+    if result.file.kind:
+        _conclude(Heading(result.header, KINDS[result.file.kind]), aim, result)
+    if result.bytes_read != file.size:
         result.tally.add("file-changed")
     return result
+
+
+def _as_a_whole(file: DeliveryFile, work: Work[Result]) -> Result:
+    with file.open() as stream:
+        return work(stream, 0)
+
+
+def _in_halves(file: DeliveryFile, work: Work[Result], progress: Progress) -> Result | None:
+    """Read a large file by two processes; None where it has to be read as a whole."""
+    try:
+        halves = in_halves(file, work)
+    except (NotUtf8, Malformed):
+        return None
+    if halves is None:
+        return None
+    first, second = halves
+    progress(second.bytes_read)
+    first.join(second)
+    return first
 
 
 def dropped(name: str, rule_id: str, message: str = "") -> Result:
@@ -56,18 +85,16 @@ def dropped(name: str, rule_id: str, message: str = "") -> Result:
     return result
 
 
-def _check(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
+def _read(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
+    """Judge what a stream holds, but for the file as a whole. Raises NotUtf8, Malformed."""
     csv = open_csv(watched.as_stream)
-    if not csv.header:
-        return dropped(name, "file-empty")
-    if csv.kind is None:
+    result = Result(CheckedFile(name, None, None), Tally(name), tuple(csv.header))
+    if csv.kind:
+        rows_read = _judge(csv, csv.kind, watched, Judge(csv.kind.name, aim, known, result))
+        result.file = CheckedFile(name, csv.kind.name, rows_read)
+    else:
         _pass_over(csv)
-        return dropped(name, "file-headers-unrecognised")
-    result = Result(CheckedFile(name, csv.kind.name, 0), Tally(name))
-    heading = Heading(csv.header, csv.kind)
-    rows_read = _judge(csv, heading, watched, Judge(csv.kind.name, aim, known, result), aim)
-    result.file = CheckedFile(name, csv.kind.name, rows_read)
-    _conclude(heading, aim, result)
+        result.tally.add("file-headers-unrecognised" if csv.header else "file-empty")
     return result
 
 
@@ -80,11 +107,12 @@ def _pass_over(csv: CsvFile) -> None:
         pass
 
 
-def _judge(csv: CsvFile, heading: Heading, watched: Watched, judge: Judge, aim: Aim) -> int:
+def _judge(csv: CsvFile, kind: Kind, watched: Watched, judge: Judge) -> int:
     """Judge all blocks and count the rows, as Canvas does."""
+    heading = Heading(csv.header, kind)
     rows_read = 0
     for block in csv.blocks:
-        judge.judge(Rows(heading, block, aim, may_hold_nul=watched.has_nul))
+        judge.judge(heading, block, may_hold_nul=watched.has_nul)
         rows_read += len(block)
     return rows_read
 

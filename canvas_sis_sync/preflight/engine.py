@@ -15,7 +15,7 @@ from canvas_sis_sync.preflight.ids import families_of
 from canvas_sis_sync.preflight.keys import Clash, Keys, clashes
 from canvas_sis_sync.preflight.known import Known, Result
 from canvas_sis_sync.preflight.names import fault_of_name, faults_of_set
-from canvas_sis_sync.preflight.reading import Progress
+from canvas_sis_sync.preflight.reading import Progress, tell_nobody
 from canvas_sis_sync.preflight.rule import Severity
 from canvas_sis_sync.preflight.rules import RULES
 from canvas_sis_sync.preflight.tally import Tally
@@ -29,7 +29,7 @@ def check(
     aim: Aim,
     *,
     others: Sequence[str] = (),
-    progress: Progress = lambda _done: None,
+    progress: Progress = tell_nobody,
 ) -> Report:
     """Say what Canvas would complain about, or do silently and not as meant, as far as the files tell.
 

@@ -10,9 +10,10 @@ from canvas_sis_sync.preflight.collecting import collect
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.known import Known, Result
 from canvas_sis_sync.preflight.references import look_up
-from canvas_sis_sync.preflight.rows import Rows
+from canvas_sis_sync.preflight.rows import Heading, Rows
 from canvas_sis_sync.preflight.rule import Hit, Rule, Severity
 from canvas_sis_sync.preflight.rules import RULES, rules_of
+from canvas_sis_sync.sis_csv import Block
 
 SKIPPED = RULES["any-skip-deletes"]
 
@@ -49,8 +50,9 @@ class Judge:
         self._known = known
         self._result = result
 
-    def judge(self, rows: Rows) -> None:
+    def judge(self, heading: Heading, block: Block, *, may_hold_nul: bool) -> None:
         """Ask all rules of a block, and take over what it defines."""
+        rows = Rows(heading, block, self._aim, may_hold_nul=may_hold_nul)
         void = rows.void()
         settled = set(void)
         for rule in self._plan.basic:

@@ -6,7 +6,7 @@ Files are read in Canvas's order of import, so that what a row mentions has most
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from canvas_sis_sync.preflight.findings import CheckedFile
 from canvas_sis_sync.preflight.ids import Ids, no_ids
@@ -46,6 +46,10 @@ class Result:
 
     file: CheckedFile
     tally: Tally
+    #: The header as it is looked up: lower-case, not trimmed.
+    header: tuple[str, ...] = ()
+    #: Bytes that were read of it.
+    bytes_read: int = 0
     refused: int = 0
     #: Rows that have a value.
     judged: int = 0
@@ -55,3 +59,20 @@ class Result:
     keys: dict[str, Keys] = field(default_factory=dict)
     #: Accounts with their parents, terms with their overrides, courses with their blueprints.
     links: list[Link] = field(default_factory=list)
+
+    def join(self, later: Result) -> None:
+        """Take over what came of the second half of the same file, which has the same header."""
+        rows = self.file.rows or 0
+        self.tally.join(later.tally, rows)
+        if self.file.kind:
+            self.file = replace(self.file, rows=rows + (later.file.rows or 0))
+        self.bytes_read += later.bytes_read
+        self.refused += later.refused
+        self.judged += later.judged
+        self.known.join(later)
+        for name, keys in later.keys.items():
+            if name in self.keys:
+                self.keys[name].join(keys)
+            else:
+                self.keys[name] = keys
+        self.links += [(row + rows, own, other) for row, own, other in later.links]

@@ -9,6 +9,10 @@ Progress = Callable[[int], None]
 """Is told the bytes read since it was told last."""
 
 
+def tell_nobody(_count: int) -> None:
+    """Pass the progress over."""
+
+
 class Watched:
     """Reads on from another stream."""
 

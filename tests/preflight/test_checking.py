@@ -11,7 +11,8 @@ import pytest
 
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.preflight import Aim, Severity, check, failed
+from canvas_sis_sync.preflight import Aim, Severity, check, failed, names
+from canvas_sis_sync.preflight.names import MOST_BYTES, MOST_FILES
 from preflight.samples import checked, delivery, found
 
 USERS = "user_id,login_id,status\nu1,ann,active\n"
@@ -130,14 +131,15 @@ def test_two_files_of_one_name_are_a_finding() -> None:
     assert "zip-entry-duplicate" not in check(files, Aim()).counts
 
 
-def test_too_many_and_too_big_files_are_fatal() -> None:
-    def opened() -> BinaryIO:
-        return io.BytesIO(USERS.encode())
-
-    big = [DeliveryFile("users.csv", 50 * 1024**3 + 1, opened)]
-    assert "zip-too-big" in check(big, Aim()).counts
-    assert "zip-too-many-entries" in check([], Aim(), others=["x"] * 100_001).counts
-    assert not {"zip-too-big", "zip-too-many-entries"} & check([], Aim(), others=["x"] * 100_000).counts.keys()
+def test_too_many_and_too_big_files_are_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "MOST_FILES", 3)
+    monkeypatch.setattr(names, "MOST_BYTES", 2 * len(USERS))
+    files = delivery({"a.csv": USERS, "b.csv": USERS, "c.csv": ""})
+    fatal = {"zip-too-big", "zip-too-many-entries"}
+    assert not fatal & check(files, Aim()).counts.keys()
+    assert fatal <= check([*files, *delivery({"d.csv": "x"})], Aim()).counts.keys()
+    assert "zip-too-many-entries" in check(files, Aim(), others=["notes.txt"]).counts
+    assert (MOST_FILES, MOST_BYTES) == (100_000, 50 * 1024**3)
 
 
 def test_what_cannot_be_opened_at_all_has_a_report_too() -> None:
