@@ -37,6 +37,7 @@ def main(*arguments: str) -> int:
 # --- the demo ---
 
 
+@pytest.mark.slow
 def test_the_demo_plays_three_nights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

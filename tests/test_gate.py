@@ -331,7 +331,7 @@ knowledge = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(knowledge, mixtures, mixtures, policies, st.randoms())
 def test_neither_order_nor_list_matters(knowing: Known, first: list, second: list, policy: Policy, random) -> None:
     together = [*first, *second]
@@ -342,7 +342,7 @@ def test_neither_order_nor_list_matters(knowing: Known, first: list, second: lis
     assert (one.verdict, one.import_id, one.reason) == (two.verdict, two.import_id, two.reason)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(knowledge, mixtures, mixtures, policies)
 def test_never_go_onto_something_unfinished_or_unknown(
     knowing: Known, first: list, second: list, policy: Policy
@@ -356,7 +356,7 @@ def test_never_go_onto_something_unfinished_or_unknown(
         assert decision.hint.startswith("sis-sync skip ")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(knowledge, mixtures, imports, policies)
 def test_one_more_import_never_opens_the_gate(knowing: Known, before: list, more: SisImport, policy: Policy) -> None:
     rank = [GO, WAIT, HOLD].index

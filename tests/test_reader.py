@@ -310,7 +310,7 @@ def test_whatever_a_csv_writer_writes_is_read_back_as_trimmed_values(
     assert list(file) == list(expected_rows(table))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(table=TABLES, end=st.sampled_from(LINE_ENDS), quoting=QUOTING, mark=MARKS)
 def test_the_counter_agrees_with_the_reader_wherever_a_file_is_cut(
     table: list[list[str]], end: str, quoting: Any, mark: bytes

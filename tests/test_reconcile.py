@@ -278,7 +278,7 @@ entries = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(entries, st.data())
 def test_canvas_copies_of_our_files_are_always_recognised(ours: list[Entry], data: st.DataObject) -> None:
     copies = [copy(e, data.draw(st.integers(0, e.size)) if e.has_passwords else e.size) for e in ours]
