@@ -26,7 +26,7 @@ def kind_of(file: DeliveryFile) -> str:
     try:
         with file.open() as stream:
             kind = open_csv(stream).kind
-    except (OSError, SyncError, NotUtf8, Malformed):
+    except (OSError, SyncError, ValueError):
         return ""
     return kind.name if kind else ""
 
@@ -46,6 +46,8 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
         return dropped(file.name, "file-not-utf8", str(fault))
     except Malformed as fault:
         return dropped(file.name, "file-malformed-csv", str(fault))
+    except UnicodeError:  # from a stream that converts a file, which has changed since it was looked at
+        return dropped(file.name, "file-unreadable")
     except SyncError as fault:
         return dropped(file.name, "file-unreadable", fault.sentence)
     except OSError as fault:
@@ -66,7 +68,7 @@ def _in_halves(file: DeliveryFile, work: Work[Result], progress: Progress) -> Re
     """Read a large file by two processes; None where it has to be read as a whole."""
     try:
         halves = in_halves(file, work)
-    except (NotUtf8, Malformed):
+    except ValueError:  # NotUtf8, Malformed: said of the whole file
         return None
     if halves is None:
         return None

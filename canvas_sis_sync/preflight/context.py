@@ -21,6 +21,8 @@ class Aim:
     skip_deletes: bool = False
     #: `update_sis_id_if_login_claimed`: a login that somebody else has is taken over (CSV 10.8).
     takes_over_logins: bool = False
+    #: `override_sis_stickiness`: what was changed by hand is overwritten.
+    overrides_stickiness: bool = False
     #: The set defines everything it refers to: an id that it does not define is an error instead of a warning.
     complete: bool = False
     #: Names of the custom roles, None when they are not known.

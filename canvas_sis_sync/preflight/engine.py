@@ -149,6 +149,8 @@ class _Check:
             self._set.add("set-nothing-to-import")
         elif self._aim.multi_term and not kinds & {"term", "change_sis_id"}:
             self._set.add("set-no-terms")
+        if self._aim.diffing and self._aim.overrides_stickiness:
+            self._set.add("set-stickiness-diffing")
 
     def report(self) -> Report:
         """Sum up, file by file in the order in which they were given, the set last."""

@@ -33,7 +33,9 @@ COMMON = {
     "any-nul-character": row("section_id,course_id,name,status", "s1,c1,a\0b,active", "s1,c1,ab\0,active"),
     "any-skip-deletes": row("user_id,login_id,status", "u1,ann,deleted", "u1,ann,suspended", Aim(skip_deletes=True)),
     "any-status-inexact": row("user_id,login_id,status", "u1,ann,Active", "u1,ann,active"),
-    "any-date-misread": row("term_id,name,status,start_date", "t1,T,active,05/03/2026", "t1,T,active,2026-05-03"),
+    "any-date-misread": row(
+        "term_id,name,status,start_date", "t1,T,active,05/03/2026", "t1,T,active,2026-05-03\nt2,T,active,<delete>"
+    ),
 }
 
 SETS = {
@@ -43,6 +45,9 @@ SETS = {
     ),
     "set-nothing-to-import": Example({"users.csv": ""}, GOOD),
     "set-no-terms": Example({"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, Aim(multi_term=True)),
+    "set-stickiness-diffing": Example(
+        GOOD, GOOD, Aim(diffing=True, overrides_stickiness=True), good_aim=Aim(diffing=True)
+    ),
     "set-refused-rows-deleted": Example(
         {"courses.csv": COURSES + ",C,Course,active\n"},
         {"courses.csv": COURSES, "users.csv": USERS + ",b,active\n"},

@@ -70,7 +70,7 @@ TERM_RULES = {
     "term-status-bad": row(TERM, "t,T,,i,,,", "t,T,active-x,i,,,"),
     "term-override-type-bad": row(TERM, "t,T,active,i,student,,", "t,T,active,i,StudentEnrollment,,"),
     "term-name-blank": row(TERM, "t,,deleted,i,,,", "t,,active,i,TaEnrollment,,"),
-    "term-too-long": row(TERM, f"t,T,active,{LONG},,,", f"t,T,active,{LONG[1:]},,,"),
+    "term-too-long": row(TERM, f"t,T,active,{LONG},,,", f"t,T,active,{LONG[1:]},,,\nt,{LONG},active,,TaEnrollment,,"),
     "term-override-on-new-term": row(
         TERM, "t,,active,,TaEnrollment,,\nt,T,active,i,,,", "t,T,active,i,,,\nt,,active,,TaEnrollment,,"
     ),

@@ -72,6 +72,13 @@ def test_an_entry_of_a_zip_that_is_broken_is_a_finding() -> None:
     assert report.findings[0].message == "users.csv is damaged."
 
 
+def test_a_stream_that_cannot_convert_its_file_any_more_is_a_finding() -> None:
+    def opened() -> BinaryIO:
+        raise UnicodeDecodeError("cp1252", b"\x81", 0, 1, "no such character")
+
+    assert only("file-unreadable", DeliveryFile("users.csv", 10, opened))
+
+
 @pytest.mark.parametrize("size", [0, 1_000])
 def test_a_file_that_grew_or_shrank_is_a_finding(tmp_path: Path, size: int) -> None:
     path = tmp_path / "users.csv"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from canvas_sis_sync.preflight import checks
 from canvas_sis_sync.preflight.rows import Rows
 from canvas_sis_sync.preflight.rule import Hit, Rule, Severity
 from canvas_sis_sync.preflight.rules.families import (
     DATABASE,
+    LONGEST,
     REFUSED,
     claimed_twice,
     cleared,
@@ -143,7 +145,10 @@ TERM = of(
         basic=False,
     ),
     must_fill("term-name-blank", "name", "date_override_enrollment_type", basic=False),
-    not_longer("term-too-long", "term_id", "name", "integration_id", severity=Severity.FATAL),
+    replace(
+        not_longer("term-too-long", "term_id", "name", "integration_id", severity=Severity.FATAL),
+        check=checks.among(checks.longer(LONGEST, "term_id", "name", "integration_id"), _ordinary_terms),
+    ),
     unknown("term-override-on-new-term", "earlier term"),
     claimed_twice("term-integration-id-duplicate", "an integration id", why=DATABASE),
     cleared(

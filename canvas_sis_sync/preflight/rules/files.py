@@ -16,11 +16,11 @@ NOTHING_READ = "Canvas reads nothing of it and says only that something went wro
 
 
 def _meant_otherwise(heading: Heading, _aim: object) -> Iterable[str]:
-    """Find a column without which the file would be of another kind that knows more of its columns (CSV 3)."""
+    """Find a column without which the file would be of another kind that knows as many of its columns (CSV 3)."""
     names = {cell.strip() for cell in heading.cells} - {""}
     for name in sorted(names):
         meant = recognise(names - {name})
-        if meant and meant is not heading.kind and _knows(meant, names - {name}) > _knows(heading.kind, names):
+        if meant and meant is not heading.kind and _knows(meant, names) >= _knows(heading.kind, names):
             return [name]
     return []
 
@@ -130,7 +130,7 @@ FILES = (
     ),
     _WARNING(
         id="file-kind-by-extra-column",
-        sentence="Without {column} this would be a file of another kind that fits its columns better.",
+        sentence="Without {column} this would be a file of another kind that fits its columns as well.",
         why="Canvas takes the first kind whose columns are there: one column too many makes it another.",
         repair="Leave the column out if the file is meant as the other kind.",
         heading_check=_meant_otherwise,

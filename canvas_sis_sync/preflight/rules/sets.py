@@ -64,7 +64,7 @@ COMMON = (
         "Canvas reads it leniently and says nothing: day before month, years of the first century, today, or no date.",
         "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
         kinds=_DATED,
-        check=checks.bad_date(Verdict.MISREAD, "start_date", "end_date"),
+        check=checks.bad_date(Verdict.MISREAD, "start_date", "end_date", except_for="<delete>"),
     ),
 )
 
@@ -103,5 +103,12 @@ SETS = (
         "Batch mode is on and rows of this file would be refused.",
         "A refused row does not touch its object, so batch mode deletes what the row is about.",
         "Repair the rows before sending.",
+    ),
+    Rule(
+        "set-stickiness-diffing",
+        Severity.WARNING,
+        "override_sis_stickiness is set for a diffed data set.",
+        "Rows that did not change are not sent, so what was changed by hand there stays as it is.",
+        "Send everything once, with diffing_remaster_data_set.",
     ),
 )
