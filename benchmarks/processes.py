@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,17 +34,40 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str] | None = None
     return Cost(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall)
 
 
-def peak_megabytes(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, float, str]:
-    """Run a command to its end; give its exit code, its own peak memory in MB, and its output."""
-    process = subprocess.Popen(
-        command, env={**environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout
-    with process.stdout:
-        output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3), output
+@dataclass(frozen=True)
+class Peak:
+    """The memory of one run, in MB."""
+
+    #: Of the process itself.
+    own: float
+    #: Of the largest among it and those that it started.
+    largest: float
+
+
+def peak_of(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, Peak, str]:
+    """Run a command to its end; give its exit code, its peak memory, and its output."""
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, env={**environment}, stdout=output, stderr=subprocess.STDOUT)
+        own = 0.0
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            own = max(own, _high_water(process.pid))
+            time.sleep(0.02)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        largest = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+        return process.returncode, Peak(own or largest, largest), output.read()
+
+
+def _high_water(pid: int) -> float:
+    """Give the most memory that a process has had, in MB; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
 def make_home(folder: Path, url: str = "http://127.0.0.1:9", **settings: object) -> dict[str, str]:

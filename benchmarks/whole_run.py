@@ -2,8 +2,9 @@
 
     python benchmarks/whole_run.py [--scale 0.01] [--data FOLDER]
 
-The sandbox is a process of its own. Wanted: less than 150 MB. Ends with 1 when the target is missed at full size, or
-the run does not end well.
+The sandbox is a process of its own. Wanted: less than 150 MB for the run itself, less than 600 MB for the largest of
+the processes that check the rows for it. Ends with 1 when a target is missed at full size, or the run does not end
+well.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import time
 from pathlib import Path
 
 from exports import write_export
-from processes import SIS_SYNC, make_home, peak_megabytes
+from processes import SIS_SYNC, Peak, make_home, peak_of
 
 WANTED_MB = 150
+WANTED_LARGEST_MB = 600
 USERS, ENROLLMENTS = 1_000_000, 10_000_000
 
 
@@ -33,15 +35,18 @@ def main() -> int:
         if not data.exists():
             write_export(data, int(USERS * arguments.scale), int(ENROLLMENTS * arguments.scale))
         total = sum(path.stat().st_size for path in data.iterdir())
-        code, megabytes, seconds, output = run(Path(folder) / "home", data)
-    print(f"{total / 1e6:.0f} MB of CSV: {seconds:.1f} s, peak memory {megabytes:.1f} MB (wanted: < {WANTED_MB})")
+        code, peak, seconds, output = run(Path(folder) / "home", data)
+    print(f"{total / 1e6:.0f} MB of CSV: {seconds:.1f} s")
+    print(f"peak memory of the run: {peak.own:.1f} MB (wanted: < {WANTED_MB})")
+    print(f"peak memory of the largest process: {peak.largest:.1f} MB (wanted: < {WANTED_LARGEST_MB})")
     if code:
         print(output)
-    return 1 if code or (megabytes >= WANTED_MB and arguments.scale >= 1) else 0
+    missed = peak.own >= WANTED_MB or peak.largest >= WANTED_LARGEST_MB
+    return 1 if code or (missed and arguments.scale >= 1) else 0
 
 
-def run(home: Path, data: Path) -> tuple[int, float, float, str]:
-    """Run once over a copy of `data`; give exit code, peak memory in MB, seconds, and what was said."""
+def run(home: Path, data: Path) -> tuple[int, Peak, float, str]:
+    """Run once over a copy of `data`; give exit code, peak memory, seconds, and what was said."""
     sandbox = [SIS_SYNC, "sandbox", "--count-only", "--token", "benchmark-token"]
     with subprocess.Popen(sandbox, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -50,8 +55,8 @@ def run(home: Path, data: Path) -> tuple[int, float, float, str]:
             environment = make_home(home, url, SIS_SYNC_SETTLE_SECONDS=0)
             shutil.copytree(data, home / "inbox" / "night")
             began = time.perf_counter()
-            code, megabytes, output = peak_megabytes([SIS_SYNC, "--home", str(home), "run"], environment)
-            return code, megabytes, time.perf_counter() - began, output
+            code, peak, output = peak_of([SIS_SYNC, "--home", str(home), "run"], environment)
+            return code, peak, time.perf_counter() - began, output
         finally:
             server.terminate()
 

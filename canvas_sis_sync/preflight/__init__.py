@@ -6,10 +6,12 @@
     judging     a block under the rules of its kind
     checking    a file
     engine      a set of files: the entrance
+    apart       the same in a process of its own
 
 Owns the rules and their words. Leaves to others where files lie, settings, and showing what was found.
 """
 
+from canvas_sis_sync.preflight.apart import check_apart
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.engine import check, failed
 from canvas_sis_sync.preflight.findings import (
@@ -35,6 +37,7 @@ __all__ = [
     "Rule",
     "Severity",
     "check",
+    "check_apart",
     "explain",
     "failed",
     "merged",

@@ -45,7 +45,7 @@ def in_halves(file: DeliveryFile, work: Work[Found]) -> tuple[Found, Found] | No
     Gives None where the file is too small, cannot be cut, or the second process did not finish its work. Raises
     whatever the work on the first half raises.
     """
-    if not _worth_it(file.size):
+    if not worth_it(file.size):
         return None
     with file.open() as stream:
         cut = find_cut(stream, file.size) if stream.seekable() else None
@@ -73,7 +73,7 @@ def find_cut(stream: BinaryIO, size: int) -> Cut | None:
     return None
 
 
-def _worth_it(size: int) -> bool:
+def worth_it(size: int) -> bool:
     """Say whether to start a process: not for a small file, and not where other threads would be cut off."""
     return (
         size >= LEAST_BYTES and sys.platform == "linux" and (os.cpu_count() or 1) > 1 and threading.active_count() == 1

@@ -59,7 +59,7 @@ def aim_by_canvas(context: Context) -> Aim:
 def judge(delivery: Delivery, aim: Aim, show: Show) -> Report:
     """Check a delivery by all rules."""
     with show.stage("checking", sum(file.size for file in delivery.files)) as done:
-        return preflight.check(delivery.files, aim, others=delivery.others, progress=done)
+        return preflight.check_apart(delivery.files, aim, others=delivery.others, progress=done)
 
 
 def is_refused(report: Report, refuse_on: str) -> bool:

@@ -1,0 +1,63 @@
+"""A check in a process of its own finds the same, tells how far it is, and may die."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.preflight import Aim, apart, check, check_apart, halves
+
+CONTENT = b"user_id,login_id,status\n" + b"".join(b"u%d,l%d,active\n" % (n, n) for n in range(5000)) + b",x,gone\n"
+
+
+@pytest.fixture(autouse=True)
+def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "worth_it", lambda _size: True)
+
+
+def delivery() -> list[DeliveryFile]:
+    return [DeliveryFile("users.csv", len(CONTENT), lambda: io.BytesIO(CONTENT))]
+
+
+def test_it_finds_what_a_check_in_this_process_finds() -> None:
+    told: list[int] = []
+    report = check_apart(delivery(), Aim(), others=["x.txt"], progress=told.append)
+    assert report == check(delivery(), Aim(), others=["x.txt"])
+    assert report.error == 1
+    assert told[-1] == len(CONTENT)
+
+
+def test_it_is_really_another_process(tmp_path: Path) -> None:
+    def opened() -> io.BytesIO:
+        (tmp_path / "reader").write_text(str(os.getpid()))
+        return io.BytesIO(CONTENT)
+
+    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], Aim())
+    assert int((tmp_path / "reader").read_text()) != os.getpid()
+
+
+def test_one_that_dies_is_made_up_for_in_this_process() -> None:
+    mine = os.getpid()
+
+    def opened() -> io.BytesIO:
+        if os.getpid() != mine:
+            os._exit(9)
+        return io.BytesIO(CONTENT)
+
+    report = check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], Aim())
+    assert report == check(delivery(), Aim())
+
+
+def test_a_small_delivery_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(apart, "worth_it", halves.worth_it)
+
+    def opened() -> io.BytesIO:
+        (tmp_path / "reader").write_text(str(os.getpid()))
+        return io.BytesIO(CONTENT)
+
+    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], Aim())
+    assert int((tmp_path / "reader").read_text()) == os.getpid()
