@@ -153,6 +153,9 @@ def summary(batch: Batch) -> str:
         text += f"; import {batch.import_id} {batch.state}"
         messages = 0 if batch.sis_import is None else _messages(batch.sis_import)
         text += f" with {messages:,} messages (see errors.csv)" if messages else ""
+    found = {word: number for word, number in batch.findings.items() if number}
+    if found:
+        text += f"; check found {', '.join(f'{number:,} {word}' for word, number in found.items())} (see check.json)"
     return text + "."
 
 
@@ -176,6 +179,7 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
         "retry_of": batch.retry_of,
         "over_limit": batch.over_limit,
         "errors_complete": batch.errors_complete,
+        "findings": dict(batch.findings),
         "parameters": dict(batch.parameters),
         "zip": {"bytes": batch.zip_size, "sha256": batch.zip_sha256} if batch.zip_sha256 else None,
         "files": entries_json(batch.entries)

@@ -29,8 +29,10 @@ class Claim:
     owner: tuple[str, ...]
     rule: str
     any_case: bool = False
-    #: False where a row that deletes claims nothing.
-    deleted_too: bool = True
+    #: False where what a row that deletes holds is free for others.
+    deleted_owns: bool = True
+    #: False where a row that deletes may hold what belongs to another.
+    deleted_claims: bool = True
 
 
 CLAIMS = (
@@ -46,7 +48,7 @@ CLAIMS = (
     Claim("term", "term", ("integration_id",), ("term_id",), "term-integration-id-duplicate"),
     Claim("course", "course", ("integration_id",), ("course_id",), "course-integration-id-taken"),
     Claim("section", "section", ("integration_id",), ("section_id",), "section-integration-id-taken"),
-    Claim("user", "user", ("integration_id",), ("user_id",), "user-integration-id-claimed", deleted_too=False),
+    Claim("user", "user", ("integration_id",), ("user_id",), "user-integration-id-claimed", deleted_claims=False),
     Claim("user", "login", ("integration_id",), ("user_id",), "login-integration-id-claimed"),
     Claim(
         "login",
@@ -55,7 +57,7 @@ CLAIMS = (
         ("user_id",),
         "user-login-id-claimed",
         any_case=True,
-        deleted_too=False,
+        deleted_owns=False,
     ),
     Claim(
         "login",
@@ -71,7 +73,7 @@ CLAIMS = (
         ("category_name", "account_id", "course_id"),
         ("group_category_id",),
         "group-category-name-taken",
-        deleted_too=False,
+        deleted_owns=False,
     ),
 )
 
@@ -160,9 +162,11 @@ def _collect_keys(rows: Rows, idle: set[int], deleting: set[int], result: Result
     keys.deletes += marks
     for claim in CLAIMS:
         if claim.kind == rows.kind.name and rows.has(claim.columns[0]):
-            without = {*idle, *rows.blank(claim.columns[0]), *(() if claim.deleted_too else deleting)}
+            without = {*idle, *rows.blank(claim.columns[0]), *(() if claim.deleted_owns else deleting)}
             claimed = _hashes(rows, claim.columns, any_case=claim.any_case)
-            _keys_of(claim.name, rows, result).extend(claimed, _hashes(rows, claim.owner), without)
+            keys = _keys_of(claim.name, rows, result)
+            keys.extend(claimed, _hashes(rows, claim.owner), without)
+            keys.deletes += marks
 
 
 def _keys_of(name: str, rows: Rows, result: Result) -> Keys:

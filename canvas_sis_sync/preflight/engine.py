@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.preflight.ancestry import faults
 from canvas_sis_sync.preflight.checking import check_file, dropped, kind_of
-from canvas_sis_sync.preflight.collecting import CLAIMS, ROWS
+from canvas_sis_sync.preflight.collecting import CLAIMS, ROWS, Claim
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.findings import MOST_PLACES, CheckedFile, Finding, Report
 from canvas_sis_sync.preflight.ids import families_of
@@ -21,7 +21,7 @@ from canvas_sis_sync.preflight.rules import RULES
 from canvas_sis_sync.preflight.tally import Tally
 from canvas_sis_sync.sis_csv import KINDS
 
-RULE_OF_CLAIM = {(claim.name, claim.kind): claim.rule for claim in CLAIMS}
+CLAIM_OF = {(claim.name, claim.kind): claim for claim in CLAIMS}
 
 
 def check(
@@ -127,7 +127,6 @@ class _Check:
 
     def _compare_claims(self) -> None:
         """Find what two objects claim, across kinds too."""
-        columns = {(claim.name, claim.kind): claim.columns[0] for claim in CLAIMS}
         claimed: defaultdict[str, list[Keys]] = defaultdict(list)
         for kind in KINDS:
             for result in self._results.values():
@@ -136,12 +135,13 @@ class _Check:
                         claimed[name].append(keys)
         for name, parts in claimed.items():
             for clash in clashes(parts):
-                claim = (name, clash.keys.kind)
-                self._results[clash.keys.file].tally.add(self._rule_of_claim(claim), clash.row, columns[claim])
+                claim = CLAIM_OF[name, clash.keys.kind]
+                if claim.deleted_claims or not clash.deletes:
+                    self._results[clash.keys.file].tally.add(self._rule_of(claim), clash.row, claim.columns[0])
 
-    def _rule_of_claim(self, claim: tuple[str, str]) -> str:
-        taken_over = claim == ("login", "user") and self._aim.takes_over_logins
-        return "user-login-takeover" if taken_over else RULE_OF_CLAIM[claim]
+    def _rule_of(self, claim: Claim) -> str:
+        taken_over = claim.rule == "user-login-id-claimed" and self._aim.takes_over_logins
+        return "user-login-takeover" if taken_over else claim.rule
 
     def _judge_set(self) -> None:
         kinds = {result.file.kind for result in self._results.values() if result.file.kind}

@@ -60,6 +60,11 @@ class Clash:
         return self.place + 2
 
     @property
+    def deletes(self) -> bool:
+        """Say whether the later row deletes."""
+        return bool(self.keys.deletes[self.place])
+
+    @property
     def one_deletes(self) -> bool:
         """Say whether exactly one of the two rows deletes."""
         return self.keys.deletes[self.place] != self.earlier.deletes[self.earlier_place]

@@ -115,6 +115,13 @@ def test_rows_of_one_key_are_compared_across_files() -> None:
     assert found(report, "set-several-files") == [("a.csv", None, None), ("b.csv", None, None)]
 
 
+def test_a_deleted_user_keeps_the_integration_id_but_not_the_login() -> None:
+    text = "user_id,login_id,status,integration_id\nu1,ann,deleted,i\nu2,ann,active,i\nu3,bob,deleted,i\n"
+    report = checked({"u.csv": text})
+    assert found(report, "user-integration-id-claimed") == [("u.csv", 3, "integration_id")]
+    assert "user-login-id-claimed" not in report.counts
+
+
 def test_columns_in_another_order_or_missing_make_no_difference() -> None:
     report = checked({"a.csv": USERS + "u1,ann,active\n", "b.csv": "status,login_id,user_id,email\nactive,ann,u1,\n"})
     assert "set-duplicate-rows" not in report.counts
