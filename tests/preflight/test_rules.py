@@ -57,9 +57,17 @@ def test_a_rule_says_what_why_and_how_to_repair() -> None:
         assert all(text in explain(rule.id) for text in (rule.id, rule.severity, rule.why, rule.repair))
 
 
+INTRODUCTION = (
+    "fatal: Canvas fails the file or the whole import. error: Canvas refuses the row. warning: Canvas says nothing and",
+    "probably does not do what was meant, applies the row in part, or only Canvas can tell because it depends on what",
+    "it has already. `SIS_SYNC_CHECK_IGNORE` takes ids of rules that nobody wants to hear of. Of a row the first",
+    "failing check is reported, as Canvas does it; bad dates come in addition.",
+)
+
+
 def documented() -> str:
     """Write the page that lists all rules."""
-    lines = ["# The rules of `sis-sync check`", ""]
+    lines = ["# The rules of `sis-sync check`", "", *INTRODUCTION, ""]
     lines += ["| rule | severity | kinds | what | why | repair |", "|---|---|---|---|---|---|"]
     for rule in RULES.values():
         severity = f"{rule.severity}, error with `--complete`" if rule.error_if_complete else str(rule.severity)
