@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest_socket
 from homes import TOKEN, Home
 
 from canvas_sis_sync.sandbox import Sandbox
+
+# A job in the background is started with SIGINT ignored, which the processes of the tests would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
