@@ -2,8 +2,8 @@
 
     python benchmarks/check_speed.py [--scale 0.01] [--rounds 3] [--large]
 
-Seven columns, with dates, 2% of the cells quoted, beside the users, courses and sections they refer to. Seconds on the
-clock of whole processes, taken in turn; medians are printed. With `--large` ten times as many enrollments of a million
+Seven columns, with dates, 2% of the cells quoted, beside the users, courses and sections they refer to. Seconds of
+whole processes on the clock and of all their processors, taken in turn; medians are printed. With `--large` ten times as many enrollments of a million
 users are checked once, for time in proportion and memory. The targets are meant for scale 1 and an otherwise idle
 machine: five times Ruby's speed, and less than 600 MB in the largest process.
 """
@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from processes import Cost, cost_of
+
 ENROLLMENTS = 1_000_000
 ROLES = ("student",) * 18 + ("teacher", "ta")
 OURS = """
@@ -34,6 +36,7 @@ assert report.rows and not report.fatal + report.error, report.counts
 of = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(max(resource.getrusage(who).ru_maxrss for who in of) // 1024)
 """
+RUBY_READS = "ruby, merely reading"
 RUBY = """
 require "csv"
 CSV.foreach(ARGV[0], headers: :first_row, skip_blanks: true, encoding: "bom|utf-8") { |row| row }
@@ -54,31 +57,31 @@ def main() -> None:
             "with users, courses, sections": [sys.executable, "-c", OURS, *others, enrollments],
         }
         if shutil.which("ruby"):
-            commands["ruby, merely reading"] = ["ruby", "-e", RUBY, enrollments]
+            commands[RUBY_READS] = ["ruby", "-e", RUBY, enrollments]
         print(f"{rows:,} enrollments, {Path(enrollments).stat().st_size / 1e6:.0f} MB")
         _compare(commands, options.rounds)
         if options.large:
             others, enrollments = _write(Path(name), 10 * rows, users=rows)
-            seconds, megabytes = _run([sys.executable, "-c", OURS, *others, enrollments])
+            began = time.perf_counter()
+            command = [sys.executable, "-c", OURS, *others, enrollments]
+            megabytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+            seconds = time.perf_counter() - began
             print(f"{10 * rows:,} enrollments of {rows:,} users: {seconds:.1f} s, at most {megabytes} MB a process")
 
 
 def _compare(commands: dict[str, list[str]], rounds: int) -> None:
-    taken: dict[str, list[float]] = {name: [] for name in commands}
+    taken: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            taken[name].append(_run(command)[0])
-    slowest = median(taken["ruby, merely reading"]) if "ruby, merely reading" in taken else None
-    for name, seconds in taken.items():
-        ratio = f", {slowest / median(seconds):.1f} times as fast as Ruby" if slowest else ""
-        print(f"  {name}: {median(seconds):.2f} s{ratio}")
-
-
-def _run(command: list[str]) -> tuple[float, str]:
-    """Run a command; give its seconds and what it prints."""
-    began = time.perf_counter()
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return time.perf_counter() - began, output.strip()
+            taken[name].append(cost_of(command))
+    for name, costs in taken.items():
+        wall, cpu = median(cost.wall for cost in costs), median(cost.cpu for cost in costs)
+        line = f"  {name}: {wall:.2f} s, {cpu:.2f} s of processors"
+        if ruby := taken.get(RUBY_READS):
+            faster = median(cost.wall for cost in ruby) / wall
+            cheaper = median(cost.cpu for cost in ruby) / cpu
+            line += f"; {faster:.1f} times as fast as Ruby, for a processor {cheaper:.1f} times"
+        print(line)
 
 
 def _write(folder: Path, rows: int, users: int) -> tuple[list[str], str]:

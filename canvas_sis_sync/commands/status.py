@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from canvas_sis_sync import gate, inbox, outcome, report
-from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, Inbox, SisImport, Target, Verdict
-from canvas_sis_sync.polling import Clock, Deadline, Retry
+from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.ask_gate import ask
-from canvas_sis_sync.steps.begin import open_canvas, require_journal, resolve
+from canvas_sis_sync.steps.begin import assemble, open_canvas, require_journal
 from canvas_sis_sync.steps.context import Context
 
 FEW_ATTEMPTS = 2
@@ -93,19 +90,7 @@ def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -
     """Complete the status with what Canvas shows now."""
     try:
         with open_canvas(settings, Retry(clock, attempts=FEW_ATTEMPTS)) as canvas:
-            target = resolve(settings, journal, canvas)
-            context = Context(
-                settings=settings,
-                journal=journal,
-                archive=Archive(settings.archive),
-                canvas=canvas,
-                target=target,
-                clock=clock,
-                deadline=Deadline(clock, 0),
-                show=Silent(),
-                sending_lock=_nothing,
-                patient=False,
-            )
+            context = assemble(settings, journal, canvas, clock, show=Silent(), patient=False)
             if looked.decision.verdict is not Verdict.HOLD:
                 looked = replace(looked, decision=_worst(looked.decision, ask(context).decision))
             return replace(looked, sis_import=_live(context, looked), live=True)
@@ -190,8 +175,3 @@ def _inbox_lines(looked: Status) -> list[str]:
     if looked.drops.others:
         lines.append(f"  Left lying, neither CSV nor zip: {', '.join(looked.drops.others[:5])}")
     return lines
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield

@@ -27,23 +27,31 @@ def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Ite
     """Give the context of one run. Raises JournalError, CanvasError when the account was never resolved."""
     clock = steady(clock)
     with open_journal(settings, clock) as journal, open_canvas(settings, patient_retry(clock)) as canvas:
-        target = resolve(settings, journal, canvas)
-        journal.remember_target(settings.base_url, settings.account_id, target)
-        context = Context(
-            settings=settings,
-            journal=journal,
-            archive=Archive(settings.archive),
-            canvas=canvas,
-            target=target,
-            clock=clock,
-            deadline=Deadline(clock, settings.poll_limit),
-            show=show,
-            sending_lock=lambda: target_lock(
-                settings.state_folder, target, partial(context.pause, what="another home was sending to this account")
-            ),
-            patient=patient,
-        )
+        context = assemble(settings, journal, canvas, clock, show=show, patient=patient)
+        journal.remember_target(settings.base_url, settings.account_id, context.target)
         yield context
+
+
+def assemble(
+    settings: Settings, journal: Journal, canvas: Canvas, clock: Clock, *, show: Show, patient: bool
+) -> Context:
+    """Put together what the steps share. Raises CanvasError when the account was never resolved."""
+    target = resolve(settings, journal, canvas)
+    context = Context(
+        settings=settings,
+        journal=journal,
+        archive=Archive(settings.archive),
+        canvas=canvas,
+        target=target,
+        clock=clock,
+        deadline=Deadline(clock, settings.poll_limit),
+        show=show,
+        sending_lock=lambda: target_lock(
+            settings.state_folder, target, partial(context.pause, what="another home was sending to this account")
+        ),
+        patient=patient,
+    )
+    return context
 
 
 def open_journal(settings: Settings, clock: Clock) -> Journal:
