@@ -3,9 +3,9 @@
     python benchmarks/check_speed.py [--scale 0.01] [--rounds 3] [--large]
 
 Seven columns, with dates, 2% of the cells quoted, beside the users, courses and sections they refer to. Seconds of
-whole processes on the clock and of all their processors, taken in turn; medians are printed. With `--large` ten times as many enrollments of a million
-users are checked once, for time in proportion and memory. The targets are meant for scale 1 and an otherwise idle
-machine: five times Ruby's speed, and less than 600 MB in the largest process.
+whole processes on the clock and of all their processors, taken in turn; medians are printed. With `--large` ten times
+as many enrollments of a million users are checked once, for time in proportion and memory. The targets are meant for
+scale 1 and an otherwise idle machine: five times Ruby's speed, and less than 600 MB in the largest process.
 """
 
 from __future__ import annotations
