@@ -153,9 +153,9 @@ def summary(batch: Batch) -> str:
         text += f"; import {batch.import_id} {batch.state}"
         messages = 0 if batch.sis_import is None else _messages(batch.sis_import)
         text += f" with {messages:,} messages (see errors.csv)" if messages else ""
-    found = {word: number for word, number in batch.findings.items() if number}
+    found = batch.findings.get("fatal", 0) + batch.findings.get("error", 0)
     if found:
-        text += f"; check found {', '.join(f'{number:,} {word}' for word, number in found.items())} (see check.json)"
+        text += f"; check had found {found:,} errors (see check.json)"
     return text + "."
 
 
