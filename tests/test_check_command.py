@@ -106,6 +106,13 @@ def test_online_asks_canvas_for_the_roles(home: Home, sandbox: Sandbox) -> None:
     assert "enrollment-role-unknown" not in look(home).report.counts
 
 
+def test_the_import_parameters_are_known_to_the_rules(home: Home) -> None:
+    home.drop({"users.csv": USERS})
+    assert not any(rule.startswith("set-") for rule in look(home).report.counts)
+    home.configure(SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true", SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="night")
+    assert "set-stickiness-diffing" in look(home).report.counts
+
+
 def test_ignored_rules_are_silent_and_unknown_ones_are_told_with_the_nearest(home: Home) -> None:
     home.drop({"users.csv": WRONG_USERS})
     home.configure(SIS_SYNC_CHECK_IGNORE="user-id-blank")

@@ -38,6 +38,7 @@ def aim_of(
         multi_term="multi_term_batch_mode" in asked,
         diffing="diffing_data_set_identifier" in asked,
         skip_deletes=asked.get("skip_deletes") == "true",
+        overrides_stickiness=asked.get("override_sis_stickiness") == "true",
         takes_over_logins=asked.get("update_sis_id_if_login_claimed") == "true",
         complete=complete,
         roles=frozenset([*roles, *settings.roles]) or None,
