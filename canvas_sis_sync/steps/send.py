@@ -31,8 +31,8 @@ def send(context: Context, batch: Batch) -> Batch:
     """Ask the gate once more, journal what is about to happen, and POST.
 
     Gives the batch sending (it is not known yet what became of it), importing or rejected, or held when its zip is not
-    what was packed. Raises HeldError and
-    TimeRanOut as the gate does; CanvasError with the batch back in `packed` when the request provably did not run.
+    what was packed. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed` when
+    the request provably did not run.
     """
     if not _is_as_packed(context, batch):
         reason = (
