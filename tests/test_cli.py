@@ -249,6 +249,7 @@ def test_a_run_that_is_told_to_stop_ends_with_130_and_the_next_one_goes_on(
     assert home.last().state is not State.IMPORTING
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone_away_changes_no_exit_code(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("fail")
     home.drop()

@@ -16,6 +16,8 @@ from canvas_sis_sync.sandbox import Sandbox
 HOUR = 3600.0
 JUMPS = pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class WallClock:

@@ -43,6 +43,7 @@ def test_samples_are_of_rules_that_exist() -> None:
     assert RULES.keys() >= BY_HAND
 
 
+@pytest.mark.slow
 def test_a_rule_can_be_ignored() -> None:
     for rule, example in EXAMPLES.items():
         report = checked(example.bad, replace(example.aim, ignore=frozenset({rule})))
