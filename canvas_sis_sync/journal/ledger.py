@@ -33,7 +33,11 @@ class Waiting:
     holds: bool
 
 
-WAITING = "SELECT id, state, host, account_id, attention FROM batch WHERE attention IS NOT NULL ORDER BY position"
+# By itself SQLite would walk through all past batches for the order.
+WAITING = (
+    "SELECT id, state, host, account_id, attention FROM batch INDEXED BY batch_attention"
+    " WHERE attention IS NOT NULL ORDER BY position"
+)
 
 
 @dataclass(frozen=True, slots=True)
