@@ -8,9 +8,9 @@ import os
 import random
 import resource
 import runpy
+import shutil
 import signal
 import stat
-import shutil
 import subprocess
 import sys
 import textwrap
