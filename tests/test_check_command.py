@@ -160,6 +160,9 @@ def test_findings_open_in_a_spreadsheet(home: Home, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     wanted = {"severity": "error", "rule": "user-id-blank", "file": "users.csv", "row": "4"}
     assert any(wanted.items() <= row.items() for row in rows)
+    home.drop({"users.csv": WRONG_USERS + ",u3,Cy,Example,active\n" * 1500})
+    command.write_csv(look(home).report, tmp_path / "findings.csv")
+    assert "and 501 more places of this rule" in (tmp_path / "findings.csv").read_text(encoding="utf-8-sig")
     with pytest.raises(HomeError):
         command.write_csv(look(home).report, tmp_path / "no" / "findings.csv")
 

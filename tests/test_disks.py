@@ -22,6 +22,8 @@ from canvas_sis_sync.journal.ledger import Journal, Sighting
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 PAGE = 4096
 HEADER = "user_id,login_id,first_name,last_name,status\n"

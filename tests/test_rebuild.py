@@ -16,6 +16,8 @@ from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.model import Batch, DropKind, State, Target
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 REFUSED_ROW = "user_id,login_id,first_name,last_name,status\nu1,u1,Ada,Example,active\n,,Ben,Example,active\n"
 
 

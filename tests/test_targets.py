@@ -12,6 +12,8 @@ from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def beta() -> Iterator[Sandbox]:

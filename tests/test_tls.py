@@ -14,6 +14,8 @@ from homes import TOKEN, Home, Watching
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:

@@ -14,6 +14,8 @@ from homes import COURSES, Home
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 UNFINISHED = {"initializing", "created", "importing", "cleanup_batch", "restoring"}
 
 

@@ -23,6 +23,8 @@ from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.steps import claim, pack
 
+pytestmark = pytest.mark.slow
+
 WRITER = """
 import sys
 file = open(sys.argv[1], "ab")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -78,12 +79,19 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
 
 
 def write_csv(report: Report, path: Path) -> None:
-    """Write the findings as a CSV that a spreadsheet opens. Raises HomeError when the disk does not take it."""
+    """Write the findings as a CSV that a spreadsheet opens; of a rule with very many places the rest is counted.
+
+    Raises HomeError when the disk does not take it.
+    """
     with wording(path), path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("severity", "rule", "file", "row", "column", "message"))
         for found in report.findings:
             writer.writerow((found.severity, found.rule, found.file, found.row, found.column, found.message))
+        kept = Counter(found.rule for found in report.findings)
+        for rule_id, count in report.counts.items():
+            if count > kept[rule_id]:
+                writer.writerow(("", rule_id, "", "", "", f"and {count - kept[rule_id]:,} more places of this rule"))
 
 
 def rules() -> str:
