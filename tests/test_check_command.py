@@ -13,7 +13,7 @@ from homes import COURSES, ENROLLMENTS, USERS, Home
 from canvas_sis_sync.commands import check as command
 from canvas_sis_sync.errors import HomeError, SettingsError, UsageError
 from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.preflight import RULES
+from canvas_sis_sync.preflight import MOST_PLACES, RULES
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox import Sandbox
 
@@ -161,8 +161,11 @@ def test_findings_open_in_a_spreadsheet(home: Home, tmp_path: Path) -> None:
     wanted = {"severity": "error", "rule": "user-id-blank", "file": "users.csv", "row": "4"}
     assert any(wanted.items() <= row.items() for row in rows)
     home.drop({"users.csv": WRONG_USERS + ",u3,Cy,Example,active\n" * 1500})
-    command.write_csv(look(home).report, tmp_path / "findings.csv")
-    assert "and 501 more places of this rule" in (tmp_path / "findings.csv").read_text(encoding="utf-8-sig")
+    checked = look(home, every_place=True)
+    command.write_csv(checked.report, tmp_path / "findings.csv")
+    assert (tmp_path / "findings.csv").read_text(encoding="utf-8-sig").count("user-id-blank") == 1501
+    assert str(checked.as_json["findings"]).count("user-id-blank") == MOST_PLACES
+    assert str(look(home).as_json["findings"]).count("user-id-blank") == MOST_PLACES
     with pytest.raises(HomeError):
         command.write_csv(look(home).report, tmp_path / "no" / "findings.csv")
 

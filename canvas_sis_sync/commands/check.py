@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Asked:
     complete: bool = False
     #: Ask Canvas for the account's roles and for whose token it is.
     online: bool = False
+    #: Keep every place, for `write_csv`; memory grows with them.
+    every_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
     Raises UsageError for a path that does not exist, CanvasError when Canvas shall be asked and cannot be.
     """
     aim = _aim(settings, asked, clock)
+    if asked.every_place:
+        aim = replace(aim, most_places=sys.maxsize)
     refuse_on = asked.refuse_on or settings.refuse_on
     reports, hints, refused = [], [], False
     for delivery in _deliveries(settings, asked.paths):
@@ -79,19 +83,12 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
 
 
 def write_csv(report: Report, path: Path) -> None:
-    """Write the findings as a CSV that a spreadsheet opens; of a rule with very many places the rest is counted.
-
-    Raises HomeError when the disk does not take it.
-    """
+    """Write the findings as a CSV that a spreadsheet opens. Raises HomeError when the disk does not take it."""
     with wording(path), path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("severity", "rule", "file", "row", "column", "message"))
         for found in report.findings:
             writer.writerow((found.severity, found.rule, found.file, found.row, found.column, found.message))
-        kept = Counter(found.rule for found in report.findings)
-        for rule_id, count in report.counts.items():
-            if count > kept[rule_id]:
-                writer.writerow(("", rule_id, "", "", "", f"and {count - kept[rule_id]:,} more places of this rule"))
 
 
 def rules() -> str:
@@ -182,7 +179,8 @@ def _group(found: Finding) -> tuple[str | None, str, str]:
 
 def _places(kept: int, counted: int) -> str:
     """Count places; when not all of a rule were kept the number of a file is a lower bound."""
-    return f"{kept:,}{' or more' if counted > preflight.MOST_PLACES else ''} place{'' if kept == 1 else 's'}"
+    more = " or more" if preflight.MOST_PLACES <= kept < counted else ""
+    return f"{kept:,}{more} place{'' if kept == 1 else 's'}"
 
 
 def _verdict(report: Report, *, refused: bool) -> str:

@@ -12,10 +12,9 @@ Owns the rules and their words. Leaves to others where files lie, settings, and 
 """
 
 from canvas_sis_sync.preflight.apart import check_apart
-from canvas_sis_sync.preflight.context import Aim
+from canvas_sis_sync.preflight.context import MOST_PLACES, Aim
 from canvas_sis_sync.preflight.engine import check, failed
 from canvas_sis_sync.preflight.findings import (
-    MOST_PLACES,
     CheckedFile,
     Finding,
     RefuseOn,

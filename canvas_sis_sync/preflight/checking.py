@@ -90,7 +90,7 @@ def dropped(name: str, rule_id: str, message: str = "") -> Result:
 def _read(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
     """Judge what a stream holds, but for the file as a whole. Raises NotUtf8, Malformed."""
     csv = open_csv(watched.as_stream)
-    result = Result(CheckedFile(name, None, None), Tally(name), tuple(csv.header))
+    result = Result(CheckedFile(name, None, None), Tally(name, aim.most_places), tuple(csv.header))
     if csv.kind:
         rows_read = _judge(csv, csv.kind, watched, Judge(csv.kind.name, aim, known, result))
         result.file = CheckedFile(name, csv.kind.name, rows_read)

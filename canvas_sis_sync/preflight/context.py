@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_PLACES = 1_000
+"""Places kept of one rule, unless more are asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
@@ -31,6 +34,8 @@ class Aim:
     own_user_sis_id: str | None = None
     #: Ids of rules that nobody wants to hear of.
     ignore: frozenset[str] = frozenset()
+    #: Places that are kept of one rule; all are counted.
+    most_places: int = MOST_PLACES
 
     @property
     def deletes_what_is_missing(self) -> bool:

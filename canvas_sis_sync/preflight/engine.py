@@ -10,7 +10,7 @@ from canvas_sis_sync.preflight.ancestry import faults
 from canvas_sis_sync.preflight.checking import check_file, dropped, kind_of
 from canvas_sis_sync.preflight.collecting import CLAIMS, ROWS, Claim
 from canvas_sis_sync.preflight.context import Aim
-from canvas_sis_sync.preflight.findings import MOST_PLACES, CheckedFile, Finding, Report
+from canvas_sis_sync.preflight.findings import CheckedFile, Finding, Report
 from canvas_sis_sync.preflight.ids import families_of
 from canvas_sis_sync.preflight.keys import Clash, Keys, clashes
 from canvas_sis_sync.preflight.known import Known, Result
@@ -90,7 +90,9 @@ class _Check:
             if fault := fault_of_name(file.name):
                 self._results[file.name] = dropped(file.name, fault)
             else:
-                self._results[file.name] = Result(CheckedFile(file.name, None, None), Tally(file.name))
+                self._results[file.name] = Result(
+                    CheckedFile(file.name, None, None), Tally(file.name, self._aim.most_places)
+                )
                 by_kind[kind_of(file)].append(file)
         return {kind: sorted(found, key=lambda file: file.name) for kind, found in by_kind.items()}
 
@@ -178,5 +180,5 @@ class _Check:
         for tally in tallies:
             for finding in tally.findings(self._aim):
                 kept[finding.rule] += 1
-                if kept[finding.rule] <= MOST_PLACES:
+                if kept[finding.rule] <= self._aim.most_places:
                     yield finding

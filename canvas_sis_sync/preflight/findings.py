@@ -12,9 +12,6 @@ from dataclasses import dataclass, field
 
 from canvas_sis_sync.preflight.rule import Severity
 
-MOST_PLACES = 1_000
-"""Places kept of one rule; all are counted."""
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -46,7 +43,7 @@ class Report:
     """All that a check of a set found out."""
 
     files: tuple[CheckedFile, ...] = ()
-    #: At most `MOST_PLACES` of a rule, by file and row.
+    #: At most `Aim.most_places` of a rule, by file and row.
     findings: tuple[Finding, ...] = ()
     #: All places of each rule, those not kept too.
     counts: Mapping[str, int] = field(default_factory=dict)

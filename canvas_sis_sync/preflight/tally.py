@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from canvas_sis_sync.preflight.context import Aim
-from canvas_sis_sync.preflight.findings import MOST_PLACES, Finding
+from canvas_sis_sync.preflight.context import MOST_PLACES, Aim
+from canvas_sis_sync.preflight.findings import Finding
 from canvas_sis_sync.preflight.rule import Hit, Rule
 from canvas_sis_sync.preflight.rules import RULES
 
@@ -17,8 +17,9 @@ Place = tuple[int | None, str]
 class Tally:
     """Findings of one file, or of the set where the name is None."""
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, name: str | None, most_places: int = MOST_PLACES) -> None:
         self.name = name
+        self._most_places = most_places
         self.counts: Counter[str] = Counter()
         self._places: defaultdict[str, list[Place]] = defaultdict(list)
         self._messages: dict[str, str] = {}
@@ -26,7 +27,7 @@ class Tally:
     def add(self, rule_id: str, row: int | None = None, column: str = "") -> None:
         """Count a finding and keep its place while there is room."""
         self.counts[rule_id] += 1
-        if len(self._places[rule_id]) < MOST_PLACES:
+        if len(self._places[rule_id]) < self._most_places:
             self._places[rule_id].append((row, column))
 
     def add_hits(self, rule: Rule, hits: Iterable[Hit], first_row: int) -> None:
@@ -45,7 +46,7 @@ class Tally:
             known = self._places[rule_id]
             repeated = [place for place in places if place[0] is None and place in known]
             shifted = ((row and row + row_shift, column) for row, column in places if (row, column) not in repeated)
-            known += list(shifted)[: MOST_PLACES - len(known)]
+            known += list(shifted)[: self._most_places - len(known)]
             self.counts[rule_id] += later.counts[rule_id] - len(repeated)
         self._messages |= later._messages
 

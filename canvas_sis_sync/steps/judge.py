@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
 from canvas_sis_sync import preflight
 from canvas_sis_sync.errors import CanvasError, SettingsError
-from canvas_sis_sync.preflight import Aim, RefuseOn, Report
+from canvas_sis_sync.preflight import Aim, Finding, RefuseOn, Report
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.context import Context, log
@@ -94,23 +95,30 @@ def encoding_hints(delivery: Delivery, report: Report) -> list[str]:
 
 
 def as_json(report: Report, *, refused: bool) -> dict[str, Any]:
-    """Give a report as the object of `check --json` and `check.json`."""
+    """Give a report as the object of `check --json` and `check.json`: at most 1,000 places a rule, all counted."""
+    kept: Counter[str] = Counter()
+    findings = []
+    for finding in report.findings:
+        kept[finding.rule] += 1
+        if kept[finding.rule] <= preflight.MOST_PLACES:
+            findings.append(_finding_json(finding))
     return {
         "schema": 1,
         "ok": not refused,
         "files": [{"file": each.name, "kind": each.kind, "rows": each.rows} for each in report.files],
-        "findings": [
-            {
-                "rule": finding.rule,
-                "severity": str(finding.severity),
-                "file": finding.file,
-                "row": finding.row,
-                "column": finding.column,
-                "message": finding.message,
-            }
-            for finding in report.findings
-        ],
+        "findings": findings,
         "counts": dict(report.counts),
         "summary": dict(report.summary),
         "refused_rows": report.refused_rows,
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "file": finding.file,
+        "row": finding.row,
+        "column": finding.column,
+        "message": finding.message,
     }
