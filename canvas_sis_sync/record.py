@@ -11,11 +11,14 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from canvas_sis_sync.model import (
+    Approval,
     Attachment,
+    Basis,
     Batch,
     DropFile,
     DropKind,
     Entry,
+    Planned,
     Release,
     SisImport,
     State,
@@ -47,6 +50,10 @@ def batch_from_record(record: Mapping[str, Any]) -> Batch:
     plain["files"] = _many(DropFile, record.get("files"))
     plain["entries"] = _many(Entry, record.get("entries"))
     plain["strays"] = tuple(record.get("strays") or ())
+    plain["notes"] = tuple(record.get("notes") or ())
+    plain["basis"] = _basis_from_record(record.get("basis"))
+    plain["planned"] = Planned(**_known(Planned, record["planned"])) if record.get("planned") else None
+    plain["approval"] = _approval_from_record(record.get("approval"))
     plain["releases"] = tuple(
         Release(**_known(Release, each) | {"target": Target(**_known(Target, each["target"]))})
         for each in record.get("releases") or ()
@@ -70,6 +77,21 @@ def import_from_record(record: Mapping[str, Any] | None) -> SisImport | None:
     for name in ("processing_errors", "processing_warnings"):
         plain[name] = tuple((file, message) for file, message in plain.get(name) or ())
     return SisImport(**plain)
+
+
+def _basis_from_record(record: Mapping[str, Any] | None) -> Basis | None:
+    if record is None:
+        return None
+    return Basis(**_known(Basis, record) | {"target": Target(**_known(Target, record["target"]))})
+
+
+def _approval_from_record(record: Mapping[str, Any] | None) -> Approval | None:
+    if record is None:
+        return None
+    remembered = tuple((by, name) for by, name in record.get("remembered") or ())
+    return Approval(
+        **_known(Approval, record) | {"basis": _basis_from_record(record["basis"]), "remembered": remembered}
+    )
 
 
 def _known(kind: type[Any], record: Mapping[str, Any]) -> dict[str, Any]:

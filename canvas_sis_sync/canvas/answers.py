@@ -127,6 +127,7 @@ def parse_import(answer: Any) -> SisImport:
         error_message=_text(data.get("error_message")),
         options={name: record[name] for name in OPTIONS if name in record},
         diffed_against=_integer(record.get("diffed_against_import_id")) if against is None else against,
+        threshold_exceeded=record.get("diffing_threshold_exceeded") is True,
     )
 
 

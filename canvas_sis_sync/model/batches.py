@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from canvas_sis_sync.model.drops import DropFile, DropKind, Entry
 from canvas_sis_sync.model.imports import SisImport, Target
+from canvas_sis_sync.model.plans import Approval, Basis, Planned
 from canvas_sis_sync.model.states import State
 
 
@@ -84,6 +85,16 @@ class Batch:
     reason: str = ""
     #: The batch that this one repeats.
     retry_of: str | None = None
+    #: The diffed batch after which this one sends the same zip as a new base of the data set.
+    remaster_of: str | None = None
+    #: What its last plan was made of, None before it was planned.
+    basis: Basis | None = None
+    #: What Canvas can report of it at most, by that plan.
+    planned: Planned | None = None
+    #: A person's word that it may go although breakers tripped.
+    approval: Approval | None = None
+    #: What was noticed and asks nobody to act: sentences.
+    notes: tuple[str, ...] = ()
     #: What check found: places by severity; empty before it was checked.
     findings: Mapping[str, int] = field(default_factory=dict)
     #: True when it was refused, and the next batch may go all the same (SIS_SYNC_AFTER_REFUSAL).

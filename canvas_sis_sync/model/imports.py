@@ -87,6 +87,8 @@ class SisImport:
     #: The echo of the import's parameters, by Canvas's field names (batch_mode, skip_deletes, ...).
     options: Mapping[str, Any] = field(default_factory=dict)
     diffed_against: int | None = None
+    #: diffing_threshold_exceeded: True when a threshold kept Canvas from diffing.
+    threshold_exceeded: bool = False
 
     @property
     def finished(self) -> bool:
