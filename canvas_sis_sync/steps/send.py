@@ -19,6 +19,7 @@ from canvas_sis_sync.errors import (
 from canvas_sis_sync.model import Batch, SisImport, State
 from canvas_sis_sync.steps.ask_gate import wait_for_go
 from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.parameters import parameters_of
 
 LARGE_BYTES = 20_000_000
 """From this size on a hosted Canvas gets the zip in two steps (API 9, request time)."""
@@ -50,7 +51,7 @@ def send(context: Context, batch: Batch) -> Batch:
                 target=context.target,
                 mark=asked.highest_id,
                 user_id=user.id,
-                parameters=dict(context.settings.import_parameters),
+                parameters=parameters_of(context.settings, batch),
                 upload=way(context, batch),
                 import_id=None,
                 sis_import=None,
