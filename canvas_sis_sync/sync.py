@@ -18,7 +18,7 @@ from canvas_sis_sync.errors import (
     SyncError,
     TimeRanOut,
 )
-from canvas_sis_sync.journal.ledger import Sighting
+from canvas_sis_sync.journal.questions import Sighting
 from canvas_sis_sync.model import OPEN, UNSENT, Batch, Drop, State
 from canvas_sis_sync.steps.ask_gate import wait_for_go
 from canvas_sis_sync.steps.claim import claim, resume

@@ -18,7 +18,8 @@ from homes import USERS, Home, Watching
 
 from canvas_sis_sync.commands.run import Told
 from canvas_sis_sync.errors import EXIT_HELD, JournalError
-from canvas_sis_sync.journal.ledger import Journal, Sighting
+from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.journal.questions import Sighting
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 

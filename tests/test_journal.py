@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -12,18 +13,22 @@ from pathlib import Path
 import pytest
 
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.journal.file import FILE_NAME, anything_waits, is_lost
-from canvas_sis_sync.journal.ledger import Journal, Sighting
+from canvas_sis_sync.journal.file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
+from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.journal.questions import Sighting
 from canvas_sis_sync.model import (
     HOLDING,
     OPEN,
     TRANSITIONS,
+    Approval,
     Attachment,
+    Basis,
     Batch,
     DropFile,
     DropKind,
     Entry,
     Episode,
+    Planned,
     Release,
     SisImport,
     State,
@@ -72,7 +77,9 @@ def full() -> Batch:
         error_message="three",
         options={"batch_mode": None, "change_threshold": 5},
         diffed_against=4,
+        threshold_exceeded=True,
     )
+    basis = Basis("ab", {"skip_deletes": "true"}, HERE, "20251231-000000", 4)
     return batch(
         state=State.NOT_ACCEPTED,
         files=(DropFile("users.csv", 10, 20, "1:2"),),
@@ -91,6 +98,12 @@ def full() -> Batch:
         sis_import=record,
         reason="why",
         retry_of="20251231-000000",
+        remaster_of="20251231-000000",
+        basis=basis,
+        planned=Planned({"user": 2}, {"Enrollment": 1}),
+        approval=Approval(basis, "ada", 8.0, "it is so", (("term", "F26"),)),
+        notes=("one row was refused",),
+        refused_rows={"user": 1},
         over_limit=True,
         errors_complete=False,
         filed=True,
@@ -267,7 +280,7 @@ def test_the_file_is_durable_and_private(journal: Journal, path: Path) -> None:
     pragma = journal._connection.execute
     assert pragma("PRAGMA synchronous").fetchone() == (2,)
     assert pragma("PRAGMA journal_mode").fetchone() == ("delete",)
-    assert pragma("PRAGMA user_version").fetchone() == (1,)
+    assert pragma("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
 def test_a_file_that_is_no_journal_is_told_with_what_to_do(path: Path) -> None:
@@ -347,3 +360,31 @@ def test_a_journal_is_lost_only_beside_batch_folders(path: Path) -> None:
     assert is_lost(path)
     path.touch()
     assert not is_lost(path)
+
+
+def test_a_journal_of_an_earlier_version_is_migrated_also_when_it_is_only_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(MIGRATIONS[0] + "; PRAGMA user_version = 1")
+    with Journal.open_to_read(path) as journal:
+        assert journal.remembered(HERE) == frozenset()
+
+
+def test_what_may_be_missing_is_remembered_as_long_as_its_approval_stands(journal: Journal) -> None:
+    basis = Basis("sha", {}, HERE)
+    approved = Approval(basis, "ada", 1.0, "the term is over", (("term", "F26"),))
+    batch = journal.add(replace(full(), approval=approved))
+    assert journal.remembered(HERE) == {("term", "F26")}
+    assert journal.remembered(THERE) == frozenset()
+    journal.amend(batch, approval=None)
+    assert journal.remembered(HERE) == frozenset()
+
+
+def test_what_was_sent_is_given_newest_first_and_found_by_its_import(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        journal.add(replace(full(), id=f"2031010{number}-000000", import_id=number if number != 2 else None))
+    assert [batch.import_id for batch in journal.sent(HERE)] == [3, 1]
+    found = journal.by_import(HERE, 3)
+    assert found is not None
+    assert found.id == "20310103-000000"
+    assert journal.by_import(HERE, 2) is None

@@ -51,6 +51,13 @@ MIGRATIONS = (
         subject TEXT PRIMARY KEY, reason TEXT NOT NULL, began_at REAL NOT NULL, runs INTEGER NOT NULL, told_at REAL
     );
     """,
+    """
+    CREATE TABLE remembered (
+        host TEXT NOT NULL, account_id INTEGER NOT NULL, grouped_by TEXT NOT NULL, name TEXT NOT NULL,
+        batch_id TEXT NOT NULL
+    );
+    CREATE INDEX remembered_batch ON remembered (batch_id);
+    """,
 )
 """Forward migrations; their number is the file's user_version."""
 
@@ -98,8 +105,8 @@ def connect(path: Path) -> sqlite3.Connection:
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open the journal at `path` without the right to change it; an empty one in memory when there is none.
 
-    After a crash SQLite has to undo something first, which it may only do in a journal that it may change: then that
-    is done. Raises JournalError as `connect`.
+    After a crash SQLite has to undo something first, and one of an earlier version has to be migrated, for which the
+    journal is opened to be changed after all. Raises JournalError as `connect`.
     """
     if not path.exists():
         empty = sqlite3.connect(":memory:", isolation_level=None)
@@ -108,10 +115,12 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     connection = _read_only(path)
     try:
         connection.execute(ANYTHING).fetchone()
+        if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+            return connection
     except sqlite3.Error:
-        connection.close()
-        return connect(path)
-    return connection
+        pass
+    connection.close()
+    return connect(path)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

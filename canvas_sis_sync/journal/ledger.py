@@ -10,44 +10,15 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.journal.file import connect, connect_to_read
-from canvas_sis_sync.model import ACCEPTED, HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
-from canvas_sis_sync.record import batch_from_record, to_record
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A batch that wants attention; without its record."""
-
-    id: str
-    state: State
-    target: Target
-    #: True when a run shall go on with it.
-    is_open: bool
-    #: True when nothing is sent until somebody acts.
-    holds: bool
-
-
-# By itself SQLite would walk through all past batches for the order.
-WAITING = (
-    "SELECT id, state, host, account_id, attention FROM batch INDEXED BY batch_attention"
-    " WHERE attention IS NOT NULL ORDER BY position"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """How a drop looked at an earlier look."""
-
-    signature: str
-    #: Seconds since the machine was started: a wall clock may be set between two runs, and after a new start these
-    #: count too little, never too much.
-    seen_at: float
+from canvas_sis_sync.journal.questions import Questions, Sighting
+from canvas_sis_sync.model import HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
+from canvas_sis_sync.record import to_record
 
 
 def _attention(batch: Batch) -> str | None:
@@ -70,11 +41,11 @@ def _no_time() -> float:
     raise ValueError("a journal that is open to be read records no step")
 
 
-class Journal:
+class Journal(Questions):
     """An open journal; a context manager that closes it."""
 
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], float]) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._now = now
 
     @classmethod
@@ -144,68 +115,6 @@ class Journal:
                 self._write(changed)
         return changed
 
-    def batch(self, batch_id: str) -> Batch | None:
-        """Read a batch by its id, with its steps."""
-        return self._one("WHERE id = ?", batch_id)
-
-    def last_id(self) -> str:
-        """Give the id of the batch that was entered last, "" for none."""
-        row = self._connection.execute("SELECT id FROM batch ORDER BY position DESC LIMIT 1").fetchone()
-        return "" if row is None else str(row[0])
-
-    def last(self) -> Batch | None:
-        """Read the batch that was claimed last, of any target."""
-        return self._one("ORDER BY position DESC LIMIT 1")
-
-    def previous_sent(self, target: Target) -> Batch | None:
-        """Read the last batch that became an import of `target` and is over."""
-        marks = ", ".join("?" * len(OPEN))
-        return self._one(
-            f"WHERE host = ? AND account_id = ? AND import_id IS NOT NULL AND state NOT IN ({marks}) "
-            "ORDER BY position DESC LIMIT 1",
-            target.host,
-            target.account_id,
-            *sorted(OPEN),
-        )
-
-    def accepted_after(self, batch: Batch) -> str | None:
-        """Give the id of a batch that the same target accepted after this one was entered, None without any."""
-        row = self._connection.execute(
-            "SELECT id FROM batch WHERE host = ? AND account_id = ? AND state IN (?, ?) AND import_id IS NOT NULL"
-            " AND position > (SELECT position FROM batch WHERE id = ?) ORDER BY position DESC LIMIT 1",
-            (batch.target.host, batch.target.account_id, *sorted(ACCEPTED), batch.id),
-        ).fetchone()
-        return None if row is None else str(row[0])
-
-    def waiting(self) -> tuple[Waiting, ...]:
-        """List the batches that want something from a run or from somebody, oldest first."""
-        return tuple(_waiting(row) for row in self._connection.execute(WAITING).fetchall())
-
-    def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
-        """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
-        rows = self._connection.execute(
-            "SELECT import_id FROM batch WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3 AND id != ?4"
-            " UNION SELECT import_id FROM stray WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3",
-            (target.host, target.account_id, above, but),
-        )
-        return frozenset(row[0] for row in rows)
-
-    def own_imports(self, target: Target, above: int) -> frozenset[int]:
-        """List the import ids of `target` from `above` on that are a batch's import."""
-        rows = self._connection.execute(
-            "SELECT import_id FROM batch WHERE host = ? AND account_id = ? AND import_id >= ?",
-            (target.host, target.account_id, above),
-        )
-        return frozenset(row[0] for row in rows)
-
-    def strays(self, target: Target, above: int) -> frozenset[int]:
-        """List the records from `above` on that batches left behind in `target` and that are no batch's import."""
-        rows = self._connection.execute(
-            "SELECT import_id FROM stray WHERE host = ? AND account_id = ? AND import_id >= ?",
-            (target.host, target.account_id, above),
-        )
-        return frozenset(row[0] for row in rows)
-
     # --- what people say ------------------------------------------------------------------------------------------
 
     def release(self, release: Release) -> None:
@@ -225,25 +134,7 @@ class Journal:
             self._step(batch.id, step)
             return changed
 
-    def releases(self, target: Target, above: int) -> dict[int, frozenset[str]]:
-        """Give the states in which imports of `target` from id `above` on are released."""
-        rows = self._connection.execute(
-            "SELECT import_id, workflow_state FROM release WHERE host = ? AND account_id = ? AND import_id >= ?",
-            (target.host, target.account_id, above),
-        )
-        released: dict[int, frozenset[str]] = {}
-        for import_id, state in rows:
-            released[import_id] = released.get(import_id, frozenset()) | {state}
-        return released
-
     # --- what runs remember ---------------------------------------------------------------------------------------
-
-    def target(self, base_url: str, account: str) -> Target | None:
-        """Give what `CANVAS_ACCOUNT_ID` at this URL was resolved to, None when it never was."""
-        row = self._connection.execute(
-            "SELECT host, account_id FROM target WHERE base_url = ? AND account = ?", (base_url, account)
-        ).fetchone()
-        return None if row is None else Target(*row)
 
     def remember_target(self, base_url: str, account: str, target: Target) -> None:
         """Keep what `CANVAS_ACCOUNT_ID` at this URL was resolved to."""
@@ -255,11 +146,6 @@ class Journal:
                 (base_url, account, target.host, target.account_id),
             )
 
-    def sightings(self) -> dict[str, Sighting]:
-        """Give how the waiting drops looked at the last look."""
-        rows = self._connection.execute("SELECT drop_name, signature, seen_at FROM sighting")
-        return {row[0]: Sighting(row[1], row[2]) for row in rows}
-
     def remember_sightings(self, sightings: dict[str, Sighting]) -> None:
         """Keep how the waiting drops look now, and forget all others."""
         if sightings == self.sightings():
@@ -270,11 +156,6 @@ class Journal:
                 "INSERT INTO sighting VALUES (?, ?, ?)",
                 [(name, sighting.signature, sighting.seen_at) for name, sighting in sightings.items()],
             )
-
-    def episodes(self) -> tuple[Episode, ...]:
-        """List the troubles that have not ended."""
-        rows = self._connection.execute("SELECT subject, reason, began_at, runs, told_at FROM episode")
-        return tuple(Episode(*row) for row in rows)
 
     def remember_episodes(self, episodes: Collection[Episode]) -> None:
         """Keep these troubles as the ones that last."""
@@ -358,21 +239,19 @@ class Journal:
             "INSERT OR IGNORE INTO stray VALUES (?, ?, ?, ?)",
             [(batch.target.host, batch.target.account_id, stray, batch.id) for stray in batch.strays],
         )
+        self._connection.execute("DELETE FROM remembered WHERE batch_id = ?", (batch.id,))
+        self._connection.executemany(
+            "INSERT INTO remembered VALUES (?, ?, ?, ?, ?)",
+            [
+                (batch.target.host, batch.target.account_id, by, name, batch.id)
+                for by, name in (batch.approval.remembered if batch.approval else ())
+            ],
+        )
 
     def _step(self, batch_id: str, step: Step) -> None:
         self._connection.execute(
             "INSERT INTO step VALUES (?, ?, ?, ?, ?)", (batch_id, step.at, step.state, step.who, step.reason)
         )
-
-    def _one(self, where: str, *values: object) -> Batch | None:
-        row = self._connection.execute(f"SELECT record FROM batch {where}", values).fetchone()  # noqa: S608 - `where` is a literal of this class
-        if row is None:
-            return None
-        batch = batch_from_record(json.loads(row[0]))
-        steps = self._connection.execute(
-            "SELECT at, state, who, reason FROM step WHERE batch_id = ? ORDER BY rowid", (batch.id,)
-        )
-        return replace(batch, steps=tuple(Step(s[0], State(s[1]), s[2], s[3]) for s in steps))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -389,8 +268,3 @@ class Journal:
 
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
-
-
-def _waiting(row: tuple[Any, ...]) -> Waiting:
-    batch_id, state, host, account_id, attention = row
-    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")

@@ -171,8 +171,15 @@ class _Check:
             fatal=by_severity[Severity.FATAL],
             error=by_severity[Severity.ERROR],
             warning=by_severity[Severity.WARNING],
-            refused_rows=sum(result.refused for result in self._results.values()),
+            refused=self._refused(),
         )
+
+    def _refused(self) -> dict[str, int]:
+        refused: Counter[str] = Counter()
+        for result in self._results.values():
+            if result.file.kind and result.refused:
+                refused[result.file.kind] += result.refused
+        return dict(refused)
 
     def _kept(self, tallies: Sequence[Tally]) -> Iterator[Finding]:
         """Word the findings, at most so many of a rule."""

@@ -51,8 +51,13 @@ class Report:
     fatal: int = 0
     error: int = 0
     warning: int = 0
-    #: Rows of which the files alone tell that Canvas would refuse them.
-    refused_rows: int = 0
+    #: Rows of which the files alone tell that Canvas would refuse them, by kind.
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def refused_rows(self) -> int:
+        """Rows of all kinds of which the files alone tell that Canvas would refuse them."""
+        return sum(self.refused.values())
 
     @property
     def rows(self) -> int:
@@ -69,8 +74,10 @@ def merged(reports: Iterable[Report]) -> Report:
     """Join the reports of several sets into one."""
     reports = tuple(reports)
     counts: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     for report in reports:
         counts.update(report.counts)
+        refused.update(report.refused)
     return Report(
         files=tuple(file for report in reports for file in report.files),
         findings=tuple(finding for report in reports for finding in report.findings),
@@ -78,7 +85,7 @@ def merged(reports: Iterable[Report]) -> Report:
         fatal=sum(report.fatal for report in reports),
         error=sum(report.error for report in reports),
         warning=sum(report.warning for report in reports),
-        refused_rows=sum(report.refused_rows for report in reports),
+        refused=dict(refused),
     )
 
 

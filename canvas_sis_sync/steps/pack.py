@@ -84,6 +84,7 @@ def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
         zip_size=made.size,
         zip_sha256=made.sha256,
         findings=dict(report.summary),
+        refused_rows=dict(report.refused),
         lets_pass=refused and context.settings.after_refusal == "continue",
     )
 

@@ -173,8 +173,8 @@ def test_no_value_of_a_row_is_in_a_message() -> None:
         ("warning", {"warning": 1}, True),
         ("warning", {}, False),
         ("never", {"fatal": 1}, False),
-        ("fatal, 5%", {"refused_rows": 6}, True),
-        ("fatal,5%", {"refused_rows": 5}, False),
+        ("fatal, 5%", {"refused": {"user": 6}}, True),
+        ("fatal,5%", {"refused": {"user": 5}}, False),
         ("fatal,5%", {"fatal": 1}, True),
     ],
 )

@@ -1,0 +1,182 @@
+"""What the journal can be asked: batches, imports, releases, and what runs remember. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from canvas_sis_sync.model import ACCEPTED, OPEN, Batch, Episode, State, Step, Target
+from canvas_sis_sync.record import batch_from_record
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A batch that wants attention; without its record."""
+
+    id: str
+    state: State
+    target: Target
+    #: True when a run shall go on with it.
+    is_open: bool
+    #: True when nothing is sent until somebody acts.
+    holds: bool
+
+
+# By itself SQLite would walk through all past batches for the order.
+WAITING = (
+    "SELECT id, state, host, account_id, attention FROM batch INDEXED BY batch_attention"
+    " WHERE attention IS NOT NULL ORDER BY position"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """How a drop looked at an earlier look."""
+
+    signature: str
+    #: Seconds since the machine was started: a wall clock may be set between two runs, and after a new start these
+    #: count too little, never too much.
+    seen_at: float
+
+
+class Questions:
+    """An open journal, as far as it can be asked."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """Read a batch by its id, with its steps."""
+        return self._one("WHERE id = ?", batch_id)
+
+    def last_id(self) -> str:
+        """Give the id of the batch that was entered last, "" for none."""
+        row = self._connection.execute("SELECT id FROM batch ORDER BY position DESC LIMIT 1").fetchone()
+        return "" if row is None else str(row[0])
+
+    def last(self) -> Batch | None:
+        """Read the batch that was claimed last, of any target."""
+        return self._one("ORDER BY position DESC LIMIT 1")
+
+    def previous_sent(self, target: Target) -> Batch | None:
+        """Read the last batch that became an import of `target` and is over."""
+        marks = ", ".join("?" * len(OPEN))
+        return self._one(
+            f"WHERE host = ? AND account_id = ? AND import_id IS NOT NULL AND state NOT IN ({marks}) "
+            "ORDER BY position DESC LIMIT 1",
+            target.host,
+            target.account_id,
+            *sorted(OPEN),
+        )
+
+    def accepted_after(self, batch: Batch) -> str | None:
+        """Give the id of a batch that the same target accepted after this one was entered, None without any."""
+        row = self._connection.execute(
+            "SELECT id FROM batch WHERE host = ? AND account_id = ? AND state IN (?, ?) AND import_id IS NOT NULL"
+            " AND position > (SELECT position FROM batch WHERE id = ?) ORDER BY position DESC LIMIT 1",
+            (batch.target.host, batch.target.account_id, *sorted(ACCEPTED), batch.id),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def sent(self, target: Target) -> Iterator[Batch]:
+        """Give the batches that became an import of `target`, newest first, one at a time."""
+        position = sys.maxsize
+        query = (
+            "SELECT position, id FROM batch WHERE host = ? AND account_id = ? AND import_id IS NOT NULL"
+            " AND position < ? ORDER BY position DESC LIMIT 1"
+        )
+        while row := self._connection.execute(query, (target.host, target.account_id, position)).fetchone():
+            position = row[0]
+            found = self.batch(row[1])
+            if found is not None:
+                yield found
+
+    def by_import(self, target: Target, import_id: int) -> Batch | None:
+        """Read the batch that became an import, None when that is none of ours."""
+        return self._one(
+            "WHERE host = ? AND account_id = ? AND import_id = ?", target.host, target.account_id, import_id
+        )
+
+    def remembered(self, target: Target) -> frozenset[tuple[str, str]]:
+        """List the groups, by what and SIS id, that somebody allowed to be missing from then on."""
+        rows = self._connection.execute(
+            "SELECT grouped_by, name FROM remembered WHERE host = ? AND account_id = ?",
+            (target.host, target.account_id),
+        )
+        return frozenset((row[0], row[1]) for row in rows)
+
+    def waiting(self) -> tuple[Waiting, ...]:
+        """List the batches that want something from a run or from somebody, oldest first."""
+        return tuple(_waiting(row) for row in self._connection.execute(WAITING).fetchall())
+
+    def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
+        """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
+        rows = self._connection.execute(
+            "SELECT import_id FROM batch WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3 AND id != ?4"
+            " UNION SELECT import_id FROM stray WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3",
+            (target.host, target.account_id, above, but),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def own_imports(self, target: Target, above: int) -> frozenset[int]:
+        """List the import ids of `target` from `above` on that are a batch's import."""
+        rows = self._connection.execute(
+            "SELECT import_id FROM batch WHERE host = ? AND account_id = ? AND import_id >= ?",
+            (target.host, target.account_id, above),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def strays(self, target: Target, above: int) -> frozenset[int]:
+        """List the records from `above` on that batches left behind in `target` and that are no batch's import."""
+        rows = self._connection.execute(
+            "SELECT import_id FROM stray WHERE host = ? AND account_id = ? AND import_id >= ?",
+            (target.host, target.account_id, above),
+        )
+        return frozenset(row[0] for row in rows)
+
+    def releases(self, target: Target, above: int) -> dict[int, frozenset[str]]:
+        """Give the states in which imports of `target` from id `above` on are released."""
+        rows = self._connection.execute(
+            "SELECT import_id, workflow_state FROM release WHERE host = ? AND account_id = ? AND import_id >= ?",
+            (target.host, target.account_id, above),
+        )
+        released: dict[int, frozenset[str]] = {}
+        for import_id, state in rows:
+            released[import_id] = released.get(import_id, frozenset()) | {state}
+        return released
+
+    def target(self, base_url: str, account: str) -> Target | None:
+        """Give what `CANVAS_ACCOUNT_ID` at this URL was resolved to, None when it never was."""
+        row = self._connection.execute(
+            "SELECT host, account_id FROM target WHERE base_url = ? AND account = ?", (base_url, account)
+        ).fetchone()
+        return None if row is None else Target(*row)
+
+    def sightings(self) -> dict[str, Sighting]:
+        """Give how the waiting drops looked at the last look."""
+        rows = self._connection.execute("SELECT drop_name, signature, seen_at FROM sighting")
+        return {row[0]: Sighting(row[1], row[2]) for row in rows}
+
+    def episodes(self) -> tuple[Episode, ...]:
+        """List the troubles that have not ended."""
+        rows = self._connection.execute("SELECT subject, reason, began_at, runs, told_at FROM episode")
+        return tuple(Episode(*row) for row in rows)
+
+    def _one(self, where: str, *values: object) -> Batch | None:
+        row = self._connection.execute(f"SELECT record FROM batch {where}", values).fetchone()  # noqa: S608 - `where` is a literal of this class
+        if row is None:
+            return None
+        batch = batch_from_record(json.loads(row[0]))
+        steps = self._connection.execute(
+            "SELECT at, state, who, reason FROM step WHERE batch_id = ? ORDER BY rowid", (batch.id,)
+        )
+        return replace(batch, steps=tuple(Step(s[0], State(s[1]), s[2], s[3]) for s in steps))
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    batch_id, state, host, account_id, attention = row
+    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")
