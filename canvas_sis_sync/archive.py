@@ -25,6 +25,7 @@ from canvas_sis_sync.record import batch_from_record, to_record
 RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
 CHECK = "check.json"
+PLAN = "plan.json"
 ZIP = "import.zip"
 ORIGINAL_ZIP = "original.zip"
 SPARE_BYTES = 16 << 20
@@ -91,6 +92,18 @@ class Archive:
     def write_check(self, batch_id: str, found: Mapping[str, Any]) -> None:
         """Write check.json: what the rules say about the batch's files, without any value of a row."""
         self._write(self.batch_folder(batch_id) / CHECK, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+    def write_plan(self, batch_id: str, plan: Mapping[str, Any]) -> None:
+        """Write plan.json: what the batch would change in Canvas, without any value of a row but ids of groups."""
+        self._write(self.batch_folder(batch_id) / PLAN, json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
+
+    def read_plan(self, batch_id: str) -> Mapping[str, Any] | None:
+        """Read plan.json back, None when it is missing or no plan."""
+        try:
+            plan = json.loads((self.batch_folder(batch_id) / PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return plan if isinstance(plan, dict) else None
 
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
         """Write errors.csv, never with `row_info`, and give the number of messages."""

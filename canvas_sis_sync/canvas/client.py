@@ -105,6 +105,22 @@ class Canvas:
                 break
         return Listing(tuple(found.values()), canvas_now)
 
+    def imports_until(
+        self, account_id: int, states: Collection[str], enough: Callable[[SisImport], bool]
+    ) -> tuple[SisImport, ...]:
+        """List imports in these states, newest first, up to one that is `enough`; all pages when none is.
+
+        Canvas's filter is not trusted: only imports that say that they are in one of the states are given.
+        """
+        found: dict[int, SisImport] = {}
+        for page, _ in self._import_pages(account_id, states):
+            for sis_import in page:
+                if sis_import.workflow_state in states:
+                    found.setdefault(sis_import.id, sis_import)
+                    if enough(sis_import):
+                        return tuple(found.values())
+        return tuple(found.values())
+
     def imports_above(self, account_id: int, mark: int) -> Listing:
         """List the imports with an id above `mark`: pages are read until one reaches down to it."""
         found: dict[int, SisImport] = {}

@@ -1,0 +1,168 @@
+"""Bases: what a delivery is compared with, by people and breakers, and by Canvas's diffing. Two different things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from canvas_sis_sync import bundle
+from canvas_sis_sync.changes import choose_base, is_certain
+from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
+from canvas_sis_sync.model import ACCEPTED, Basis, Batch, DeliveryFile, Entry, SisImport
+from canvas_sis_sync.steps.context import Context, log
+
+UNDONE = frozenset({"restored", "partially_restored"})
+DATA_SET = "diffing_data_set_identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A delivery that another one is compared with."""
+
+    #: What it is, in words.
+    about: str
+    files: tuple[DeliveryFile, ...]
+    #: Newest mtime of its files in seconds, None where it is not known.
+    newest: float | None = None
+    #: The batch it was, None for a path.
+    batch: Batch | None = None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What the batch's zip consists of, empty for a path."""
+        return self.batch.entries if self.batch else ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files, uncompressed: what Canvas compares with change_threshold (DIFF 5)."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """What a delivery is compared with."""
+
+    #: The last accepted delivery of this target and data set that nobody has undone, None without one.
+    before: Earlier | None = None
+    #: The last accepted batch, when its zip cannot be read any more.
+    lost: Batch | None = None
+    #: The import that Canvas's diffing will choose, None for none.
+    diff_import: SisImport | None = None
+    #: What that import was sent from, None when it is none of ours.
+    diff_base: Earlier | None = None
+    #: Why Canvas could not be asked which import that is, "" when it was.
+    trouble: str = ""
+
+
+def data_set(parameters: Mapping[str, str]) -> str:
+    """Give the name of the data set that an import with these parameters belongs to, "" for none."""
+    return parameters.get(DATA_SET, "")
+
+
+def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
+    """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
+    before, lost = _before(context, data_set(parameters))
+    chosen = _diff_import(context, data_set(parameters))
+    return Bases(before, lost, chosen, _sent_as(context, before, chosen))
+
+
+def journalled_bases(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Bases:
+    """Say what a delivery is compared with as far as the journal knows, when Canvas could not be asked."""
+    batch = next(_accepted(context, data_set(parameters)), None)
+    before = None if batch is None else earlier(context, batch)
+    known = before.batch.sis_import if before and before.batch and data_set(parameters) else None
+    return Bases(
+        before, None if before else batch, known, before if known else None, f"Canvas was not asked: {trouble.sentence}"
+    )
+
+
+def basis_of(batch: Batch, parameters: Mapping[str, str], bases: Bases) -> Basis:
+    """Say what a plan of this batch is made of."""
+    before = bases.before.batch if bases.before else bases.lost
+    return Basis(
+        zip_sha256=batch.zip_sha256,
+        parameters=dict(parameters),
+        target=batch.target,
+        before=before.id if before else "",
+        base_import=bases.diff_import.id if bases.diff_import else None,
+    )
+
+
+def earlier(context: Context, batch: Batch) -> Earlier | None:
+    """Look into an archived batch's zip, None when it cannot be read any more."""
+    try:
+        contents = bundle.look_into(context.archive.zip_path(batch))
+    except (BadZipError, OSError) as error:
+        log.warning("the zip of batch %s cannot be read: %s", batch.id, error)
+        return None
+    what = f"batch {batch.id}" + ("" if batch.import_id is None else f" (import {batch.import_id})")
+    return Earlier(what, contents.files, newest_mtime(context, batch), batch)
+
+
+def newest_mtime(context: Context, batch: Batch) -> float | None:
+    """Give the newest mtime, in seconds, of the files that a batch was claimed from; of what it repeats, if it does."""
+    repeated: Batch | None = batch
+    while repeated is not None and (of := repeated.retry_of or repeated.remaster_of):
+        repeated = context.journal.batch(of)
+    return max((file.mtime_ns / 1e9 for file in repeated.files), default=None) if repeated else None
+
+
+def thresholds_in_a_row(context: Context, parameters: Mapping[str, str]) -> int:
+    """Count the newest imports of the data set, up to the first that Canvas diffed, that a threshold kept from it."""
+    count = 0
+    if data_set(parameters):
+        for batch in _sent(context, data_set(parameters)):
+            if batch.sis_import is None or not batch.sis_import.threshold_exceeded:
+                break
+            count += 1
+    return count
+
+
+def last_with_kind(context: Context, parameters: Mapping[str, str], kind: str) -> Earlier | None:
+    """Give the last accepted delivery of the data set that had a kind, None for none."""
+    for batch in _accepted(context, data_set(parameters)):
+        if any(entry.kind == kind for entry in batch.entries):
+            return earlier(context, batch)
+    return None
+
+
+def _before(context: Context, name: str) -> tuple[Earlier | None, Batch | None]:
+    for batch in _accepted(context, name):
+        if not _is_undone(context, batch):
+            found = earlier(context, batch)
+            return found, None if found else batch
+    return None, None
+
+
+def _is_undone(context: Context, batch: Batch) -> bool:
+    try:
+        seen = context.canvas.get_import(context.target.account_id, batch.sent_as)
+    except NotFound:
+        return False
+    return seen.workflow_state in UNDONE
+
+
+def _diff_import(context: Context, name: str) -> SisImport | None:
+    if not name:
+        return None
+    states = ("imported", "imported_with_messages")
+    found = context.canvas.imports_until(context.target.account_id, states, partial(is_certain, identifier=name))
+    return choose_base(found, name)
+
+
+def _sent_as(context: Context, before: Earlier | None, chosen: SisImport | None) -> Earlier | None:
+    if chosen is None:
+        return None
+    if before and before.batch and before.batch.import_id == chosen.id:
+        return before
+    batch = context.journal.by_import(context.target, chosen.id)
+    return earlier(context, batch) if batch else None
+
+
+def _accepted(context: Context, name: str) -> Iterator[Batch]:
+    return (batch for batch in _sent(context, name) if batch.state in ACCEPTED)
+
+
+def _sent(context: Context, name: str) -> Iterator[Batch]:
+    return (batch for batch in context.journal.sent(context.target) if data_set(batch.parameters) == name)
