@@ -230,6 +230,8 @@ class Plan:
     planned: Planned = field(default_factory=Planned)
     #: True when the delivery is the same as the last accepted one and need not be sent.
     unchanged: bool = False
+    #: Groups, (by, SIS id), that vanish whole and that `approve --remember` may remember.
+    gone: tuple[tuple[str, str], ...] = ()
 
     @property
     def verdict(self) -> str:
