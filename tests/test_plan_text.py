@@ -1,0 +1,165 @@
+"""The table of a plan: what it shows, what it is made from, and that it stays narrow whatever the data are called."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canvas_sis_sync import plan_text
+from canvas_sis_sync.model import (
+    Changes,
+    Effect,
+    GroupChanges,
+    KindChanges,
+    Mode,
+    Plan,
+    Prediction,
+    Tripped,
+)
+from canvas_sis_sync.sis_csv import KINDS
+
+ENROLLMENTS = KindChanges(
+    "enrollment",
+    rows_before=98_000,
+    rows_now=93_880,
+    added=12,
+    changed=31,
+    removed=4_132,
+    ended=12,
+    changed_columns={"status": 30, "role": 4, "notify": 2, "start_date": 1},
+    turned={"completed": 25, "inactive": 0, "deleted": 5},
+    duplicates_now=2,
+)
+USERS = KindChanges("user", rows_before=20_000, rows_now=20_000, columns_gained=("email",), columns_lost=("fax", "tel"))
+SECTIONS = KindChanges("section", rows_before=900, removed=900, in_now=False)
+PLAN = Plan(
+    about="Batch 20310102-030405 (loose files)",
+    against="batch 20310101-030405",
+    changes=Changes(
+        kinds=(USERS, SECTIONS, ENROLLMENTS),
+        concentrated=(
+            GroupChanges("term", "F26", "course", rows_before=80),
+            GroupChanges("term", "F26", "enrollment", rows_before=9_000, removed=4_132, ended=12, turned=30),
+            GroupChanges("account", "", "enrollment", rows_before=98_000, turned=5),
+            GroupChanges("course", "C1", "enrollment", rows_before=98_000, removed=2, ended=2),
+        ),
+        dependants={"section": 0, "enrollment": 77},
+    ),
+    prediction=Prediction(
+        effects=(
+            Effect("user", Mode.WHOLE, "its columns changed: email is new", rows=20_000),
+            Effect("enrollment", Mode.DIFFED, "one file on both sides", removed=4_132, rows=4_175),
+        ),
+        base_import=41,
+        refused="Canvas would not compare: the size changes by 63 %.",
+    ),
+    breakers=(
+        Tripped("removals", "enrollment: 4,150 of 98,000 rows (4.2 %) would be removed.", "enrollment", "term", "F26"),
+        Tripped("gone", "Term S26 is gone.", by="term", group="S26"),
+    ),
+    asked=("rows that are missing from the file are deleted",),
+    notes=("12 rows wait.", "12 rows wait."),
+    gone=(("term", "S26"),),
+)
+
+
+def shown(plan: Plan) -> list[str]:
+    return plan_text.table(json.loads(json.dumps(plan_text.as_json(plan)))).splitlines()
+
+
+def test_the_table_shows_each_kind_and_what_canvas_does_with_it() -> None:
+    lines = shown(PLAN)
+    assert lines[0] == "Batch 20310102-030405 (loose files), compared with batch 20310101-030405:"
+    assert lines[2].split() == ["before", "now", "added", "changed", "missing", "ended", "in", "Canvas"]
+    assert lines[3].split() == ["user", "20,000", "20,000", "0", "0", "0", "0", "all", "rows"]
+    assert lines[4].split() == ["section", "900", "0", "0", "0", "900", "0", "nothing"]
+    assert lines[5].split()[:7] == ["enrollment", "98,000", "93,880", "12", "31", "4,132", "30"]
+    assert lines[5].endswith("  differences, removes 4,132")
+    assert len({line.index(word) for line, word in zip(lines[2:5], ("in Canvas", "all", "nothing"), strict=True)}) == 1
+
+
+def test_below_the_table_stands_what_it_has_no_room_for() -> None:
+    text = "\n".join(shown(PLAN))
+    assert "user: new columns: email; columns gone: fax, tel." in text
+    told = "enrollment: 25 become completed, 5 become deleted; changed in status 30, role 4, notify 2 and 1"
+    assert f"{told}\n  more; repeated keys, of which the last row counts: 0 before, 2 now." in text
+    assert "Canvas reads all rows of user: its columns changed: email is new." in text
+    assert "of enrollment: one file" not in text
+    assert "Canvas reads nothing of section: not in this delivery." in text
+    assert "On the missing rows hung 77 enrollment rows." in text
+
+
+def test_it_says_where_most_is_lost_without_what_had_ended_before() -> None:
+    lines = shown(PLAN)
+    at = lines.index("Most of it:")
+    assert lines[at + 1 : at + 4] == [
+        "  term F26: 4,150 of 9,000 enrollment",
+        "  account (none): 5 of 98,000 enrollment",
+        "",
+    ]
+
+
+def test_what_holds_comes_last() -> None:
+    lines = shown(PLAN)
+    at = lines.index("Breakers:")
+    assert lines[at + 1] == "  removals: enrollment: 4,150 of 98,000 rows (4.2 %) would be removed."
+    assert lines[at + 2] == "  gone: Term S26 is gone."
+    assert lines[-1] == "Verdict: hold. Nothing of it is sent before somebody approves it."
+    text = "\n".join(lines)
+    assert "Canvas is asked:\n  rows that are missing from the file are deleted\n" in text
+    assert "Notes:\n  Canvas would not compare: the size changes by 63 %.\n  12 rows wait.\n\n" in text
+
+
+def test_a_plan_that_holds_nothing_says_so_in_few_lines() -> None:
+    first = Plan("users.csv", "", Changes(kinds=(replace(USERS, columns_gained=(), columns_lost=()),)), Prediction())
+    lines = shown(first)
+    assert lines[0] == "users.csv, with nothing to compare it with:"
+    assert lines[-1] == "Verdict: go."
+    assert len(lines) == 8
+    assert shown(replace(first, unchanged=True))[-1].startswith("Verdict: go, and nothing is sent")
+    assert shown(replace(PLAN, unchanged=True))[-1].startswith("Verdict: hold")
+
+
+def test_the_json_has_the_keys_that_are_promised() -> None:
+    found = plan_text.as_json(PLAN)
+    assert {"schema", "against", "kinds", "groups", "breakers", "verdict"} <= set(found)
+    assert (found["schema"], found["verdict"], found["against"]) == (1, "hold", "batch 20310101-030405")
+    promised = {"kind", "rows_before", "rows_now", "added", "changed", "removed", "mode", "reason"}
+    assert all(promised <= set(kind) for kind in found["kinds"])
+    assert [kind["mode"] for kind in found["kinds"]] == ["whole", "absent", "diffed"]
+    assert found["breakers"][0] == {
+        "breaker": "removals",
+        "kind": "enrollment",
+        "by": "term",
+        "group": "F26",
+        "message": "enrollment: 4,150 of 98,000 rows (4.2 %) would be removed.",
+    }
+    assert found["gone"] == [{"by": "term", "group": "S26"}]
+    assert found["diff_base"] == {"import": 41, "known": True}
+
+
+counts = st.integers(0, 99_999_999)
+words = st.text(max_size=300)
+
+
+@given(
+    kinds=st.lists(st.tuples(st.sampled_from(sorted(KINDS)), counts, counts, counts), max_size=4),
+    name=words,
+    message=words,
+)
+def test_no_line_is_wider_than_100_signs_and_none_can_steer_a_terminal(
+    kinds: list[tuple[str, int, int, int]], name: str, message: str
+) -> None:
+    changes = Changes(
+        kinds=tuple(
+            KindChanges(kind, rows_before=one, rows_now=two, added=one, changed=two, removed=three)
+            for kind, one, two, three in kinds
+        ),
+        concentrated=(GroupChanges("course", name, "enrollment", rows_before=9, removed=9),),
+    )
+    plan = Plan(name, message, changes, Prediction(), (Tripped("gone", message, group=name),), (name,), (message,))
+    lines = plan_text.table(plan_text.as_json(plan)).split("\n")
+    assert all(len(line) <= 100 and (line.isprintable() or not line) for line in lines)
