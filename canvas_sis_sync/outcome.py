@@ -6,10 +6,12 @@ Pure. Canvas's workflow_state decides, never its progress; ending well for Canva
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from canvas_sis_sync.model import ACCEPTED, Batch, SisImport, State, Taken
+from canvas_sis_sync.model import ACCEPTED, AbortKind, Batch, SisImport, State, Taken
+from canvas_sis_sync.sis_csv import KINDS
 
 _LONGEST_MESSAGE = 300
 _NOT_ROWS = frozenset(
@@ -22,6 +24,8 @@ _NOT_ROWS = frozenset(
     }
 )
 """Keys of data.counts that do not count processed rows (API 5)."""
+_ENDINGS = ("deleted", "concluded", "deactivated")
+"""The numbers of a word of data.statistics that tell of a removal (API 5)."""
 
 
 class Allowed(Protocol):
@@ -40,6 +44,8 @@ class Outcome:
     reason: str
     #: Accepted, but with more refused rows than allowed.
     over_limit: bool = False
+    #: What was noticed and asks nobody to act: sentences.
+    notes: tuple[str, ...] = ()
 
 
 def of(batch: Batch, final: SisImport, allowed: Allowed, taken: Taken) -> Outcome:
@@ -51,11 +57,11 @@ def of(batch: Batch, final: SisImport, allowed: Allowed, taken: Taken) -> Outcom
     differences = (*taken.dangerous, *taken.other)
     state = _state(final)
     if state not in ACCEPTED:
-        return Outcome(state, " ".join((_failure(final), *differences)))
-    if shortcomings := (*_shortcomings(batch, final), *differences):
+        return Outcome(state, " ".join((_failure(batch, final), *differences)))
+    if shortcomings := (*_shortcomings(batch, final), *_breaches(batch, final), *differences):
         return Outcome(State.NOT_ACCEPTED, " ".join(shortcomings))
     over_limit = allowed.exceeded(_messages(final), _given(batch, final))
-    return Outcome(state, _success(batch, final, over_limit=over_limit), over_limit)
+    return Outcome(state, _success(batch, final, over_limit=over_limit), over_limit, _shortfall(batch, final))
 
 
 def first_messages(final: SisImport, n: int = 3) -> tuple[str, ...]:
@@ -74,11 +80,29 @@ def _state(final: SisImport) -> State:
     return State.IMPORTED_WITH_MESSAGES if _messages(final) else State.IMPORTED
 
 
-def _failure(final: SisImport) -> str:
+def _failure(batch: Batch, final: SisImport) -> str:
     if final.workflow_state == "aborted":
-        return f"Import {final.id} is aborted: {final.abort_kind}."
+        return f"Import {final.id} is aborted: {final.abort_kind}. {_after_abort(batch, final)}"
     why = f" Canvas says: {_one_line(final.error_message)}" if final.error_message else ""
     return f"Import {final.id} is {final.workflow_state}; rows may have been applied.{why}"
+
+
+def _after_abort(batch: Batch, final: SisImport) -> str:
+    """Say how much of an aborted import was applied, and what to think of before the next command (API 6, DIFF 10)."""
+    applied = f"Canvas counts {_processed(final):,} of {_given(batch, final):,} rows as applied"
+    match final.abort_kind:
+        case AbortKind.THRESHOLD:
+            limit = batch.parameters.get("change_threshold", "")
+            return (
+                f"{applied}. If the export was cut short, skip it and export again; if what is missing from it shall"
+                f" really go, raise SIS_IMPORT_CHANGE_THRESHOLD ({limit}) and retry it."
+            )
+        case AbortKind.NO_TERMS:
+            return f"{applied}. Which terms it is about is told by the rows of terms.csv: add them to the export."
+        case AbortKind.RUNNING:
+            return f"{applied}; what was under way then may have been applied after it was counted."
+        case AbortKind.WAITING:
+            return f"{applied}."
 
 
 def _success(batch: Batch, final: SisImport, *, over_limit: bool) -> str:
@@ -101,6 +125,66 @@ def _shortcomings(batch: Batch, final: SisImport) -> tuple[str, ...]:
     if _has_rows(batch) and not _processed(final) and final.diffed_against is None:
         found.append("Canvas processed no row, although there were some.")
     return tuple(found)
+
+
+def _breaches(batch: Batch, final: SisImport) -> Iterator[str]:
+    """Find where Canvas reports more than the plan allows for: rows, removals, or another base to compare with."""
+    yield from _more_rows(batch, final)
+    yield from _more_removals(batch, final)
+    yield from _another_base(batch, final)
+
+
+def _more_rows(batch: Batch, final: SisImport) -> Iterator[str]:
+    for kind, most in (batch.planned.rows if batch.planned else {}).items():
+        processed = final.counts.get(KINDS[kind].plural, 0) if kind in KINDS else 0
+        if processed > most:
+            yield (
+                f"Canvas processed {processed:,} {kind} rows, and the plan knows of {most:,}: look at the import in"
+                " Canvas for files that are not this delivery's."
+            )
+
+
+def _more_removals(batch: Batch, final: SisImport) -> Iterator[str]:
+    for word, most in (batch.planned.removals if batch.planned else {}).items():
+        reported = final.statistics.get(word)
+        numbers = reported if isinstance(reported, dict) else {}
+        removed = sum(number for name in _ENDINGS if isinstance(number := numbers.get(name), int))
+        if removed > most:
+            yield (
+                f"Canvas deleted, concluded or deactivated {removed:,} of {word}, and by the plan it is {most:,} at"
+                f" most: look at plan.json and at the import in Canvas, which can undo it for 30 days (restore_states)."
+            )
+
+
+def _another_base(batch: Batch, final: SisImport) -> Iterator[str]:
+    """Compare the import that diffing was expected to compare with and the one it did (DIFF 2)."""
+    if batch.basis is None or not batch.parameters.get("diffing_data_set_identifier") or final.threshold_exceeded:
+        return
+    remaster = batch.parameters.get("diffing_remaster_data_set") == "true"
+    expected = None if remaster else batch.basis.base_import
+    if final.diffed_against != expected:
+        yield (
+            f"Canvas compared it with {_import(final.diffed_against)}, and the plan was made for {_import(expected)}:"
+            " what it removed is not what the plan says. Look at both in Canvas, and whether somebody else sends this"
+            " data set."
+        )
+
+
+def _import(import_id: int | None) -> str:
+    return "no import" if import_id is None else f"import {import_id}"
+
+
+def _shortfall(batch: Batch, final: SisImport) -> tuple[str, ...]:
+    """Say of rows that Canvas was given and did not process whether its messages account for them."""
+    if batch.planned is None or not batch.planned.rows:
+        return ()
+    given, processed, messages = sum(batch.planned.rows.values()), _processed(final), _messages(final)
+    missing = given - processed
+    if missing <= 0:
+        return ()
+    if missing == messages:
+        return (f"{missing:,} of {given:,} rows were not applied: Canvas refused them.",)
+    return (f"{missing:,} of {given:,} rows were not applied, and Canvas left {messages:,} messages.",)
 
 
 def _has_rows(batch: Batch) -> bool:

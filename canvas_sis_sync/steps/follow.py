@@ -55,7 +55,14 @@ def _end(context: Context, batch: Batch, final: SisImport) -> Batch:
     taken = options.compare(batch.parameters, final)
     allowed = context.settings.max_error_rows
     ended = outcome.of(batch, final, allowed, taken)
-    return context.move(batch, ended.state, ended.reason, sis_import=final, over_limit=ended.over_limit)
+    return context.move(
+        batch,
+        ended.state,
+        ended.reason,
+        sis_import=final,
+        over_limit=ended.over_limit,
+        notes=(*batch.notes, *ended.notes),
+    )
 
 
 def _gone(context: Context, batch: Batch) -> Batch:
