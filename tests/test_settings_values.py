@@ -167,8 +167,8 @@ def test_accounts(load: Load, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["7", "sis_term_id:2031 F", "sis_integration_id:x", "default", "current"])
 def test_terms(load: Load, text: str) -> None:
-    loaded = load({"batch_mode": "1"}, SIS_IMPORT_BATCH_MODE_TERM_ID=text)
-    assert loaded.import_parameters == {"batch_mode": "true", "batch_mode_term_id": text}
+    loaded = load({"batch_mode": "1", "change_threshold": "5"}, SIS_IMPORT_BATCH_MODE_TERM_ID=text)
+    assert loaded.import_parameters["batch_mode_term_id"] == text
 
 
 def test_an_identifier_may_have_128_bytes(load: Load) -> None:
@@ -212,7 +212,8 @@ def test_a_text_that_is_no_value_is_refused_by_name_and_source(problem, name: st
 # --- combinations ---
 
 COMBINATIONS = [
-    ("batch_mode", {"batch_mode": "true"}),
+    ("batch_mode", {"batch_mode": "true", "change_threshold": "5"}),
+    ("batch_mode", {"batch_mode": "true", "batch_mode_term_id": "1"}),
     ("batch_mode_term_id", {"batch_mode_term_id": "1"}),
     ("batch_mode_term_id", {"batch_mode_term_id": "1", "batch_mode": "false"}),
     ("multi_term_batch_mode", {"multi_term_batch_mode": "true"}),
@@ -225,9 +226,15 @@ COMBINATIONS = [
     ("diffing_user_remove_status", {"diffing_user_remove_status": "suspended"}),
     ("diff_row_count_threshold", {"diff_row_count_threshold": "5"}),
     ("change_threshold", {"change_threshold": "5"}),
-    ("skip_deletes", {"skip_deletes": "true", "batch_mode": "true", "batch_mode_term_id": "1"}),
+    (
+        "skip_deletes",
+        {"skip_deletes": "true", "batch_mode": "true", "batch_mode_term_id": "1", "change_threshold": "5"},
+    ),
     ("skip_deletes", {"skip_deletes": "true", "multi_term_batch_mode": "true", "change_threshold": "5"}),
-    ("diffing_data_set_identifier", {"diffing_data_set_identifier": "x", "batch_mode": "1", "batch_mode_term_id": "1"}),
+    (
+        "diffing_data_set_identifier",
+        {"diffing_data_set_identifier": "x", "batch_mode": "1", "batch_mode_term_id": "1", "change_threshold": "5"},
+    ),
     (
         "diffing_data_set_identifier",
         {"diffing_data_set_identifier": "x", "multi_term_batch_mode": "1", "change_threshold": "5"},
@@ -263,7 +270,6 @@ def test_every_refusal_has_an_example(problem) -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        {"batch_mode": "true", "batch_mode_term_id": "1"},
         {"batch_mode": "true", "batch_mode_term_id": "1", "change_threshold": "0"},
         {"batch_mode": "true", "multi_term_batch_mode": "true", "change_threshold": "100"},
         {"multi_term_batch_mode": "true", "change_threshold": "5", "batch_mode_enrollment_drop_status": "inactive"},
@@ -283,7 +289,9 @@ def test_a_combination_that_works_is_passed_on(load: Load, asked: dict[str, str]
 
 
 def test_a_combination_across_layers_is_refused_naming_the_source(problem) -> None:
-    found = problem({"batch_mode_term_id": ""}, SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="1")
+    threshold = {"SIS_IMPORT_CHANGE_THRESHOLD": "5"}
+    terms = {"SIS_IMPORT_BATCH_MODE": "true", "SIS_IMPORT_BATCH_MODE_TERM_ID": "1"}
+    found = problem({"batch_mode_term_id": ""}, **threshold, **terms)
     assert found.sentence.startswith("SIS_IMPORT_BATCH_MODE (environment) needs SIS_IMPORT_BATCH_MODE_TERM_ID or ")
 
 

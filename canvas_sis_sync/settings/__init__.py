@@ -16,8 +16,9 @@ from typing import Any
 
 from canvas_sis_sync.errors import SettingsError
 from canvas_sis_sync.settings import layers
+from canvas_sis_sync.settings.limits import BREAKERS, Limit, raised
 from canvas_sis_sync.settings.refusals import EXCLUDES, NEEDS, contradictions
-from canvas_sis_sync.settings.table import SETTINGS, Limit, Setting, parameter_name, parse_token
+from canvas_sis_sync.settings.table import SETTINGS, Remaster, Setting, parameter_name, parse_token
 
 __all__ = [
     "EXCLUDES",
@@ -25,11 +26,13 @@ __all__ = [
     "NEEDS",
     "SETTINGS",
     "Limit",
+    "Remaster",
     "Secret",
     "Setting",
     "Settings",
     "find_home",
     "load",
+    "raised",
     "state_folder",
 ]
 
@@ -95,6 +98,13 @@ class Settings:
     roles: tuple[str, ...]
     #: "" for UTF-8 only.
     source_encoding: str
+    #: (kind, id) of rows without which a delivery is held.
+    canaries: tuple[tuple[str, str], ...]
+    #: How many rows may go without a delivery being held, by kind.
+    breakers: Mapping[str, Limit]
+    #: What the same limits hold for, too: "term", "account", "course", or "" for what the courses tell.
+    group_by: str
+    remaster: Remaster
     #: What Canvas is asked for, by Canvas's own names; only what was set.
     import_parameters: Mapping[str, str]
     #: (name, value as shown, source) of each setting; secrets masked.
@@ -131,10 +141,10 @@ def load(
     parameters = {parameter_name(name): value for name, value in values.items() if value and parameter_name(name)}
     if all(values[name] or not entry.text for name, entry in given.items() if parameter_name(name)):
         problems += contradictions(parameters, lambda parameter: given[f"SIS_IMPORT_{parameter.upper()}"].label)
+        problems += _without_a_base(given["SIS_SYNC_REMASTER"], values["SIS_SYNC_REMASTER"], parameters)
     if problems:
         raise _together(problems)
     shown = tuple((each.name, _shown(each, given, values), given[each.name].source) for each in SETTINGS)
-    own = {name.split("_", 2)[2].lower(): value for name, value in values.items() if name.startswith("SIS_SYNC_")}
     return Settings(
         home=home,
         inbox=home / "inbox",
@@ -148,7 +158,7 @@ def load(
         hosted=values["CANVAS_HOSTED"],
         import_parameters=MappingProxyType(_effective(parameters)),
         values=shown,
-        **own,
+        **_own(values),
     )
 
 
@@ -206,6 +216,24 @@ def _missing(home: Path, given: Mapping[str, layers.Given]) -> Iterator[Settings
 
             sentence = f"{name} is set neither in the environment nor in {home / '.env'}."
             yield SettingsError(sentence, f"Type: sis-sync --home {quote(str(home))} init")
+
+
+def _without_a_base(entry: layers.Given, remaster: Remaster, parameters: Mapping[str, str]) -> Iterator[SettingsError]:
+    if remaster and remaster.when != "never" and "diffing_data_set_identifier" not in parameters:
+        needed = "SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER"
+        sentence = f"{entry.label} needs {needed}: only a data set that is diffed has a base."
+        yield SettingsError(sentence, f"Set {needed}, or remove {entry.name}.")
+
+
+def _own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields that our own settings fill; those of the breakers are two."""
+    own = {name.removeprefix("SIS_SYNC_").lower(): value for name, value in values.items() if "SIS_SYNC_" in name}
+    breakers = {kind: own.pop(f"breaker_{kind}") for kind in BREAKERS}
+    return own | {
+        "breakers": MappingProxyType(breakers),
+        "group_by": own.pop("breaker_group_by"),
+        "canaries": own["canaries"] or (),
+    }
 
 
 def _together(problems: list[SettingsError]) -> SettingsError:

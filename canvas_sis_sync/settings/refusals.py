@@ -9,6 +9,7 @@ from canvas_sis_sync.errors import SettingsError
 _DIFFING = ("diffing_data_set_identifier",)
 NEEDS = (
     ("batch_mode", ("batch_mode_term_id", "multi_term_batch_mode"), "Canvas refuses batch mode without a term"),
+    ("batch_mode", ("change_threshold",), "nothing else limits what Canvas deletes (100 is no limit)"),
     ("batch_mode_term_id", ("batch_mode",), "Canvas ignores it otherwise"),
     ("multi_term_batch_mode", ("change_threshold",), "Canvas refuses it otherwise"),
     ("batch_mode_enrollment_drop_status", ("batch_mode", "multi_term_batch_mode"), "Canvas ignores it otherwise"),
@@ -20,7 +21,7 @@ NEEDS = (
     ("diff_row_count_threshold", _DIFFING, "Canvas ignores it otherwise"),
     ("change_threshold", ("batch_mode", "multi_term_batch_mode", *_DIFFING), "Canvas ignores it otherwise"),
 )
-"""(parameter, what it needs one of, why): API 3.2."""
+"""(parameter, what it needs one of, why): API 3.2, and DIFF 10 for batch mode without a threshold."""
 EXCLUDES = (
     ("skip_deletes", "batch_mode", "what its skipped rows name is deleted by batch mode after all"),
     ("skip_deletes", "multi_term_batch_mode", "what its skipped rows name is deleted by batch mode after all"),

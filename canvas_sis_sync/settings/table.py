@@ -10,25 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-DEFAULT_ERROR_ROWS = "10%, at least 20 rows"
+from canvas_sis_sync.settings.limits import BREAKER, BREAKERS, DEFAULT_ERROR_ROWS, parse_error_rows, parse_limit
+
+_NAMED = (
+    *("account", "term", "course", "section", "xlist", "user", "login", "group"),
+    *("differentiation_tag_set", "differentiation_tag", "institutional_tag_category", "institutional_tag"),
+)
+"""Kinds whose rows are named by one column (DIFF 4)."""
 
 
 @dataclass(frozen=True)
-class Limit:
-    """How many of a number of rows may be concerned: a percentage, a count, the stricter of both, or no limit."""
+class Remaster:
+    """When a data set that is diffed is sent once more as a whole."""
 
-    #: 0 to 100, None for none.
-    percent: float | None = None
-    #: Rows, None for none.
-    count: int | None = None
-    #: Up to this many rows the percentage does not matter.
-    floor: int = 0
-
-    def exceeded(self, count: int, rows: int) -> bool:
-        """Tell whether `count` of `rows` rows is more than the limit; exactly the limit is not."""
-        if self.count is not None and count > self.count:
-            return True
-        return self.percent is not None and count > self.floor and count * 100 > self.percent * rows
+    #: "never", "auto" or "every".
+    when: str
+    #: Seconds between two, with "every".
+    every: int = 0
 
 
 class Setting(NamedTuple):
@@ -77,15 +75,6 @@ def _duration(text: str) -> int:
     return int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
-def _limit(text: str) -> Limit:
-    if text in {"off", DEFAULT_ERROR_ROWS}:
-        return Limit() if text == "off" else Limit(percent=10, floor=20)
-    found = re.fullmatch(r"(?:([0-9]{1,3}(?:\.[0-9]+)?) ?%)?(, ?(?=[0-9]))?([0-9]{1,12})?", text)
-    if not found or bool(found[2]) != bool(found[1] and found[3]) or float(found[1] or 0) > 100:
-        raise ValueError("must be a limit such as 10%, 5000, both as 10%,5000, or off")
-    return Limit(percent=float(found[1]) if found[1] else None, count=int(found[3]) if found[3] else None)
-
-
 def _url(text: str) -> str:
     """Cut an address down to scheme, host and port. What is refused is not repeated: it may hold a password."""
     from urllib.parse import urlsplit
@@ -127,6 +116,23 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+def _canaries(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `kind:id` between commas."""
+    found = tuple((kind.strip(), name.strip()) for kind, _, name in (each.partition(":") for each in _names(text)))
+    if not all(kind in _NAMED and name for kind, name in found):
+        raise ValueError(f"must be rows such as user:U001,course:C1, each of one of the kinds {', '.join(_NAMED)}")
+    return found
+
+
+def _remaster(text: str) -> Remaster:
+    if text in {"never", "auto"}:
+        return Remaster(text)
+    word, colon, interval = text.partition(":")
+    if (word, colon) != ("every", ":") or not (seconds := _duration(interval)):
+        raise ValueError("must be never, auto, or an interval such as every:7d")
+    return Remaster(word, seconds)
+
+
 def _encoding(text: str) -> str:
     try:
         "".encode(text)
@@ -160,13 +166,20 @@ SETTINGS = (
     Setting("SIS_SYNC_POLL_LIMIT", "6h", _duration, "How long one run waits altogether."),
     Setting("SIS_SYNC_UPLOAD", "auto", _one_of("auto", "direct", "two-step"), "How the zip is uploaded."),
     Setting("SIS_SYNC_GATE", "own", _one_of("own", "account"), "Whose failed imports hold the next one."),
-    Setting("SIS_SYNC_MAX_ERROR_ROWS", DEFAULT_ERROR_ROWS, _limit, "How many rows Canvas may refuse."),
+    Setting("SIS_SYNC_MAX_ERROR_ROWS", DEFAULT_ERROR_ROWS, parse_error_rows, "How many rows Canvas may refuse."),
     Setting("SIS_SYNC_REMIND_EVERY", "24h", _duration, "How often a trouble that lasts is told again."),
     Setting("SIS_SYNC_REFUSE_ON", "fatal", _REFUSE_ON, "How bad what check finds must be for a drop to be refused."),
     Setting("SIS_SYNC_AFTER_REFUSAL", "hold", _one_of("hold", "continue"), "Whether a refused drop holds the next."),
     Setting("SIS_SYNC_CHECK_IGNORE", "", _names, "Rules of check that nobody wants to hear of."),
     Setting("SIS_SYNC_ROLES", "", _names, "Custom roles, for check where Canvas is not asked."),
     Setting("SIS_SYNC_SOURCE_ENCODING", "", _encoding, "What the SIS writes where it does not write UTF-8."),
+    Setting("SIS_SYNC_CANARIES", "", _canaries, "Rows without which a delivery is held, such as user:U001."),
+    *(
+        Setting(f"{BREAKER}{kind.upper()}", default, parse_limit, f"How many rows of {kind} may go without being held.")
+        for kind, default in BREAKERS.items()
+    ),
+    Setting("SIS_SYNC_BREAKER_GROUP_BY", "", _one_of("term", "account", "course"), "What limits hold for, too."),
+    Setting("SIS_SYNC_REMASTER", "never", _remaster, "When a diffed data set is sent once more as a whole."),
     Setting("SIS_IMPORT_IMPORT_TYPE", "", _one_of("instructure_csv"), "The format; there is only one."),
     Setting("SIS_IMPORT_BATCH_MODE", "", _flag, "Delete what the import does not contain, in one term."),
     Setting("SIS_IMPORT_BATCH_MODE_TERM_ID", "", _TERM, "The term of batch mode."),

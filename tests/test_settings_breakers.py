@@ -1,0 +1,166 @@
+"""Settings of breakers, canaries and remaster: what their texts mean, and how limits are raised for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from canvas_sis_sync import settings
+from canvas_sis_sync.errors import EXIT_USAGE, SettingsError, UsageError
+from canvas_sis_sync.settings import Limit, Remaster, Settings, raised
+from canvas_sis_sync.sis_csv import KINDS
+
+CANVAS = {"CANVAS_BASE_URL": "https://canvas.example.edu", "CANVAS_API_TOKEN": "fake-token-1234567890"}
+
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def run(flags: Mapping[str, str] | None = None, **environ: str) -> Settings:
+        return settings.load(tmp_path, environ=CANVAS | environ, flags=flags)
+
+    return run
+
+
+@pytest.fixture
+def problem(load: Load) -> Callable[..., SettingsError]:
+    def run(flags: Mapping[str, str] | None = None, **environ: str) -> SettingsError:
+        with pytest.raises(SettingsError) as caught:
+            load(flags, **environ)
+        return caught.value
+
+    return run
+
+
+def test_every_kind_with_a_key_has_a_breaker_in_the_order_of_imports(load: Load) -> None:
+    assert list(load().breakers) == [kind.name for kind in KINDS.values() if kind.key]
+
+
+def test_users_are_limited_more_tightly_and_changes_of_ids_not_at_all(load: Load) -> None:
+    breakers = dict(load().breakers)
+    assert breakers.pop("user") == Limit(percent=2)
+    assert breakers.pop("change_sis_id") == Limit()
+    assert set(breakers.values()) == {Limit(percent=10, count=5000)}
+
+
+def test_a_breaker_is_set_by_its_kind(load: Load) -> None:
+    loaded = load(SIS_SYNC_BREAKER_ENROLLMENT="2.5%", SIS_SYNC_BREAKER_COURSE="0", SIS_SYNC_BREAKER_USER="off")
+    assert [loaded.breakers[kind] for kind in ("enrollment", "course", "user")] == [
+        Limit(percent=2.5),
+        Limit(count=0),
+        Limit(),
+    ]
+
+
+def test_the_lower_bound_of_refused_rows_is_no_limit_of_a_breaker(problem) -> None:
+    assert "must be a limit such as 10%" in problem(SIS_SYNC_BREAKER_USER="10%, at least 20 rows").sentence
+
+
+def test_what_the_limits_hold_for_is_left_to_the_courses_unless_set(load: Load, problem) -> None:
+    assert load().group_by == ""
+    assert load(SIS_SYNC_BREAKER_GROUP_BY="account").group_by == "account"
+    assert "must be term, account or course" in problem(SIS_SYNC_BREAKER_GROUP_BY="school").sentence
+
+
+def test_canaries_are_kinds_and_ids(load: Load) -> None:
+    assert load().canaries == ()
+    found = load(SIS_SYNC_CANARIES="user:U001, course : a:b ,user:U001").canaries
+    assert found == (("user", "U001"), ("course", "a:b"))
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_a_canary_is_of_a_kind_whose_rows_one_column_names(load: Load, problem, kind) -> None:
+    text = f"{kind.name}:X"
+    if len(kind.key) == 1 and kind.key[0] in kind.columns:
+        assert load(SIS_SYNC_CANARIES=text).canaries == ((kind.name, "X"),)
+    else:
+        assert "must be rows such as user:U001,course:C1, each of one of" in problem(SIS_SYNC_CANARIES=text).sentence
+
+
+@pytest.mark.parametrize("text", ["U001", "user:", ":U001", "users:U001", "user:U001,course"])
+def test_what_is_no_canary_is_refused(problem, text: str) -> None:
+    found = problem(SIS_SYNC_CANARIES=text)
+    assert found.sentence.startswith("SIS_SYNC_CANARIES (environment) must be rows such as user:U001")
+
+
+@pytest.mark.parametrize(
+    ("text", "remaster"),
+    [
+        ("", Remaster("never")),
+        ("never", Remaster("never")),
+        ("auto", Remaster("auto")),
+        ("every:7d", Remaster("every", 7 * 86400)),
+    ],
+)
+def test_remaster(load: Load, text: str, remaster: Remaster) -> None:
+    loaded = load({"diffing_data_set_identifier": "nightly"}, SIS_SYNC_REMASTER=text)
+    assert loaded.remaster == remaster
+
+
+@pytest.mark.parametrize("text", ["always", "every", "every:", "every:0", "auto:7d"])
+def test_what_says_nothing_about_remaster_is_refused(problem, text: str) -> None:
+    found = problem({"diffing_data_set_identifier": "nightly"}, SIS_SYNC_REMASTER=text)
+    assert found.sentence.startswith("SIS_SYNC_REMASTER (environment) must be ")
+
+
+def test_remaster_without_diffing_is_refused(load: Load, problem) -> None:
+    found = problem(SIS_SYNC_REMASTER="auto")
+    assert found.sentence.startswith(
+        "SIS_SYNC_REMASTER (environment) needs SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER: only a data set that is diffed"
+    )
+    assert found.hint == "Set SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER, or remove SIS_SYNC_REMASTER."
+    assert load(SIS_SYNC_REMASTER="never").remaster == Remaster("never")
+
+
+# --- raised for one run ---
+
+BREAKERS = {"user": Limit(percent=2), "enrollment": Limit(percent=10, count=5000), "course": Limit()}
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("enrollment=30%", Limit(percent=30, count=5000)),
+        ("enrollment=20000", Limit(percent=10, count=20000)),
+        ("enrollment=30%,20000", Limit(percent=30, count=20000)),
+        ("enrollment=10%", Limit(percent=10, count=5000)),
+        ("user=100%", Limit(percent=100)),
+    ],
+)
+def test_a_raised_limit_keeps_the_part_that_is_not_named(text: str, limit: Limit) -> None:
+    kind = text.partition("=")[0]
+    assert raised(BREAKERS, [text]) == BREAKERS | {kind: limit}
+
+
+def test_several_limits_are_raised_together() -> None:
+    limits = raised(BREAKERS, ["enrollment=30%", "user=3%", "enrollment=6000"])
+    assert limits == BREAKERS | {"enrollment": Limit(percent=30, count=6000), "user": Limit(percent=3)}
+    assert raised(BREAKERS, []) == BREAKERS
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("enrolment=30%", "names no kind of file that has a breaker"),
+        ("30%", "names no kind of file that has a breaker"),
+        ("enrollment=off", "a breaker is raised for one run, never switched off"),
+        ("enrollment=", "is no limit"),
+        ("enrollment", "is no limit"),
+        ("enrollment=much", "is no limit"),
+        ("enrollment=9%", "would lower the limit, which is 10%,5000"),
+        ("enrollment=30%,4999", "would lower the limit, which is 10%,5000"),
+        ("enrollment=0", "would lower the limit, which is 10%,5000"),
+        ("user=5000", "would lower the limit, which is 2%"),
+        ("course=100%", "would lower the limit, which is off"),
+    ],
+)
+def test_what_raises_no_limit_is_refused(text: str, why: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        raised(BREAKERS, [text])
+    assert why in caught.value.sentence
+    assert caught.value.sentence.startswith("--breaker ")
+    assert caught.value.hint
+    assert caught.value.exit_code == EXIT_USAGE
