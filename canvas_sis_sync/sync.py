@@ -18,7 +18,6 @@ from canvas_sis_sync.errors import (
     SyncError,
     TimeRanOut,
 )
-from canvas_sis_sync.journal.questions import Sighting
 from canvas_sis_sync.model import OPEN, UNSENT, Batch, Drop, State
 from canvas_sis_sync.steps.ask_gate import wait_for_go
 from canvas_sis_sync.steps.claim import claim, resume
@@ -28,6 +27,7 @@ from canvas_sis_sync.steps.follow import follow
 from canvas_sis_sync.steps.pack import pack
 from canvas_sis_sync.steps.recover import recover
 from canvas_sis_sync.steps.send import send
+from canvas_sis_sync.steps.settle import look
 
 EXIT_OF_STATE: Mapping[State, int] = {
     State.REFUSED: EXIT_REFUSED,
@@ -181,25 +181,7 @@ def _next_claimed(context: Context) -> Batch | None:
 
 def _settled_first(context: Context) -> list[Drop | None]:
     """Look at the inbox: empty for no drop, else the oldest one first, or None in its place if it is not settled."""
-    settings = context.settings
-    view = inbox.scan(settings.inbox, settings.marker)
-    now = context.clock.monotonic()
-    earlier = context.journal.sightings()
-    sightings: dict[str, Sighting] = {}
-    for drop in view.drops:
-        text = inbox.signature(drop)
-        seen = earlier.get(drop.name)
-        # One from the future is of before the machine was started: it begins anew.
-        same = seen is not None and seen.signature == text and seen.seen_at <= now
-        sightings[drop.name] = seen if same and seen is not None else Sighting(text, now)
-    context.journal.remember_sightings(sightings)
-
-    def is_settled(drop: Drop) -> bool:
-        if settings.marker:
-            return inbox.is_marked(drop, settings.marker)
-        return settings.settle_seconds == 0 or now - sightings[drop.name].seen_at >= settings.settle_seconds
-
-    return [drop if is_settled(drop) else None for drop in view.drops[:1]]
+    return [drop if is_settled else None for drop, is_settled in look(context)[:1]]
 
 
 def require_whole_journal(context: Context) -> None:
