@@ -81,12 +81,16 @@ class Changes:
     term_integration_ids: Mapping[str, str] = field(default_factory=dict)
     #: Rows of the new delivery's terms.csv that Canvas would apply.
     valid_terms: int = 0
+    #: SIS ids of the terms that the new delivery touches: those of the valid rows, and the old and new ids of terms
+    #: that its change_sis_id.csv renames. This is the scope of multi-term batch mode (DIFF 11).
+    terms_now: frozenset[str] = frozenset()
     #: Canaries that the new delivery has not, or has with a deleted status.
     missing_canaries: tuple[str, ...] = ()
     #: Rows before that hang on removed ones, by kind: sections and enrollments of removed courses, enrollments of
     #: removed sections and users. None where they were too many to be counted.
     dependants: Mapping[str, int | None] = field(default_factory=dict)
-    #: Per kind what is removed in each term: how batch mode's scope is cut out.
+    #: Per kind (course, section, enrollment) what is removed, without what had ended, in each term: how batch mode's
+    #: scope is cut out. The term is that of the row's course as the new delivery has it, else as the old one had it.
     removed_by_term: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def of(self, kind: str) -> KindChanges | None:
@@ -114,6 +118,8 @@ class Effect:
     removed: int = 0
     #: Rows that Canvas reads: the difference, or the whole files.
     rows: int = 0
+    #: At most so many of these rows delete, conclude or deactivate what they name, removed ones included.
+    ending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
