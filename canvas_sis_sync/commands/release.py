@@ -6,17 +6,9 @@ Nothing is sent here: the next run does that.
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-
 from canvas_sis_sync import bundle, gate, log, report
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.canvas import Canvas
-from canvas_sis_sync.errors import CanvasError, HeldError, NotFound, SyncError, UsageError
-from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.lock import home_lock
+from canvas_sis_sync.commands.desk import Desk, desk, does_not_fit
+from canvas_sis_sync.errors import CanvasError, NotFound, SyncError, UsageError
 from canvas_sis_sync.model import (
     CANVAS_UNFINISHED,
     OPEN,
@@ -32,53 +24,8 @@ from canvas_sis_sync.model import (
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.sis_csv import open_csv
-from canvas_sis_sync.steps.begin import open_canvas, open_journal, patient_retry, resolve
+from canvas_sis_sync.steps.begin import resolve
 from canvas_sis_sync.steps.claim import RETRIED_ZIP
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A home, locked, for a person's word about one of its batches."""
-
-    settings: Settings
-    journal: Journal
-    archive: Archive
-    canvas: Canvas
-    clock: Clock
-    who: str
-
-    def batch(self, batch_id: str) -> Batch:
-        """Read a batch. Raises UsageError when there is none of that id."""
-        found = self.journal.batch(batch_id)
-        if found is None:
-            raise UsageError(f"There is no batch {batch_id} in this home.", "`sis-sync status` names the last one.")
-        return found
-
-    def asks(self, target: Target) -> bool:
-        """Say whether the Canvas that the settings name is the target's, whose import ids mean nothing elsewhere."""
-        return self.settings.host == target.host
-
-    def file(self, batch: Batch) -> None:
-        """Write the batch's receipt as the journal has it now; one that is over needs no run to do it then."""
-        filed = batch.state not in OPEN and batch.errors_complete
-        if self.archive.batch_folder(batch.id).exists():
-            self.archive.write_receipt(replace(batch, filed=filed))
-        self.journal.amend(batch, filed=filed)
-
-
-@contextmanager
-def desk(settings: Settings, clock: Clock) -> Iterator[Desk]:
-    """Open a home for a person's word. Raises HeldError while a run is at work, HomeError, JournalError."""
-    with ExitStack() as stack:
-        if not stack.enter_context(home_lock(settings.archive / ".lock")):
-            raise HeldError(
-                "A run of this home is at work, and may be waiting for Canvas.",
-                "Try again when it has ended, or end it with Ctrl-C (or SIGTERM): the next run goes on with its batch.",
-            )
-        stack.enter_context(log.setup(settings.logs, [settings.token.reveal()]))
-        journal = stack.enter_context(open_journal(settings, clock))
-        canvas = stack.enter_context(open_canvas(settings, patient_retry(clock)))
-        yield Desk(settings, journal, Archive(settings.archive), canvas, clock, _login())
 
 
 def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
@@ -90,7 +37,7 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         batch = at.batch(batch_id)
         state = _live_state(at, batch)
         if State.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
-            raise _does_not_fit("skip", batch)
+            raise does_not_fit("skip", batch)
         release = _release_of(at, batch, state, reason)
         batch = at.journal.skip(batch, release, reason=reason, who=at.who)
         at.file(batch)
@@ -120,7 +67,7 @@ def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
         if State.DISCARDED not in TRANSITIONS[batch.state]:
-            raise _does_not_fit("discard", batch)
+            raise does_not_fit("discard", batch)
         batch = at.journal.move(batch, State.DISCARDED, reason=reason, who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("discarded by %s: %s", at.who, reason)
@@ -136,7 +83,7 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
         if State.RETRIED not in TRANSITIONS[batch.state]:
-            raise _does_not_fit("retry", batch)
+            raise does_not_fit("retry", batch)
         later = at.journal.accepted_after(batch)
         if later is not None:
             raise UsageError(
@@ -159,7 +106,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
         if batch.state is not State.SENDING:
-            raise _does_not_fit("adopt", batch)
+            raise does_not_fit("adopt", batch)
         if not at.asks(batch.target):
             raise UsageError(
                 f"Batch {batch.id} was sent to {batch.target.host}, and CANVAS_BASE_URL names {settings.host}.",
@@ -259,17 +206,3 @@ def _notifies(at: Desk, batch: Batch) -> bool:
     except (OSError, ValueError, SyncError):
         return False
     return False
-
-
-def _does_not_fit(command: str, batch: Batch) -> UsageError:
-    return UsageError(
-        f"Batch {batch.id} is {batch.state}, and that is not something to {command}.",
-        "Nothing was changed. `sis-sync status` says what the gate waits for.",
-    )
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
