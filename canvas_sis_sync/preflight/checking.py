@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from canvas_sis_sync.errors import SyncError
+from canvas_sis_sync.forked import Progress, tell_nobody
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.findings import CheckedFile
 from canvas_sis_sync.preflight.halves import Work, in_halves
 from canvas_sis_sync.preflight.judging import Judge
 from canvas_sis_sync.preflight.known import Known, Result
-from canvas_sis_sync.preflight.reading import Progress, Watched, tell_nobody
+from canvas_sis_sync.preflight.reading import Watched
 from canvas_sis_sync.preflight.rows import Heading
 from canvas_sis_sync.preflight.rules import rules_of
 from canvas_sis_sync.preflight.tally import Tally

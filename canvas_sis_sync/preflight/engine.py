@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from canvas_sis_sync.forked import Progress, tell_nobody
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.preflight.ancestry import faults
 from canvas_sis_sync.preflight.checking import check_file, dropped, kind_of
@@ -15,7 +16,6 @@ from canvas_sis_sync.preflight.ids import families_of
 from canvas_sis_sync.preflight.keys import Clash, Keys, clashes
 from canvas_sis_sync.preflight.known import Known, Result
 from canvas_sis_sync.preflight.names import fault_of_name, faults_of_set
-from canvas_sis_sync.preflight.reading import Progress, tell_nobody
 from canvas_sis_sync.preflight.rule import Severity
 from canvas_sis_sync.preflight.rules import RULES
 from canvas_sis_sync.preflight.tally import Tally

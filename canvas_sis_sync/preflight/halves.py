@@ -1,25 +1,19 @@
 """The two halves of a large file, read at the same time by two processes.
 
-Owns where a CSV may be cut and the second process. The second is forked, so that it knows what is known so far and
-hashes alike; where that is not safe, or the file is not a plain one, the caller reads it as a whole. The outcome does
-not depend on it.
+Owns where a CSV may be cut. The second process is forked, so that it knows what is known so far and hashes alike; where
+that is not safe, or the file is not a plain one, the caller reads it as a whole. The outcome does not depend on it.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 
+from canvas_sis_sync.forked import Forked, Progress, may_fork, tell_nobody
 from canvas_sis_sync.model import DeliveryFile
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 LEAST_BYTES = 16 << 20
 """Smaller files are read sooner than a process is started."""
@@ -74,59 +68,35 @@ def find_cut(stream: BinaryIO, size: int) -> Cut | None:
 
 
 def worth_it(size: int) -> bool:
-    """Say whether to start a process: not for a small file, and not where other threads would be cut off."""
-    return (
-        size >= LEAST_BYTES and sys.platform == "linux" and (os.cpu_count() or 1) > 1 and threading.active_count() == 1
-    )
+    """Say whether to start a process: not for a small file, and not where it is unsafe."""
+    return size >= LEAST_BYTES and may_fork()
 
 
 def _at_once(file: DeliveryFile, cut: Cut, work: Work[Found]) -> tuple[Found, Found] | None:
-    import multiprocessing
-
-    fork = multiprocessing.get_context("fork")
-    receiver, sender = fork.Pipe(duplex=False)
-    helper = fork.Process(target=_second_half, args=(sender, file, cut, work), daemon=True)
-    helper.start()
-    sender.close()
-    try:
-        with file.open() as stream:
-            first = work(cast("BinaryIO", Piece(stream, b"", cut.offset)), 0)
-        try:
-            return first, receiver.recv()
-        except EOFError:
-            return None
-    finally:
-        receiver.close()
-        helper.kill()
-        helper.join()
-
-
-def _second_half(sender: Connection, file: DeliveryFile, cut: Cut, work: Work[Found]) -> None:
-    """Work on the second half and send what was found; nothing is sent when it cannot be worked on as one."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    parent = os.getppid()
-    try:
+    def second_half(tell: Progress) -> Found:
         with file.open() as stream:
             stream.seek(cut.offset)
-            sender.send(work(cast("BinaryIO", Piece(stream, cut.header, sys.maxsize, parent)), len(cut.header)))
-    except Exception:  # noqa: BLE001 - the whole file is read again by one process, which says what is wrong
-        sender.close()
+            return work(cast("BinaryIO", Piece(stream, cut.header, sys.maxsize, tell)), len(cut.header))
+
+    with Forked(second_half) as helper:
+        with file.open() as stream:
+            first = work(cast("BinaryIO", Piece(stream, b"", cut.offset)), 0)
+        second = helper.result()
+    return None if second is None else (first, second)
 
 
 class Piece(io.RawIOBase):
-    """Some bytes and then a part of a stream; ends its process when the one that started it is gone."""
+    """Some bytes and then a part of a stream; tells at each read that it is still at work."""
 
-    def __init__(self, stream: BinaryIO, before: bytes, size: int, parent: int | None = None) -> None:
+    def __init__(self, stream: BinaryIO, before: bytes, size: int, tell: Progress = tell_nobody) -> None:
         self._stream = stream
         self._before = before
         self._left = size
-        self._parent = parent
+        self._tell = tell
 
     def read(self, size: int = -1) -> bytes:
         """Read on."""
-        if self._parent not in {None, os.getppid()}:
-            os._exit(1)
+        self._tell(0)
         if self._before:
             before, self._before = self._before, b""
             return before

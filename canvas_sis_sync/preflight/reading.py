@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import BinaryIO, cast
 
-Progress = Callable[[int], None]
-"""Is told the bytes read since it was told last."""
-
-
-def tell_nobody(_count: int) -> None:
-    """Pass the progress over."""
+from canvas_sis_sync.forked import Progress
 
 
 class Watched:

@@ -1,0 +1,102 @@
+"""Work in a forked process, which knows what this one knows, and its result through a pipe.
+
+Owns when a process may be forked, how it tells how far it is, and its end: it ends with the context that started it,
+and ends itself when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+Found = TypeVar("Found")
+Progress = Callable[[int], None]
+"""Is told the bytes read since it was told last."""
+Work = Callable[[Progress], Found]
+"""Is given what to tell its progress to; telling 0 only looks whether somebody still waits for the result."""
+
+
+def tell_nobody(_count: int) -> None:
+    """Pass the progress over."""
+
+
+def may_fork() -> bool:
+    """Say whether a second process is safe and of use: other threads would be cut off in it."""
+    return sys.platform == "linux" and (os.cpu_count() or 1) > 1 and threading.active_count() == 1
+
+
+class Forked(Generic[Found]):
+    """A process at work, to be used as a context.
+
+    The process may fork others. Its result must be picklable; that a file it needs cannot be read is found out by
+    whoever does the work again.
+    """
+
+    def __init__(self, work: Work[Found], progress: Progress = tell_nobody) -> None:
+        import multiprocessing
+
+        fork = multiprocessing.get_context("fork")
+        self._receiver, sender = fork.Pipe(duplex=False)
+        self._progress = progress
+        self._ended = False
+        self._found: Found | None = None
+        self._process = fork.Process(target=_do, args=(sender, work))
+        self._process.start()
+        sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._receiver.close()
+        self._process.kill()
+        self._process.join()
+
+    def pass_on(self) -> None:
+        """Pass on the progress that was told by now, without waiting."""
+        while not self._ended and self._receiver.poll():
+            self._take()
+
+    def result(self) -> Found | None:
+        """Wait for what was found; None when the work was not finished, for whatever reason."""
+        while not self._ended:
+            self._take()
+        return self._found
+
+    def _take(self) -> None:
+        try:
+            is_result, said = self._receiver.recv()
+        except EOFError:
+            self._ended = True
+        else:
+            if is_result:
+                self._found, self._ended = said, True
+            else:
+                self._progress(said)
+
+
+def _do(sender: Connection, work: Work[Found]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    parent = os.getppid()
+
+    def tell(count: int) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+        if count:
+            sender.send((False, count))
+
+    try:
+        sender.send((True, work(tell)))
+    except Exception:  # noqa: BLE001 - the process that started this one does the work again, and says what is wrong
+        sender.close()
