@@ -1,7 +1,7 @@
 """The archive: batch folders, receipts, `errors.csv`, and what makes them last.
 
-`archive/YYYY/MM/<batch>/` holds `import.zip`, `check.json`, `receipt.json` and `errors.csv`; until the zip has been
-read back also `files/`, the claimed sources. Folders are 0700, files 0600. Whatever is written here is written beside
+`archive/YYYY/MM/<batch>/` holds `import.zip`, `check.json`, `receipt.json` and `errors.csv`, with diffing also
+`waiting.json`; until the zip has been read back also `files/`, the claimed sources. Folders are 0700, files 0600. Whatever is written here is written beside
 its place, fsynced and renamed, so that a reader finds the old or the new, never half of it.
 """
 
@@ -26,6 +26,7 @@ RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
 CHECK = "check.json"
 PLAN = "plan.json"
+WAITING = "waiting.json"
 ZIP = "import.zip"
 ORIGINAL_ZIP = "original.zip"
 SPARE_BYTES = 16 << 20
@@ -99,11 +100,16 @@ class Archive:
 
     def read_plan(self, batch_id: str) -> Mapping[str, Any] | None:
         """Read plan.json back, None when it is missing or no plan."""
-        try:
-            plan = json.loads((self.batch_folder(batch_id) / PLAN).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return plan if isinstance(plan, dict) else None
+        return self._read(self.batch_folder(batch_id) / PLAN)
+
+    def write_waiting(self, batch_id: str, waiting: Mapping[str, Any]) -> None:
+        """Write waiting.json: the keys of the rows that Canvas refused and that diffing will not send again."""
+        text = json.dumps(waiting, ensure_ascii=False)
+        self._write(self.batch_folder(batch_id) / WAITING, text + "\n")
+
+    def read_waiting(self, batch_id: str) -> Mapping[str, Any] | None:
+        """Read waiting.json back, None when it is missing or no such file."""
+        return self._read(self.batch_folder(batch_id) / WAITING)
 
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
         """Write errors.csv, never with `row_info`, and give the number of messages."""
@@ -117,6 +123,13 @@ class Archive:
             count += 1
         self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
         return count
+
+    def refused_rows(self, batch_id: str) -> Iterator[tuple[str, int]]:
+        """Give file and number of each row that errors.csv has a message about; raises OSError, but not for none."""
+        path = self.batch_folder(batch_id) / ERRORS
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                yield from ((row["file"], int(row["row"])) for row in csv.DictReader(file) if row["row"])
 
     def newest_batch(self) -> str | None:
         """Give the id of the batch folder with the highest name, None without any."""
@@ -134,6 +147,14 @@ class Archive:
 
     def _years(self) -> Iterator[Path]:
         return (entry for entry in self.folder.iterdir() if len(entry.name) == 4 and entry.name.isdigit())
+
+    @staticmethod
+    def _read(path: Path) -> Mapping[str, Any] | None:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def _write(self, path: Path, text: str) -> None:
         partial = path.with_name(f".{path.name}.part")
