@@ -60,8 +60,8 @@ def test_the_lower_bound_of_refused_rows_is_no_limit_of_a_breaker(problem) -> No
 
 
 def test_what_the_limits_hold_for_is_left_to_the_courses_unless_set(load: Load, problem) -> None:
-    assert load().group_by == ""
-    assert load(SIS_SYNC_BREAKER_GROUP_BY="account").group_by == "account"
+    assert load().breaker_group_by == ""
+    assert load(SIS_SYNC_BREAKER_GROUP_BY="account").breaker_group_by == "account"
     assert "must be term, account or course" in problem(SIS_SYNC_BREAKER_GROUP_BY="school").sentence
 
 

@@ -135,6 +135,7 @@ def test_what_is_no_limit_is_refused(problem, text: str) -> None:
         (Limit(percent=10, floor=20), 20, 20, False),
         (Limit(percent=10, floor=20), 21, 20, True),
         (Limit(percent=10, floor=20), 21, 1000, False),
+        (Limit(percent=2.3), 23, 1000, False),
         (Limit(), 10**9, 1, False),
     ],
 )

@@ -103,7 +103,7 @@ class Settings:
     #: How many rows may go without a delivery being held, by kind.
     breakers: Mapping[str, Limit]
     #: What the same limits hold for, too: "term", "account", "course", or "" for what the courses tell.
-    group_by: str
+    breaker_group_by: str
     remaster: Remaster
     #: What Canvas is asked for, by Canvas's own names; only what was set.
     import_parameters: Mapping[str, str]
@@ -226,14 +226,10 @@ def _without_a_base(entry: layers.Given, remaster: Remaster, parameters: Mapping
 
 
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields that our own settings fill; those of the breakers are two."""
+    """Give the fields that our own settings fill, those of breakers together."""
     own = {name.removeprefix("SIS_SYNC_").lower(): value for name, value in values.items() if "SIS_SYNC_" in name}
     breakers = {kind: own.pop(f"breaker_{kind}") for kind in BREAKERS}
-    return own | {
-        "breakers": MappingProxyType(breakers),
-        "group_by": own.pop("breaker_group_by"),
-        "canaries": own["canaries"] or (),
-    }
+    return own | {"breakers": MappingProxyType(breakers), "canaries": own["canaries"] or ()}
 
 
 def _together(problems: list[SettingsError]) -> SettingsError:

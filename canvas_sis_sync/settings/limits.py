@@ -53,7 +53,7 @@ class Limit:
         """Tell whether `count` of `rows` rows is more than the limit; exactly the limit is not."""
         if self.count is not None and count > self.count:
             return True
-        return self.percent is not None and count > self.floor and count * 100 > self.percent * rows
+        return self.percent is not None and count > self.floor and count * 100 > round(self.percent * rows, 6)
 
     def __str__(self) -> str:
         percent = "" if self.percent is None else f"{self.percent:g}%"

@@ -1,0 +1,73 @@
+"""Breakers: what holds a delivery before anything is sent. Pure.
+
+    case           what is judged, and the arithmetic
+    losses         breakers that count rows
+    circumstances  breakers about the delivery as such
+    batch_mode     breakers of batch mode
+    words          places, shares, limits, dates
+
+Owns the registry and the order. Leaves to others where limits come from (`settings`, which also raises them for one
+run), what changed, and what Canvas would do. docs/breakers.md has a section for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from canvas_sis_sync.breaker import batch_mode, circumstances, losses
+from canvas_sis_sync.breaker.case import FLOOR, Case, Limit, Limits, gone_groups
+from canvas_sis_sync.model import Changes, Prediction, Situation, Tripped
+
+__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limit", "Limits", "gone_groups", "judge"]
+
+MOST_TOLD = 12
+"""Places that one breaker names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """One reason to hold a delivery."""
+
+    #: Kept for good.
+    id: str
+    judge: Callable[[Case], Iterator[Tripped]]
+    #: It needs no earlier delivery to compare with.
+    at_first: bool = False
+
+
+BREAKERS = (
+    Breaker("gone", losses.gone),
+    Breaker("removals", losses.removals),
+    Breaker("group-removals", losses.group_removals),
+    Breaker("new-keys", losses.new_keys),
+    Breaker("empty", losses.empty),
+    Breaker("columns", losses.columns),
+    Breaker("canary", circumstances.canary, at_first=True),
+    Breaker("older", circumstances.older),
+    Breaker("unknown-base", circumstances.unknown_base, at_first=True),
+    Breaker("renames", circumstances.renames, at_first=True),
+    Breaker("thresholds", circumstances.thresholds),
+    Breaker("first-in-batch-mode", batch_mode.first, at_first=True),
+    Breaker("batch-term", batch_mode.term, at_first=True),
+    Breaker("batch-empty", batch_mode.empty, at_first=True),
+    Breaker("batch-terms", batch_mode.terms, at_first=True),
+)
+
+
+def judge(changes: Changes, prediction: Prediction, situation: Situation, limits: Limits) -> tuple[Tripped, ...]:
+    """Give every breaker that trips, in the order of the registry; none of them lets the delivery go.
+
+    A breaker that trips in more than a dozen places names those, and how many more there are.
+    """
+    case = Case(changes, prediction, situation, limits)
+    asked = (each for each in BREAKERS if situation.has_before or each.at_first)
+    return tuple(tripped for each in asked for tripped in _told(each, case))
+
+
+def _told(breaker: Breaker, case: Case) -> Iterator[Tripped]:
+    found = breaker.judge(case)
+    yield from islice(found, MOST_TOLD)
+    if more := sum(1 for _ in found):
+        yield Tripped(breaker.id, f"The same holds for {more:,} more.")
