@@ -1,8 +1,9 @@
 """The archive: batch folders, receipts, `errors.csv`, and what makes them last.
 
 `archive/YYYY/MM/<batch>/` holds `import.zip`, `check.json`, `receipt.json` and `errors.csv`, with diffing also
-`waiting.json`; until the zip has been read back also `files/`, the claimed sources. Folders are 0700, files 0600. Whatever is written here is written beside
-its place, fsynced and renamed, so that a reader finds the old or the new, never half of it.
+`waiting.json`; until the zip has been read back also `files/`, the claimed sources. Folders are 0700, files 0600.
+Whatever is written here is written beside its place, fsynced and renamed, so that a reader finds the old or the new,
+never half of it.
 """
 
 from __future__ import annotations
