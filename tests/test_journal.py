@@ -102,6 +102,7 @@ def full() -> Batch:
         basis=basis,
         planned=Planned({"user": 2}, {"Enrollment": 1}),
         approval=Approval(basis, "ada", 8.0, "it is so", (("term", "F26"),)),
+        set_aside="only the newest",
         notes=("one row was refused",),
         refused_rows={"user": 1},
         over_limit=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -46,12 +47,30 @@ def skip(home: Path | None, batch: str | None, import_id: int | None, reason: st
 
 
 @click.command()
-@click.argument("batch")
+@click.argument("batch", required=False)
+@click.option("--all-but-newest", is_flag=True, help="All drops that wait but the newest, and what holds before them.")
 @REASON
 @click.pass_obj
-def discard(home: Path | None, batch: str, reason: str) -> None:
-    """Say that an unsent batch shall not be sent."""
-    _released(home, "discard", batch, reason)
+def discard(home: Path | None, batch: str | None, *, all_but_newest: bool, reason: str) -> None:
+    """Say that what was not sent shall not be sent."""
+    if (batch is None) != all_but_newest:
+        raise UsageError("Name either a batch or --all-but-newest.", "`sis-sync status` names the batch that holds.")
+    if batch is not None:
+        _released(home, "discard", batch, reason)
+    else:
+        _all_but_newest(home, reason)
+
+
+def _all_but_newest(home: Path | None, reason: str) -> None:
+    from canvas_sis_sync import settings
+    from canvas_sis_sync.commands.all_but_newest import discard_all_but_newest
+    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.progress import showing
+
+    loaded = settings.load(settings.find_home(home))
+    with showing(watched=sys.stderr.isatty()) as show:
+        told = discard_all_but_newest(loaded, reason, Clock(), show)
+    say(told)
 
 
 @click.command()

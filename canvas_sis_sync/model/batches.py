@@ -87,6 +87,8 @@ class Batch:
     retry_of: str | None = None
     #: The diffed batch after which this one sends the same zip as a new base of the data set.
     remaster_of: str | None = None
+    #: Why it shall not be sent, as somebody said before it was claimed; "" for one that shall.
+    set_aside: str = ""
     #: What its last plan was made of, None before it was planned.
     basis: Basis | None = None
     #: What Canvas can report of it at most, by that plan.

@@ -59,7 +59,7 @@ ACCEPTED = frozenset({State.IMPORTED, State.IMPORTED_WITH_MESSAGES})
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.CLAIMED: frozenset({State.PACKED, State.HELD, State.REFUSED}),
+    State.CLAIMED: frozenset({State.PACKED, State.HELD, State.REFUSED, State.DISCARDED}),
     State.PACKED: frozenset({State.SENDING, State.HELD, State.REFUSED, State.UNCHANGED}),
     State.SENDING: frozenset({State.IMPORTING, State.PACKED, State.REJECTED, State.RETRIED}),
     State.IMPORTING: ACCEPTED | {State.NOT_ACCEPTED, State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED},

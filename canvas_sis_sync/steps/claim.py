@@ -16,10 +16,11 @@ RETRIED_ZIP = "retried.zip"
 """Name of a retried batch's zip among the claimed files of the new one."""
 
 
-def claim(context: Context, drop: Drop) -> Batch:
+def claim(context: Context, drop: Drop, *, set_aside: str = "", who: str = "run") -> Batch:
     """Enter the drop in the journal and move its files under the archive.
 
-    The journal lists the files before the first of them is moved. Raises HomeError when there is no room or the disk
+    With `set_aside`, the reason of the person `who`, it goes there without ever being sent: `pack` discards it. The
+    journal lists the files before the first of them is moved. Raises HomeError when there is no room or the disk
     does not take it; what was moved by then is gone on with by `resume`.
     """
     total = sum(file.size for file in drop.files)
@@ -37,7 +38,9 @@ def claim(context: Context, drop: Drop) -> Batch:
             claimed_at=context.clock.now(),
             files=drop.files,
             reason=f"{len(drop.files)} files, {total} bytes, from {drop.name}",
-        )
+            set_aside=set_aside,
+        ),
+        who=who,
     )
     log.info("claimed: %s", batch.reason, extra={"batch": batch.id})
     context.archive.make_batch_folder(batch.id)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from canvas_sis_sync import bundle
 from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder, wording
@@ -17,15 +18,16 @@ from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
-from canvas_sis_sync.steps.judge import aim_by_canvas, as_json, encoding_hints, is_refused, judge, summary
+from canvas_sis_sync.steps.judge import aim_by_canvas, aim_of, as_json, encoding_hints, is_refused, judge, summary
 from canvas_sis_sync.transcoding import NotInEncoding
 
 
 def pack(context: Context, batch: Batch) -> Batch:
     """Write the batch's zip, read it back, check what is in it, and only then let the loose files go.
 
-    Gives the batch packed, or refused when its ready-made zip cannot be believed or `SIS_SYNC_REFUSE_ON` is met. While
-    the sources' writer is not done it is waited for, and packed again. Raises HomeError, TimeRanOut.
+    Gives the batch packed, or refused when its ready-made zip cannot be believed or `SIS_SYNC_REFUSE_ON` is met; one
+    that was set aside is discarded, with its zip, in any case. While the sources' writer is not done it is waited for,
+    and packed again. Raises HomeError, TimeRanOut.
     """
     folder = context.archive.batch_folder(batch.id)
     while True:
@@ -63,7 +65,8 @@ def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEnco
     try:
         delivery = deliver_from(sources, [file.name for file in batch.files], context.settings.source_encoding)
         made = write_zip(delivery, folder, context.show)
-        report = judge(delivery, aim_by_canvas(context), context.show)
+        aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
+        report = judge(delivery, aim, context.show)
         context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings.refuse_on)))
         return Packed(made, report, tuple(encoding_hints(delivery, report)))
     except (BadZipError, NotInEncoding, DropChanged) as error:
@@ -75,7 +78,8 @@ def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
     made, report = packed.bundle, packed.report
     refused = is_refused(report, context.settings.refuse_on)
     reason = f"{len(made.entries)} files, {made.size} bytes"
-    return context.move(
+    return _move(
+        context,
         batch,
         State.REFUSED if refused else State.PACKED,
         " ".join([f"check found {summary(report)}.", *packed.hints]) if refused else reason,
@@ -87,6 +91,13 @@ def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
         refused_rows=dict(report.refused),
         lets_pass=refused and context.settings.after_refusal == "continue",
     )
+
+
+def _move(context: Context, batch: Batch, state: State, reason: str, **changes: Any) -> Batch:
+    """Journal what became of the sources; what was set aside is discarded instead, by whoever claimed it for that."""
+    if not batch.set_aside:
+        return context.move(batch, state, reason, **changes)
+    return context.move(batch, State.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
 
 
 def write_zip(delivery: Delivery, folder: Path, show: Show) -> Bundle:
@@ -156,7 +167,8 @@ def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEnco
         else:
             originals = bundle.from_folder(sources, [file.name for file in batch.files])
             _from_files(originals, folder / ORIGINAL_ZIP, context.show)
-    batch = context.move(
+    batch = _move(
+        context,
         batch,
         State.REFUSED,
         f"{error.sentence} {error.hint}",
