@@ -138,6 +138,7 @@ def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[st
         breakers=(*tripped, *_lost(bases)),
         notes=(*plan.notes, *_notes(context, load, parameters, changed, prediction)),
         planned=changes.planned(changed, prediction, parameters),
+        gone=breaker.gone_groups(changed) if any(each.breaker == "gone" for each in tripped) else (),
     )
 
 
