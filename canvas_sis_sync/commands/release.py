@@ -172,6 +172,7 @@ def _successor(at: Desk, batch: Batch) -> Batch:
         files=(DropFile(RETRIED_ZIP, 0, 0, ""),),
         reason=f"sends batch {batch.id} again",
         retry_of=batch.id,
+        remaster_of=batch.remaster_of,
     )
 
 

@@ -13,7 +13,7 @@ from canvas_sis_sync.model import Batch, Drop, DropFile, DropKind, State
 from canvas_sis_sync.steps.context import Context, log
 
 RETRIED_ZIP = "retried.zip"
-"""Name of a retried batch's zip among the claimed files of the new one."""
+"""Name of an earlier batch's zip, sent again by a retry or a remaster, among the claimed files of the new one."""
 
 
 def claim(context: Context, drop: Drop, *, set_aside: str = "", who: str = "run") -> Batch:
@@ -55,8 +55,8 @@ def resume(context: Context, batch: Batch) -> Batch:
     and the reason names both halves; or, when nothing had been moved yet, discarded: what lies there is a new drop.
     """
     context.archive.make_batch_folder(batch.id)
-    if batch.retry_of:
-        return _fetch_retried_zip(context, batch, batch.retry_of)
+    if source := batch.retry_of or batch.remaster_of:
+        return _fetch_zip(context, batch, source)
     folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
     inside = {file.name for file in batch.files if inbox.look_again(sources / file.name, file.name)}
     outside = [file for file in batch.files if file.name not in inside]
@@ -127,18 +127,19 @@ def _move(context: Context, batch: Batch, name: str) -> Batch:
     return batch
 
 
-def _fetch_retried_zip(context: Context, batch: Batch, retry_of: str) -> Batch:
-    retried = context.journal.batch(retry_of)
+def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
+    """Give a batch that sends another one's zip again that zip as its claimed file."""
+    other = context.journal.batch(source)
     sources = context.archive.sources(batch.id)
     destination = sources / RETRIED_ZIP
-    if not destination.exists() and retried is not None and context.archive.zip_path(retried).is_file():
+    if not destination.exists() and other is not None and context.archive.zip_path(other).is_file():
         with wording(destination):
             sources.mkdir(mode=0o700, exist_ok=True)
-            link_or_copy(context.archive.zip_path(retried), destination)
+            link_or_copy(context.archive.zip_path(other), destination)
             sync_folder(sources)
     looked = _look(context, batch)
     if not looked:
-        return context.move(batch, State.HELD, f"the zip of batch {retry_of} is no longer in the archive")
+        return context.move(batch, State.HELD, f"the zip of batch {source} is no longer in the archive")
     return context.journal.amend(batch, files=looked)
 
 
