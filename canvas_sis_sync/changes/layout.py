@@ -1,0 +1,80 @@
+"""How the cells of a row are laid out to be compared: the key, what both sides have, and what only one has.
+
+Owns the order of the columns, which does not matter to Canvas (DIFF 4), and the text that stands for some cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from canvas_sis_sync.sis_csv import Kind
+
+CELL, RECORD, ESCAPE = "\x1f", "\x1e", "\x1d"
+"""Stand between cells and between records, and mark cells in which one of the three occurs."""
+_ESCAPED = {ESCAPE: f"{ESCAPE}0", CELL: f"{ESCAPE}1", RECORD: f"{ESCAPE}2"}
+_ESCAPES = str.maketrans(_ESCAPED)
+
+Columns = Mapping[str, Sequence[str]]
+"""Some rows, by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of one side of a kind."""
+
+    #: As the files have them, doubled ones once.
+    header: tuple[str, ...]
+    #: Those of the kind's key that one of the sides has.
+    key: tuple[str, ...]
+    #: The others that both sides have.
+    common: tuple[str, ...]
+    #: The others that only this side has.
+    extra: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """Give the columns of each text of a record, the key first."""
+        return (self.key, self.common, self.extra) if self.extra else (self.key, self.common)
+
+
+def lay_out(kind: Kind, before: Sequence[str], now: Sequence[str]) -> tuple[Layout, Layout]:
+    """Lay out both sides from the columns they have; one without any has no rows, and gets those of the other."""
+    before, now = before or now, now or before
+    key = tuple(name for name in kind.key if name in before or name in now)
+    common = tuple(name for name in now if name in before and name not in key)
+
+    def of(header: Sequence[str]) -> Layout:
+        extra = tuple(name for name in header if name not in key and name not in common)
+        return Layout(tuple(header), key, common, extra)
+
+    return of(before), of(now)
+
+
+def join(columns: Columns, names: Sequence[str], count: int) -> list[str]:
+    """Make one text of the cells of each row."""
+    if len(names) == 1:
+        return list(columns[names[0]])
+    return list(map(CELL.join, zip(*map(columns.__getitem__, names), strict=True))) if names else [""] * count
+
+
+def split(texts: Sequence[str], names: Sequence[str]) -> dict[str, list[str]]:
+    """Give the cells that texts were joined from, escaped ones as they were, by column."""
+    if not texts or not names:
+        return {name: [] for name in names}
+    joined = CELL.join(texts)
+    cells = joined.split(CELL)
+    if ESCAPE in joined:
+        cells = list(map(_unescaped, cells))
+    return {name: cells[place :: len(names)] for place, name in enumerate(names)}
+
+
+def escape(columns: Columns) -> dict[str, list[str]]:
+    """Replace marks in the cells; no two cells become the same, and cells without a mark stay as they are."""
+    return {name: [cell.translate(_ESCAPES) for cell in column] for name, column in columns.items()}
+
+
+def _unescaped(cell: str) -> str:
+    for mark in (RECORD, CELL, ESCAPE):  # the mark of marks last
+        cell = cell.replace(_ESCAPED[mark], mark)
+    return cell
