@@ -17,11 +17,13 @@ _KINDS = ("course", "section", "enrollment")
 _PLURAL = {"course": "courses", "section": "sections", "enrollment": "enrollments"}
 _SCOPE = {
     "enrollment": "SELECT e.* FROM enrollment e JOIN course c ON c.id = e.course"
-    " WHERE e.status <> 'deleted' AND c.term = ?",
+    " WHERE e.status <> 'deleted' AND e.batch IS NOT NULL AND c.term = ?",
     "section": "SELECT s.* FROM section s JOIN course c ON c.id = coalesce(s.original_course, s.course)"
-    " WHERE s.status <> 'deleted' AND s.sis_id IS NOT NULL AND c.term = ?",
-    "course": "SELECT * FROM course WHERE status <> 'deleted' AND sis_id IS NOT NULL AND term = ?",
+    " WHERE s.status <> 'deleted' AND s.sis_id IS NOT NULL AND s.batch IS NOT NULL AND c.term = ?",
+    "course": "SELECT * FROM course"
+    " WHERE status <> 'deleted' AND sis_id IS NOT NULL AND batch IS NOT NULL AND term = ?",
 }
+"""Objects without a stamp were never part of an import, and are safe (DIFF 9)."""
 
 
 def clean_up(state: State, record: Import, ledger: Ledger, report: Reporter) -> None:

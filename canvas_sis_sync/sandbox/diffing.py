@@ -37,13 +37,14 @@ def replace_by_differences(
     """Return what is imported instead of the supplied files.
 
     That is the supplied files themselves when there is no base, on a remaster, or above a threshold (DIFF 1, 5).
-    Raises RuntimeError for what makes Canvas fail: a broken archive, a kind without a key on both sides.
+    Raises RuntimeError for what makes Canvas fail: a broken archive that is to be compared (CSV 5), a kind without a
+    key on both sides.
     """
-    if upload.fault is not None:
-        raise RuntimeError(upload.fault)
     base = choose_base(state, record)
     if base is None or base.upload is None or record.options["diffing_remaster"]:
         return supplied
+    if upload.fault is not None:
+        raise RuntimeError(upload.fault)
     with unpack(base.upload, base.upload_name) as earlier:
         threshold = record.options["change_threshold"]
         if threshold is not None and _change(upload.total_size, earlier.total_size) > threshold:
@@ -158,14 +159,16 @@ def _pair(current: list[Supplied], base: list[Supplied]) -> list[tuple[Supplied,
 
 
 def read_table(supplied: Supplied) -> Table:
-    """Read a file by its kind's key; of equal keys the last row stays."""
+    """Read a file by its kind's key; of equal keys the last row stays, in its own place."""
     with supplied.file.open() as stream:
         opened = open_csv(stream)
         columns = {name: index for index, name in reversed(list(enumerate(opened.header)))}
         rows: dict[tuple[str | None, ...], Cells] = {}
         for _, values in opened:
             cells = {name: values[columns[name]] for name in columns}
-            rows[tuple(cells.get(name) for name in supplied.kind.key)] = cells
+            key = tuple(cells.get(name) for name in supplied.kind.key)
+            rows.pop(key, None)
+            rows[key] = cells
     return Table(tuple(dict.fromkeys(opened.header)), rows)
 
 

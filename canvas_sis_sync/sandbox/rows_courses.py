@@ -65,6 +65,7 @@ def _parent(row: Row, context: Context) -> int:
 
 def _account_status(row: Row, existing: Stored | None, context: Context) -> str | None:
     text = (row.get("status") or "").lower()
+    context.pass_over_deletion(text)
     if "deleted" not in text:
         return "active" if "active" in text else None
     if existing is not None:

@@ -16,6 +16,9 @@ from canvas_sis_sync.sandbox.state import State
 from canvas_sis_sync.sandbox.unpacking import CsvInput, Unpacked
 from canvas_sis_sync.sis_csv import KINDS, Kind, Malformed, NotUtf8, count_rows, open_csv
 
+_QUOTED_SIGNS = "\r\n"
+"""Python's writer quotes a cell for the signs of the line end only, and a bare CR would make the file malformed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Supplied:
@@ -91,7 +94,7 @@ class _Line:
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[str | None]]) -> Iterable[bytes]:
     """Write header and rows as CSV, line by line."""
     line = _Line()
-    writer = csv.writer(line, lineterminator="\n")
+    writer = csv.writer(line, lineterminator=_QUOTED_SIGNS)
     for cells in chain([header], rows):
         writer.writerow(cells)
-        yield line.text.encode()
+        yield line.text.removesuffix(_QUOTED_SIGNS).encode() + b"\n"

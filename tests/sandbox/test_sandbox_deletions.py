@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -257,9 +259,17 @@ def test_a_kind_without_a_key_fails_the_import(account: Client) -> None:
 
 
 def test_a_broken_archive_fails_a_diffed_import_outright(account: Client) -> None:
-    made = account.imports("POST", params={"diffing_data_set_identifier": "x", "extension": "zip"}, data=b"x").json()
-    account.sandbox.wait_idle()
-    assert account.get(made["id"])["workflow_state"] == "failed"
+    """One that is not compared ends as it does without diffing (CSV 5)."""
+
+    def send_broken() -> str:
+        asked = {"diffing_data_set_identifier": "x", "extension": "zip"}
+        made = account.imports("POST", params=asked, data=b"x").json()
+        account.sandbox.wait_idle()
+        return account.get(made["id"])["workflow_state"]
+
+    assert send_broken() == "failed_with_messages"
+    diff(account, "a,a,active\n", name="x")
+    assert send_broken() == "failed"
 
 
 def test_batch_mode_switches_diffing_off(filled: Client) -> None:
@@ -273,3 +283,50 @@ def test_the_drop_status_spares_no_course(filled: Client) -> None:
     text = COURSES + "C1,s,l,T,active\n"
     done = batch(filled, {"c.csv": text}, batch_mode_enrollment_drop_status="completed")
     assert done["data"]["counts"]["batch_courses_deleted"] == 1
+
+
+def test_what_no_import_brought_is_safe_from_batch_mode(filled: Client) -> None:
+    with closing(sqlite3.connect(filled.sandbox.database)) as connection, connection:
+        for kind in ("course", "section", "enrollment"):
+            connection.execute(f"UPDATE {kind} SET batch = NULL WHERE id = (SELECT min(id) FROM {kind})")
+    files: dict[str, str | bytes] = {"c.csv": COURSES, "s.csv": SECTIONS, "e.csv": ENROLLED}
+    counts = batch(filled, files)["data"]["counts"]
+    assert [counts[f"batch_{kind}_deleted"] for kind in ("courses", "sections", "enrollments")] == [1, 1, 7]
+
+
+def test_strays_of_the_base_are_reported_again(account: Client) -> None:
+    """One in both uploads gives two warnings, and one in the base alone keeps the import from being imported."""
+    stray = {"readme.txt": "x"}
+    diff(account, {"u.csv": USERS + "a,a,active\n", **stray})
+    both = diff(account, {"u.csv": USERS + "a,a,active\n", **stray})
+    assert len(both["processing_warnings"]) == 2
+    again = diff(account, "a,a,active\n")
+    assert (again["workflow_state"], len(again["processing_warnings"])) == ("imported_with_messages", 1)
+    assert diff(account, "a,a,active\n")["workflow_state"] == "imported"
+
+
+def test_the_last_row_of_a_key_takes_part_in_its_own_place(account: Client) -> None:
+    diff(account, "a,a,active\n")
+    done = diff(account, "b,first,active\nc,c,active\nb,last,active\na,a,active\n")
+    assert sent(account, done) == "c,c,active\nb,last,active\n"
+
+
+def test_line_ends_inside_a_value_survive_the_difference_file(account: Client) -> None:
+    diff(account, "a,a,active\n")
+    done = diff(account, 'a,a,active\n"b\r1",b,active\n"c\n1",c,active\n')
+    assert (done["data"]["counts"]["users"], done["workflow_state"]) == (2, "imported")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "account_id,parent_account_id,name,status\nA,,n,deleted\n",
+        "observer_id,student_id,status\nU1,U2,Deleted\n",
+        "user_id,login_id,status\nU1,l1,deleted\n",
+    ],
+)
+def test_skip_deletes_passes_over_rows_of_every_kind(account: Client, text: str) -> None:
+    account.run({"a.csv": text.replace("Deleted", "active").replace("deleted", "active")})
+    done = account.run({"a.csv": text}, skip_deletes="1")
+    assert (done["workflow_state"], done["data"]["statistics"]["total_state_changes"]) == ("imported", 0)
+    assert all(count == 0 for count in done["data"]["counts"].values())
