@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from canvas_sis_sync.errors import HeldError, SyncError
-from canvas_sis_sync.model import ACCEPTED, HOLDING, IN_FLIGHT, Batch, Entry, GateDecision, SisImport, State, Target
+from canvas_sis_sync.model import (
+    ACCEPTED,
+    HOLDING,
+    IN_FLIGHT,
+    Approval,
+    Batch,
+    Entry,
+    GateDecision,
+    SisImport,
+    State,
+    Target,
+)
 
 SCHEMA = 1
 
@@ -96,6 +107,11 @@ def _in_canvas(batch: Batch, base_url: str, first_messages: Callable[[SisImport]
 
 def next_command(batch: Batch) -> str:
     """Say what somebody can type about a batch that keeps the gate shut."""
+    if batch.state is State.HELD and batch.basis is not None:
+        return (
+            f"`sis-sync plan {batch.id}` shows what it would change; `sis-sync approve {batch.id} --reason TEXT` lets"
+            f" exactly that go, `sis-sync discard {batch.id} --reason TEXT` passes it over."
+        )
     if batch.state is State.HELD:
         return f"`sis-sync discard {batch.id} --reason TEXT`, and export again."
     if batch.state is State.REFUSED:
@@ -177,6 +193,9 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
         "claimed_at": moment(batch.claimed_at),
         "import_id": batch.import_id,
         "retry_of": batch.retry_of,
+        "remaster_of": batch.remaster_of,
+        "approval": _approval_json(batch.approval),
+        "notes": list(batch.notes),
         "over_limit": batch.over_limit,
         "errors_complete": batch.errors_complete,
         "findings": dict(batch.findings),
@@ -189,6 +208,12 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
             for step in batch.steps
         ],
     }
+
+
+def _approval_json(approval: Approval | None) -> dict[str, Any] | None:
+    if approval is None:
+        return None
+    return {"at": moment(approval.at), "who": approval.who, "reason": approval.reason}
 
 
 def entries_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:

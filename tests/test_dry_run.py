@@ -38,7 +38,7 @@ def test_it_tells_size_parameters_in_words_and_verdict(home: Home, sandbox: Sand
     assert "Drop: loose files, 3 files." in looked.text
     assert "  users.csv: user, 2 rows, " in looked.text
     assert "  what.csv: not recognised" in looked.text
-    assert "Asked of Canvas: " in looked.text
+    assert "\nCanvas is asked:\n" in looked.text
     assert "Gate: go. " in looked.text
     assert looked.text.splitlines()[-1] == "A run would send this now."
     assert posts(sandbox) == 0

@@ -10,6 +10,8 @@ from canvas_sis_sync import report
 from canvas_sis_sync.errors import HeldError, SyncError, TimeRanOut, UsageError
 from canvas_sis_sync.model import (
     TRANSITIONS,
+    Approval,
+    Basis,
     Batch,
     DropFile,
     DropKind,
@@ -130,6 +132,22 @@ def test_the_next_command_is_one_that_the_state_allows(state: State) -> None:
     named = {word for word in words if f"sis-sync {word} " in text}
     assert all(words[word] in TRANSITIONS[state] for word in named)
     assert named or "sis-sync run" in text
+
+
+def test_a_batch_that_its_plan_holds_is_looked_at_and_approved_or_passed_over() -> None:
+    basis = Basis("ab", {}, BATCH.target)
+    text = report.next_command(replace(BATCH, state=State.HELD, basis=basis))
+    for word in ("plan", "approve", "discard"):
+        assert f"`sis-sync {word} {BATCH.id}" in text
+    assert "approve" not in report.next_command(replace(BATCH, state=State.HELD))
+
+
+def test_an_approval_is_told_to_programs() -> None:
+    approval = Approval(Basis("ab", {}, BATCH.target), "ada", 0.0, "the term is over")
+    told = report.batch_json(replace(BATCH, approval=approval, notes=("a note",)))
+    assert told is not None
+    assert told["approval"] == {"at": "1970-01-01T00:00:00Z", "who": "ada", "reason": "the term is over"}
+    assert told["notes"] == ["a note"]
 
 
 def test_too_many_messages_lead_to_errors_csv_and_skip() -> None:

@@ -21,11 +21,13 @@ from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncEr
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = {
     "adopt": "release",
+    "approve": "plan",
     "check": "check",
     "config": "home",
     "demo": "practice",
     "discard": "release",
     "init": "home",
+    "plan": "plan",
     "rebuild-journal": "journal",
     "retry": "release",
     "rules": "check",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", count=True, help="Repeat the log on the terminal; -vv with details.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, on a terminal too.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the import.")
+@click.option("--breaker", "breakers", multiple=True, metavar="KIND=LIMIT", help="Raise a limit for this run only.")
 @click.pass_obj
 def run(
     home: Path | None,
@@ -32,11 +34,14 @@ def run(
     verbose: int,
     quiet: bool,
     params: tuple[str, ...],
+    breakers: tuple[str, ...],
 ) -> int:
     """Send what lies in the inbox and wait until Canvas is done."""
     from canvas_sis_sync import settings, tick
 
     loaded = settings.load(settings.find_home(home), flags=_flags(params))
+    if breakers:
+        loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
     watched = sys.stderr.isatty() and not quiet
     if dry_run:
         return _dry_run(loaded, as_json=as_json)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import options, report
+from canvas_sis_sync import options, plan_text, report
 from canvas_sis_sync.archive import wording
+from canvas_sis_sync.commands.plan import bases_of, looking
 from canvas_sis_sync.commands.status import Status, status
-from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, BadZipError
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, BadZipError, CanvasError
 from canvas_sis_sync.model import Bundle, Drop, Verdict
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Report
@@ -19,6 +20,8 @@ from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.delivery import deliver_from
 from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary
 from canvas_sis_sync.steps.pack import write_zip
+from canvas_sis_sync.steps.parameters import parameters_of
+from canvas_sis_sync.steps.weigh import Load, make_plan
 from canvas_sis_sync.tick import is_idle
 from canvas_sis_sync.transcoding import NotInEncoding
 
@@ -43,23 +46,34 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
         return _without_drop(settings, looked)
     lines = [f"Drop: {drops[0].name}, {len(drops[0].files)} files."]
     try:
-        made, found = _packed(settings, drops[0])
+        packed = _packed(settings, drops[0], clock)
     except (BadZipError, NotInEncoding) as error:
         return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
-    lines += _about_zip(made)
-    lines.append(f"Check: {summary(found)}.")
-    lines += [f"Asked of Canvas: {words}" for words in options.in_words(settings.import_parameters)]
+    lines += _about_zip(packed.bundle)
+    lines.append(f"Check: {summary(packed.report)}.")
+    if packed.plan is None:
+        lines += [f"Asked of Canvas: {words}" for words in options.in_words(parameters_of(settings))]
+    else:
+        lines.append(f"\n{plan_text.table(packed.plan)}\n")
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
-    outcome, words = VERDICTS[looked.decision.verdict]
-    lines.append(words)
-    code = EXIT_HELD if looked.decision.verdict is Verdict.HOLD else EXIT_DONE
-    if is_refused(found, settings.refuse_on) and not code:
-        outcome, code = "refused", EXIT_REFUSED
-        lines[-1] = "A run would refuse this; `sis-sync check` says more."
-    elif looked.trouble and not code:
-        outcome, code = "unreachable", looked.trouble.exit_code
-        lines[-1] = f"Canvas could not be asked: {looked.trouble.sentence}"
-    return _told(code, outcome, lines, looked, made)
+    code, outcome, verdict = _verdict(settings, looked, packed)
+    return _told(code, outcome, [*lines, verdict], looked, packed)
+
+
+def _verdict(settings: Settings, looked: Status, packed: Packed) -> tuple[int, str, str]:
+    """Say what a run would come to first: the gate, the rules, Canvas, the breakers."""
+    plan = packed.plan or {}
+    if looked.decision.verdict is Verdict.HOLD:
+        return EXIT_HELD, *VERDICTS[Verdict.HOLD]
+    if is_refused(packed.report, settings.refuse_on):
+        return EXIT_REFUSED, "refused", "A run would refuse this; `sis-sync check` says more."
+    if looked.trouble:
+        return looked.trouble.exit_code, "unreachable", f"Canvas could not be asked: {looked.trouble.sentence}"
+    if plan.get("unchanged"):
+        return EXIT_DONE, "unchanged", "A run would not send this: it is the same as the last accepted delivery."
+    if plan.get("verdict") == "hold":
+        return EXIT_HELD, "held", "A run would hold this until somebody approves it."
+    return EXIT_DONE, *VERDICTS[looked.decision.verdict]
 
 
 def _without_drop(settings: Settings, looked: Status) -> Looked:
@@ -77,11 +91,33 @@ VERDICTS = {
 }
 
 
-def _packed(settings: Settings, drop: Drop) -> tuple[Bundle, Report]:
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A drop, packed and judged in a folder that is gone again."""
+
+    bundle: Bundle
+    report: Report
+    #: The object of `plan --json`, None when Canvas has never been asked for the account.
+    plan: dict[str, Any] | None
+
+
+def _packed(settings: Settings, drop: Drop, clock: Clock) -> Packed:
     with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
         delivery = deliver_from(drop.folder, [file.name for file in drop.files], settings.source_encoding)
         made = write_zip(delivery, Path(folder), Silent())
-        return made, judge(delivery, aim_of(settings), Silent())
+        found = judge(delivery, aim_of(settings), Silent())
+        newest = max(file.mtime_ns for file in drop.files) / 1e9
+        load = Load(drop.name, delivery.files, newest, found.refused, made.entries)
+        return Packed(made, found, _plan(settings, clock, load))
+
+
+def _plan(settings: Settings, clock: Clock, load: Load) -> dict[str, Any] | None:
+    parameters = parameters_of(settings)
+    try:
+        with looking(settings, clock, Silent()) as context:
+            return plan_text.as_json(make_plan(context, load, bases_of(context, parameters), parameters))
+    except CanvasError:
+        return None
 
 
 def _about_zip(made: Bundle) -> list[str]:
@@ -93,13 +129,15 @@ def _about_zip(made: Bundle) -> list[str]:
     return [*files, f"Zip: {report.size(made.size)} ({report.size(total)} of CSV), sha256 {made.sha256}."]
 
 
-def _told(code: int, outcome: str, lines: list[str], looked: Status, made: Bundle | None = None) -> Looked:
+def _told(code: int, outcome: str, lines: list[str], looked: Status, packed: Packed | None = None) -> Looked:
     text = "\n".join(line for line in lines if line)
+    made = packed.bundle if packed else None
     found = {
         "schema": report.SCHEMA,
         "outcome": outcome,
         "zip": {"bytes": made.size, "sha256": made.sha256} if made else None,
         "files": report.entries_json(made.entries) if made else [],
+        "plan": packed.plan if packed else None,
         "gate": report.gate_json(looked.decision),
         "message": text,
     }

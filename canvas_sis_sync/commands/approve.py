@@ -1,0 +1,100 @@
+"""`sis-sync approve`: a person's word that a held batch may go, exactly as it is.
+
+What is approved is what the plan was made of: the zip, the import parameters, the target, and what it was compared
+with. If one of them differs when the next run weighs the batch again, that holds it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from canvas_sis_sync import log, plan_text
+from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.commands.desk import desk, does_not_fit
+from canvas_sis_sync.errors import HeldError, UsageError
+from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.model import Approval, Basis, Batch, State
+from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.steps.begin import require_journal
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A held batch, as a person sees it before saying yes."""
+
+    text: str
+    basis: Basis
+
+
+def show(settings: Settings, batch_id: str) -> Shown:
+    """Give the plan that a batch is held for, as it was then. Raises UsageError when it is not held for a plan."""
+    require_journal(settings)
+    with Journal.open_to_read(settings.archive / FILE_NAME) as journal:
+        batch = journal.batch(batch_id)
+    if batch is None:
+        raise UsageError(f"There is no batch {batch_id} in this home.", "`sis-sync status` names the last one.")
+    plan = Archive(settings.archive).read_plan(batch.id)
+    basis = _basis(batch, plan)
+    if plan is None:
+        return Shown(
+            f"The plan of batch {batch.id} cannot be read any more. It is held for this: {batch.reason}", basis
+        )
+    return Shown(plan_text.table(plan), basis)
+
+
+def approve(
+    settings: Settings,
+    batch_id: str,
+    reason: str,
+    clock: Clock,
+    *,
+    remember: bool = False,
+    shown: Basis | None = None,
+) -> str:
+    """Release a held batch for the next run, and with `remember` allow its vanished groups to be missing from then on.
+
+    `shown` is what the person has seen the plan of. Raises UsageError when the batch is not held for a plan, or there
+    is nothing to remember; HeldError when a run is at work, or made another plan meanwhile.
+    """
+    with desk(settings, clock) as at:
+        batch = at.batch(batch_id)
+        plan = at.archive.read_plan(batch.id)
+        basis = _basis(batch, plan)
+        if shown is not None and shown != basis:
+            raise HeldError(
+                f"Batch {batch.id} was weighed again meanwhile, and its plan is another one now.",
+                f"Nothing was changed. Look at it with `sis-sync plan {batch.id}`.",
+            )
+        gone = _gone(batch, plan) if remember else ()
+        approval = Approval(basis, at.who, clock.now(), reason, gone)
+        batch = at.journal.move(batch, State.PACKED, reason=reason, who=at.who, approval=approval)
+        at.file(batch)
+        log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
+    remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
+    return "\n".join([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
+
+
+def _basis(batch: Batch, plan: Mapping[str, Any] | None) -> Basis:
+    """Give what the batch's plan was made of; a batch that is held for something else cannot be approved."""
+    if batch.state is not State.HELD:
+        raise does_not_fit("approve", batch)
+    if batch.basis is None or (plan is not None and plan["verdict"] != "hold"):
+        raise UsageError(
+            f"Batch {batch.id} is not held for what it would change in Canvas: {batch.reason}",
+            f"Nothing was changed. Type `sis-sync discard {batch.id} --reason TEXT`, and export again.",
+        )
+    return batch.basis
+
+
+def _gone(batch: Batch, plan: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+    gone = tuple((each["by"], each["group"]) for each in plan["gone"]) if plan else ()
+    if not gone:
+        raise UsageError(
+            f"No term, account or course vanishes whole in batch {batch.id}, so there is nothing to remember.",
+            "Nothing was changed. Approve it without --remember.",
+        )
+    return gone

@@ -1,0 +1,51 @@
+"""The folder of `plan --output`: the rows that differ, as CSVs by kind. They are people: for their owner only."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from canvas_sis_sync.archive import wording
+from canvas_sis_sync.errors import UsageError
+from canvas_sis_sync.sis_csv import Kind
+
+
+class RowsFolder:
+    """Takes rows as a comparison finds them; `DIR/<kind>/added.csv`, `changed.csv` and `removed.csv`.
+
+    A context manager that closes the files. Raises UsageError for a folder that has something in it, HomeError for one
+    that cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with wording(folder):
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise UsageError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist yet.")
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self._files: list[IO[str]] = []
+        self._writers: dict[tuple[str, str], Any] = {}
+
+    def __enter__(self) -> RowsFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files:
+            file.close()
+
+    def add(self, kind: Kind, what: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Take rows that are "added", "changed" or "removed". Raises OSError."""
+        place = (kind.name, what)
+        if place not in self._writers:
+            self._writers[place] = self._open(*place)
+            self._writers[place].writerow(columns)
+        self._writers[place].writerows(rows)
+
+    def _open(self, kind: str, what: str) -> Any:
+        (self.folder / kind).mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self.folder / kind / f"{what}.csv", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._files.append(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
+        return csv.writer(self._files[-1], lineterminator="\n")
