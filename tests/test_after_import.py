@@ -147,15 +147,12 @@ def test_an_abort_says_what_was_and_was_not_applied(changes: dict[str, Any], wor
     assert [word for word in words if word not in ended.reason] == []
 
 
-def test_the_note_about_refused_rows_lands_in_the_receipt(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_note_about_refused_rows_lands_in_the_receipt(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("late-attachment=0")
     home.drop({"courses.csv": COURSES + ",C2,Course Two,active\n"})
-    with_planned(monkeypatch, Planned({"course": 2}))
     home.run()
 
-    assert home.receipt()["batch"]["notes"] == ["1 of 2 rows were not applied: Canvas refused them."]
+    assert "1 of 2 rows were not applied: Canvas refused them." in home.receipt()["batch"]["notes"]
 
 
 def test_a_breach_ends_the_run_with_4_and_tells_the_numbers(

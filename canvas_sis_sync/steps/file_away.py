@@ -8,6 +8,7 @@ from canvas_sis_sync.errors import CanvasError
 from canvas_sis_sync.model import Batch, ImportMessage, SisImport
 from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.pack import remove_sources
+from canvas_sis_sync.steps.remaster import follow_up
 
 ATTACHMENT_SECONDS = 120
 """How long the errors attachment, written by a job of its own after the end (API 5), is waited for."""
@@ -16,7 +17,7 @@ KEPT_SECONDS = 30 * 86400
 
 
 def file_away(context: Context, batch: Batch) -> Batch:
-    """Fetch the messages, write `errors.csv` and `receipt.json`, and journal that it is done.
+    """Fetch the messages, write `errors.csv` and `receipt.json`, see what is to follow, and journal that it is done.
 
     When the messages cannot be had in full the receipt says so, and the next run tries again. Raises HomeError.
     """
@@ -26,6 +27,8 @@ def file_away(context: Context, batch: Batch) -> Batch:
         final, messages = (final, None) if too_late else _messages(context, batch, final)
         complete = messages is not None and context.archive.write_errors(batch, messages) >= _told(final)
     filed = complete or too_late
+    if filed:
+        batch = follow_up(context, context.journal.amend(batch, sis_import=final, errors_complete=complete))
     context.archive.write_receipt(replace(batch, sis_import=final, errors_complete=complete, filed=filed))
     if batch.zip_name:
         remove_sources(context, batch)
