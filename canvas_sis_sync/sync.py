@@ -27,6 +27,7 @@ from canvas_sis_sync.steps.follow import follow
 from canvas_sis_sync.steps.pack import pack
 from canvas_sis_sync.steps.recover import recover
 from canvas_sis_sync.steps.send import send
+from canvas_sis_sync.steps.weigh import weigh
 from canvas_sis_sync.steps.settle import look
 
 EXIT_OF_STATE: Mapping[State, int] = {
@@ -90,9 +91,14 @@ def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
     return pack(context, batch) if batch.state is State.CLAIMED else batch
 
 
+def _weigh_and_send(context: Context, batch: Batch) -> Batch:
+    batch = weigh(context, batch)
+    return send(context, batch) if batch.state is State.PACKED else batch
+
+
 STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
     State.CLAIMED: _bring_in_and_pack,
-    State.PACKED: send,
+    State.PACKED: _weigh_and_send,
     State.SENDING: recover,
     State.IMPORTING: follow,
 }

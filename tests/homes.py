@@ -88,6 +88,7 @@ class Home:
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
+    _drops: int = 0
 
     @property
     def inbox(self) -> Path:
@@ -106,8 +107,9 @@ class Home:
         path.chmod(0o600)
 
     def drop(self, files: Mapping[str, str | bytes] | None = None, folder: str = "") -> None:
-        """Put files into the inbox, or into a sub-folder of it."""
-        for name, content in (files or {"users.csv": USERS}).items():
+        """Put files into the inbox, or into a sub-folder of it; without files given some that are never the same."""
+        self._drops += 1
+        for name, content in (files or {"users.csv": USERS.replace("Ada", f"Ada{self._drops}")}).items():
             path = self.inbox / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -33,11 +33,6 @@ class Earlier:
         """What the batch's zip consists of, empty for a path."""
         return self.batch.entries if self.batch else ()
 
-    @property
-    def size(self) -> int:
-        """Bytes of all its files, uncompressed: what Canvas compares with change_threshold (DIFF 5)."""
-        return sum(file.size for file in self.files)
-
 
 @dataclass(frozen=True, slots=True)
 class Bases:

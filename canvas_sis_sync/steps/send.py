@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from canvas_sis_sync import options
 from canvas_sis_sync.canvas import Offer
 from canvas_sis_sync.errors import (
@@ -20,6 +18,7 @@ from canvas_sis_sync.model import Batch, SisImport, State
 from canvas_sis_sync.steps.ask_gate import wait_for_go
 from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.parameters import parameters_of
+from canvas_sis_sync.steps.weigh import still_stands
 
 LARGE_BYTES = 20_000_000
 """From this size on a hosted Canvas gets the zip in two steps (API 9, request time)."""
@@ -31,18 +30,15 @@ DID_NOT_RUN = (NothingArrived, Throttled, AccessRefused, RedirectRefused)
 def send(context: Context, batch: Batch) -> Batch:
     """Ask the gate once more, journal what is about to happen, and POST.
 
-    Gives the batch sending (it is not known yet what became of it), importing or rejected, or held when its zip is not
-    what was packed. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed` when
-    the request provably did not run.
+    Gives the batch sending (it is not known yet what became of it), importing or rejected, or still packed when it has
+    to be weighed anew. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed`
+    when the request provably did not run.
     """
-    if not _is_as_packed(context, batch):
-        reason = (
-            f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
-        )
-        return context.move(batch, State.HELD, reason)
     for _ in context.waits("Canvas was throttling this token"):
         with context.sending_lock():
             asked = wait_for_go(context)
+            if not still_stands(context, batch):
+                return context.journal.amend(batch, basis=None)
             user = context.canvas.current_user()
             batch = context.move(
                 batch,
@@ -67,15 +63,6 @@ def send(context: Context, batch: Batch) -> Batch:
                 context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
                 raise
     raise AssertionError("waiting never ends by itself")
-
-
-def _is_as_packed(context: Context, batch: Batch) -> bool:
-    """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
-    try:
-        with context.archive.zip_path(batch).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == batch.zip_sha256
-    except OSError:
-        return False
 
 
 def way(context: Context, batch: Batch) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,8 @@ def weigh(context: Context, batch: Batch) -> Batch:
 
     Gives the batch packed with the basis of its plan, held, or unchanged. Raises CanvasError, HomeError.
     """
+    if not _is_as_packed(context, batch):
+        return _altered(context, batch)
     parameters = parameters_of(context.settings, batch)
     bases = find_bases(context, parameters)
     basis = basis_of(batch, parameters, bases)
@@ -89,7 +92,23 @@ def weigh(context: Context, batch: Batch) -> Batch:
 def still_stands(context: Context, batch: Batch) -> bool:
     """Say whether the batch's plan is still made of what it would be made of now. Raises CanvasError."""
     parameters = parameters_of(context.settings, batch)
-    return batch.basis == basis_of(batch, parameters, find_bases(context, parameters))
+    return _is_as_packed(context, batch) and batch.basis == basis_of(batch, parameters, find_bases(context, parameters))
+
+
+def _is_as_packed(context: Context, batch: Batch) -> bool:
+    """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
+    try:
+        with context.archive.zip_path(batch).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == batch.zip_sha256
+    except OSError:
+        return False
+
+
+def _altered(context: Context, batch: Batch) -> Batch:
+    reason = f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
+    if batch.approval is not None:
+        reason += ", so the approval is void"
+    return context.move(batch, State.HELD, reason, basis=None, approval=None)
 
 
 def load_of(context: Context, batch: Batch) -> Load:
@@ -137,7 +156,7 @@ def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[st
         prediction=prediction,
         breakers=(*tripped, *_lost(bases)),
         notes=(*plan.notes, *_notes(context, load, parameters, changed, prediction)),
-        planned=changes.planned(changed, prediction, parameters),
+        planned=changes.planned(changed, prediction),
         gone=breaker.gone_groups(changed) if any(each.breaker == "gone" for each in tripped) else (),
     )
 
@@ -148,17 +167,12 @@ def _prediction(load: Load, bases: Bases, parameters: Mapping[str, str], changed
     if not data_set(parameters):
         return changes.predict_plain(changed, parameters)
     base = bases.diff_base
-    return changes.predict_diffing(
-        load.files,
+    compared_with = changes.DiffBase(
+        bases.diff_import.id if bases.diff_import else None,
         base.files if base else None,
-        parameters,
-        changed,
-        same_as_before=base is not None and base is bases.before,
-        sizes=(sum(file.size for file in load.files), base.size if base else None),
-        base_import=bases.diff_import.id if bases.diff_import else None,
-        base_known=base is not None or bases.diff_import is None,
-        scratch=load.scratch,
+        is_before=base is not None and base is bases.before,
     )
+    return changes.predict_diffing(load.files, compared_with, parameters, changed, scratch=load.scratch)
 
 
 def _situation(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Situation:
@@ -234,8 +248,8 @@ def _lost(bases: Bases) -> Iterator[Tripped]:
     if bases.lost is not None:
         yield Tripped(
             "before-lost",
-            f"The zip of batch {bases.lost.id}, the last accepted delivery, cannot be read any more, so there is nothing"
-            " to compare with; put it back into the archive, or approve this one.",
+            f"The zip of batch {bases.lost.id}, the last accepted delivery, cannot be read any more, so there is"
+            " nothing to compare with; put it back into the archive, or approve this one.",
         )
 
 
@@ -258,9 +272,7 @@ def _notes(
         yield from _returning_kinds(context, load, parameters, changed)
 
 
-def _returning_kinds(
-    context: Context, load: Load, parameters: Mapping[str, str], changed: Changes
-) -> Iterator[str]:
+def _returning_kinds(context: Context, load: Load, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
     """Find what vanished while its kind was left out: diffing compares with the base only, which has not got it."""
     present = changes.recognised(load.files)
     for each in changed.kinds:
