@@ -16,7 +16,7 @@ from canvas_sis_sync.changes.kinds import Compared, Pair, compare_pair
 from canvas_sis_sync.changes.layout import Columns
 from canvas_sis_sync.changes.places import Sections, read_courses
 from canvas_sis_sync.changes.reading import Look, Side, Source, columns_of, sources_of
-from canvas_sis_sync.changes.terms import read_terms
+from canvas_sis_sync.changes.terms import read_terms, renamed_terms
 from canvas_sis_sync.forked import Forked, Progress, may_fork, tell_nobody
 from canvas_sis_sync.model import Changes, DeliveryFile, KindChanges
 from canvas_sis_sync.sis_csv import KINDS, Kind
@@ -153,6 +153,8 @@ class _Comparing:
         courses_before, courses_now = map(read_courses, self._sources("course"))
         terms_before, terms_now = map(read_terms, self._sources("term"))
         homes = courses_now.homes | courses_before.homes
+        # Batch mode looks after the import, when courses have moved; a blank cell moves none (CSV 10.5).
+        moved = homes | {course: home for course, home in courses_now.homes.items() if home[0]}
         losses = [loss for compared in self._kinds.values() if (loss := _losses_of(compared))]
         by = {each: [loss.by(home_finder(each, homes)) for loss in losses] for each in ("term", "account", "course")}
         group_by = group_by or ("term" if any(term for term, _ in homes.values()) else "account")
@@ -165,9 +167,10 @@ class _Comparing:
             term_ends=terms_before.ends | terms_now.ends,
             term_integration_ids=terms_before.integration_ids | terms_now.integration_ids,
             valid_terms=terms_now.valid,
+            terms_now=terms_now.touched | renamed_terms(self._sources("change_sis_id")[1]),
             missing_canaries=tuple(f"{kind}:{key}" for kind, key in self._canaries if not self._is_alive(kind, key)),
             dependants=self._dependants.counts,
-            removed_by_term=removed_by_term(losses, home_finder("term", homes)),
+            removed_by_term=removed_by_term(losses, home_finder("term", moved)),
         )
 
     def _is_alive(self, kind: str, key: str) -> bool:

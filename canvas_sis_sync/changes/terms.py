@@ -1,4 +1,7 @@
-"""What terms.csv says of terms (CSV 10.3), but for rows that set a date override: they are about an existing term."""
+"""What terms.csv says of terms (CSV 10.3), and which terms a delivery touches (DIFF 11).
+
+Rows that set a date override touch their term, but say nothing else of it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from canvas_sis_sync.changes.reading import Source, rows_of
 from canvas_sis_sync.sis_csv import KINDS
 
 _STATUS = KINDS["term"].columns["status"]
+_OVERRIDE = KINDS["term"].columns["date_override_enrollment_type"]
 _COLUMNS = ("term_id", "name", "status", "integration_id", "end_date", "date_override_enrollment_type")
 
 
@@ -21,20 +25,37 @@ class Terms:
     integration_ids: dict[str, str] = field(default_factory=dict)
     #: Rows that Canvas would apply.
     valid: int = 0
+    #: The terms of rows that Canvas would apply, date overrides too.
+    touched: frozenset[str] = frozenset()
 
 
 def read_terms(sources: Iterable[Source]) -> Terms:
     """Read the terms of files that have been read to their end before."""
     ends: dict[str, str] = {}
     integration_ids: dict[str, str] = {}
+    touched: set[str] = set()
     valid = 0
     for source in sources:
         for rows in rows_of(source, _COLUMNS):
             for term, name, status, integration_id, end, override in zip(*map(rows.__getitem__, _COLUMNS), strict=True):
+                applied = term and _STATUS.accepts(status) and (_OVERRIDE.accepts(override) if override else name)
+                if applied:
+                    touched.add(term)
                 if not term or override:
                     continue
                 ends[term] = end
                 if integration_id:
                     integration_ids[integration_id] = term
-                valid += bool(name) and _STATUS.accepts(status)
-    return Terms(ends, integration_ids, valid)
+                valid += bool(applied)
+    return Terms(ends, integration_ids, valid, frozenset(touched))
+
+
+def renamed_terms(sources: Iterable[Source]) -> frozenset[str]:
+    """Give the old and the new SIS ids of terms that change_sis_id.csv renames (DIFF 9)."""
+    ids: set[str] = set()
+    for source in sources:
+        for rows in rows_of(source, ("old_id", "new_id", "type")):
+            for *both, kind in zip(rows["old_id"], rows["new_id"], rows["type"], strict=True):
+                if kind.lower() == "term":
+                    ids.update(both)
+    return frozenset(ids - {""})
