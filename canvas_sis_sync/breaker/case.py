@@ -103,7 +103,7 @@ class Case:
     def scope(self) -> frozenset[str] | None:
         """SIS ids of the terms that batch mode concerns, "" for the default term; None when they cannot be told."""
         if self.situation.multi_term:
-            return None
+            return self.changes.terms_now or None
         return term_ids(self.situation.term, self.changes.term_integration_ids)
 
     def limit(self, kind: str) -> Limit | None:
@@ -154,7 +154,10 @@ class Case:
         return min(part.removed - part.ended, self.missing.get(part.kind, 0))
 
     def group_turned(self, part: GroupChanges) -> int:
-        """Give the rows of a group and kind whose status ends them from now on."""
+        """Give the rows of a group and kind whose status ends them from now on.
+
+        A group does not tell which word: where Canvas is to skip deleted rows this is the most it can be.
+        """
         return min(part.turned, sum(self.turned.get(part.kind, {}).values()))
 
     def going_missing(self, kind: str) -> int:

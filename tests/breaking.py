@@ -1,0 +1,49 @@
+"""Changes for the tests of breakers, and a short way to have them judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from canvas_sis_sync import breaker
+from canvas_sis_sync.model import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation, Tripped
+from canvas_sis_sync.settings import Limit
+
+NOW = datetime(2031, 12, 22, 3, 0, tzinfo=UTC).timestamp()
+DIFFING = Situation(diffing=True, now=NOW)
+BATCH = Situation(batch_mode=True, term="sis_term_id:F31", now=NOW)
+LIMITS = {kind: Limit(percent=10, count=5000) for kind in ("term", "course", "section", "enrollment", "login")}
+LIMITS |= {"user": Limit(percent=2), "change_sis_id": Limit()}
+
+LAST_TERM = (
+    GroupChanges("term", "F30", "course", 60, 60),
+    GroupChanges("term", "F30", "enrollment", 40_000, 40_000, ended=10),
+)
+THE_REST = (
+    KindChanges("course", rows_before=120, rows_now=120, removed=60),
+    KindChanges("enrollment", rows_before=98_000, rows_now=98_000, removed=40_100, ended=10),
+)
+
+
+def kind(name: str, before: int = 1000, **values: object) -> KindChanges:
+    return KindChanges(name, **({"rows_before": before, "rows_now": before} | values))
+
+
+def judged(
+    *kinds: KindChanges,
+    situation: Situation = DIFFING,
+    prediction: Prediction | None = None,
+    limits: Mapping[str, Limit] = LIMITS,
+    **changes: object,
+) -> tuple[Tripped, ...]:
+    """Judge changes in a courses' world where the only term is F31."""
+    known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
+    return breaker.judge(Changes(kinds, **(known | changes)), prediction or Prediction(), situation, limits)
+
+
+def ids(tripped: tuple[Tripped, ...]) -> list[str]:
+    return [each.breaker for each in tripped]
+
+
+def predicted(**removed: int) -> Prediction:
+    return Prediction(tuple(Effect(name, Mode.DIFFED, "", count) for name, count in removed.items()))
