@@ -20,7 +20,7 @@ SCHOOLS = {
 }
 DEPARTMENTS = {code: name for _, departments in SCHOOLS.values() for code, name in departments.items()}
 TITLES = {"101": "Introduction to", "140": "Methods of", "215": "Topics in", "230": "Practice of", "310": "Seminar in"}
-TERM = "2031F"
+TERM, NEXT_TERM = "2025F", "2026S"
 FIRST_NAMES = (
     "Ada Bela Ciro Dara Edda Faro Gila Hano Ilka Joris Kaja Lino Mira Nilo Oda Piet Quira Runa Sila Timo Ulla Vito"
     " Wanda Xeno Yara Zeno Anouk Boris Celia"
@@ -33,17 +33,20 @@ TEACHERS = 24
 COURSES_A_STUDENT = 5
 
 
-def export(students: int) -> dict[str, Table]:
-    """Give a whole night's export by file name; more students are added behind those of a smaller number."""
-    sections = list(_sections())
+def export(students: int, term: str = TERM) -> dict[str, Table]:
+    """Give a whole night's export by file name; more students are added behind those of a smaller number.
+
+    Courses, sections and enrollments are those of `term` alone.
+    """
+    sections = list(_sections(term))
     return {
         "accounts.csv": [("account_id", "parent_account_id", "name", "status"), *_accounts()],
         "terms.csv": [
             ("term_id", "name", "status", "start_date", "end_date"),
-            (TERM, "Fall 2031", "active", "2031-09-01", "2031-12-19"),
-            ("2032S", "Spring 2032", "active", "2032-01-12", "2032-05-14"),
+            (TERM, "Fall 2025", "active", "2025-09-01", "2025-12-19"),
+            (NEXT_TERM, "Spring 2026", "active", "2026-01-12", "2026-05-14"),
         ],
-        "courses.csv": [("course_id", "short_name", "long_name", "account_id", "term_id", "status"), *_courses()],
+        "courses.csv": [("course_id", "short_name", "long_name", "account_id", "term_id", "status"), *_courses(term)],
         "sections.csv": [("section_id", "course_id", "name", "status"), *sections],
         "users.csv": [("user_id", "login_id", "first_name", "last_name", "email", "status"), *_users(students)],
         "enrollments.csv": [
@@ -56,13 +59,19 @@ def export(students: int) -> dict[str, Table]:
 
 def with_slips(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Give the same export with what goes wrong in real ones: seven enrollments that Canvas will refuse."""
-    course, section = "bio-101-2031F", "bio-101-2031F-1"
+    course, section = f"bio-101-{TERM}", f"bio-101-{TERM}-1"
     slips = [
         *((course, f"s9{number:03}", "student", section, "active") for number in (1, 2, 3)),
-        *((f"phil-{number}-2031F", "s0001", "student", "", "active") for number in (101, 140, 215)),
+        *((f"phil-{number}-{TERM}", "s0001", "student", "", "active") for number in (101, 140, 215)),
         (course, "s0002", "student", section, "enroled"),
     ]
     return {**tables, "enrollments.csv": [*tables["enrollments.csv"], *slips]}
+
+
+def truncated(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Give the same export as an SIS leaves it whose disk is full: the second half of the enrollments is missing."""
+    enrollments = tables["enrollments.csv"]
+    return {**tables, "enrollments.csv": enrollments[: len(enrollments) // 2]}
 
 
 def write(tables: Mapping[str, Table], folder: Path) -> None:
@@ -82,14 +91,14 @@ def _accounts() -> Iterator[tuple[str, ...]]:
             yield code, school, name, "active"
 
 
-def _courses() -> Iterator[tuple[str, ...]]:
+def _courses(term: str) -> Iterator[tuple[str, ...]]:
     for (code, name), (number, title) in product(DEPARTMENTS.items(), TITLES.items()):
-        yield f"{code}-{number}-{TERM}", f"{code.upper()} {number}", f"{title} {name}", code, TERM, "active"
+        yield f"{code}-{number}-{term}", f"{code.upper()} {number}", f"{title} {name}", code, term, "active"
 
 
-def _sections() -> Iterator[tuple[str, ...]]:
+def _sections(term: str) -> Iterator[tuple[str, ...]]:
     """Give two sections for each introduction and one for every other course."""
-    for course_id, short_name, *_ in _courses():
+    for course_id, short_name, *_ in _courses(term):
         for number in (1, 2) if "-101-" in course_id else (1,):
             yield f"{course_id}-{number}", course_id, f"{short_name}, section {number}", "active"
 

@@ -1,4 +1,4 @@
-"""`sis-sync demo`: three nights of a small college, with a real home, a real run and a sandbox for Canvas.
+"""`sis-sync demo`: five nights of a small college, with a real home, a real run and a sandbox for Canvas.
 
 Everything stays in a temporary folder, which is kept for looking at. Nothing but this machine is spoken to.
 """
@@ -16,8 +16,9 @@ from pathlib import Path
 
 from canvas_sis_sync import settings
 from canvas_sis_sync.archive import ERRORS, Archive
-from canvas_sis_sync.commands import college, release
+from canvas_sis_sync.commands import approve, college, release
 from canvas_sis_sync.commands.init import make_folders, program, write_settings
+from canvas_sis_sync.commands.plan import plan
 from canvas_sis_sync.commands.run import How, run
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
@@ -49,20 +50,27 @@ class Stage:
 
 
 def demo(say: Callable[[str], None]) -> None:
-    """Play the three nights; `say` is told each piece of text as it happens. Raises UsageError without Werkzeug."""
+    """Play the five nights; `say` is told each piece of text as it happens. Raises UsageError without Werkzeug."""
     with Sandbox(token=TOKEN) as sandbox:
         stage = _set_up(sandbox, say)
         say(f"A small college, its home {stage.settings.home}, and a sandbox instead of Canvas at {sandbox.url}.")
         _clean_night(stage)
         _night_with_messages(stage)
         _night_that_fails(stage)
+        _truncated_night(stage)
+        _end_of_term(stage)
         _where_everything_lies(stage)
 
 
 def _set_up(sandbox: Sandbox, say: Callable[[str], None]) -> Stage:
     home = Path(tempfile.mkdtemp(prefix="sis-sync-demo-")).resolve()
     make_folders(home)
-    answers = {"CANVAS_BASE_URL": sandbox.url, "CANVAS_API_TOKEN": TOKEN, "SIS_SYNC_SETTLE_SECONDS": "0"}
+    answers = {
+        "CANVAS_BASE_URL": sandbox.url,
+        "CANVAS_API_TOKEN": TOKEN,
+        "SIS_SYNC_SETTLE_SECONDS": "0",
+        "SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER": "college",
+    }
     write_settings(home, answers)
     loaded = settings.load(home, environ={})
     return Stage(replace(loaded, state_folder=home / "state"), sandbox, say)
@@ -103,6 +111,33 @@ def _night_that_fails(stage: Stage) -> None:
     stage.say(f"$ {stage.command} skip {failed.id} --reason {shlex.quote(reason)}")
     stage.say(release.skip(stage.settings, failed.id, reason, CLOCK) + "\n")
     _run(stage)
+
+
+def _truncated_night(stage: Stage) -> None:
+    stage.say("\n== Friday night: half of the export is missing ==\n")
+    _export(stage, "friday", college.truncated(college.export(STUDENTS + 6)))
+    before = stage.sandbox.count("enrollment")
+    held = _run(stage)
+    stage.say("\nNothing was sent. Sent as it is, it would have dropped every student whose rows are missing:\n")
+    stage.say(f"$ {stage.command} plan")
+    stage.say(plan(stage.settings, CLOCK).text)
+    stage.say("\nThat is a broken export, so it is passed over:\n")
+    reason = "the SIS wrote half of it"
+    stage.say(f"$ {stage.command} discard {held.id} --reason {shlex.quote(reason)}")
+    stage.say(release.discard(stage.settings, held.id, reason, CLOCK))
+    stage.say(f"Canvas still has {stage.sandbox.count('enrollment'):,} enrollments, as before ({before:,}).")
+
+
+def _end_of_term(stage: Stage) -> None:
+    stage.say("\n== January: the fall term is no longer exported ==\n")
+    _export(stage, "january", college.export(STUDENTS + 6, college.NEXT_TERM))
+    held = _run(stage)
+    stage.say("\nThis time it is meant. What is approved is exactly this zip, and nothing else:\n")
+    reason = "the fall term is over"
+    stage.say(f"$ {stage.command} approve {held.id} --yes --reason {shlex.quote(reason)}")
+    stage.say(approve.approve(stage.settings, held.id, reason, CLOCK) + "\n")
+    _run(stage)
+    stage.say(f"Canvas has {stage.sandbox.count('enrollment'):,} enrollments now, those of the spring term.")
 
 
 def _export(stage: Stage, name: str, tables: dict[str, college.Table]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from canvas_sis_sync import breaker, bundle, changes, options, plan_text
 from canvas_sis_sync.model import (
+    Approval,
     Basis,
     Batch,
     Changes,
@@ -76,11 +77,11 @@ def weigh(context: Context, batch: Batch) -> Batch:
     bases = find_bases(context, parameters)
     basis = basis_of(batch, parameters, bases)
     plan = make_plan(context, load_of(context, batch), bases, parameters)
+    if batch.approval is not None and batch.approval.basis != basis:
+        plan = replace(plan, breakers=(_void(batch.approval, basis), *plan.breakers), unchanged=False)
+        batch = context.journal.amend(batch, approval=None)
     context.archive.write_plan(batch.id, plan_text.as_json(plan))
     known = {"basis": basis, "planned": plan.planned, "notes": plan.notes}
-    if batch.approval is not None and batch.approval.basis != basis:
-        reason = f"The approval is void, since {_differences(batch.approval.basis, basis)} changed. {_reason(plan)}"
-        return context.move(batch, State.HELD, reason.strip(), approval=None, **known)
     if plan.unchanged:
         reason = f"the same as {plan.against}, which Canvas has accepted; not sent"
         return context.move(batch, State.UNCHANGED, reason, **known)
@@ -297,6 +298,6 @@ def _reason(plan: Plan) -> str:
     return " ".join([*said, f"{more} more in plan.json."] if more > 0 else said)
 
 
-def _differences(approved: Basis, now: Basis) -> str:
-    changed = [words for name, words in BASIS_WORDS.items() if getattr(approved, name) != getattr(now, name)]
-    return " and ".join(changed)
+def _void(approval: Approval, now: Basis) -> Tripped:
+    changed = [words for name, words in BASIS_WORDS.items() if getattr(approval.basis, name) != getattr(now, name)]
+    return Tripped("approval", f"The approval is void: {' and '.join(changed)} changed since it was given.")
