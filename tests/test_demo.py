@@ -1,4 +1,4 @@
-"""The demo and the sandbox command, played as a person would: three nights, and a Canvas that serves until stopped."""
+"""The demo and the sandbox command, played as a person would: five nights, and a Canvas that serves until stopped."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def main(*arguments: str) -> int:
 
 
 @pytest.mark.slow
-def test_the_demo_plays_three_nights(
+def test_the_demo_plays_five_nights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert main("demo") == EXIT_DONE
     out, err = capsys.readouterr()
     assert err == ""
-    monday, tuesday, wednesday, rest = re.split(r"\n== .* ==\n", out)[1:]
+    monday, tuesday, wednesday, friday, january, rest = re.split(r"\n== .* ==\n", out)[1:]
 
     assert "import 1 imported.\n(exit code 0)" in monday
     assert "Canvas now has 344 users and 1,648 enrollments." in monday
@@ -55,13 +55,26 @@ def test_the_demo_plays_three_nights(
     assert "\nsis_import_id,file,message,row\n2,enrollments.csv,user_id 's9001'" in tuesday
 
     assert re.findall(r"\(exit code (\d+)\)", wednesday) == ["4", "5", "0"]
-    assert "import 4 imported." in wednesday
+    assert "import 4 imported_with_messages" in wednesday
     failed = re.search(r"Batch (\S+) \(wednesday\) is failed", wednesday)
     assert failed
     assert f" skip {failed[1]} --reason " in wednesday
 
+    assert re.findall(r"\(exit code (\d+)\)", friday) == ["5"]
+    assert "enrollment: 840 of 1,678 rows (50.1 %) would be removed" in friday
+    assert "\nenrollment   1,678  838      0        0      840      0  differences, removes 840" in friday
+    held = re.search(r"Batch (\S+) \(friday\) is held", friday)
+    assert held
+    assert f"Batch {held[1]} will not be sent." in friday
+    assert "Canvas still has 1,678 enrollments, as before (1,678)." in friday
+
+    assert re.findall(r"\(exit code (\d+)\)", january) == ["5", "0"]
+    assert "Nothing is left of term 2025F" in january
+    assert "import 5 imported." in january
+    assert "Canvas has 1,678 enrollments now, those of the spring term." in january
+
     (home,) = tmp_path.iterdir()
-    assert re.findall(r"^\$ (\S+ \S+ \S+) run", out, re.MULTILINE) == [f"sis-sync --home {home}"] * 5
+    assert re.findall(r"^\$ (\S+ \S+ \S+) run", out, re.MULTILINE) == [f"sis-sync --home {home}"] * 8
     assert str(home / "archive") in rest
     assert sorted(path.name for path in home.iterdir()) == [".env", "archive", "inbox", "logs", "state"]
     assert list((home / "inbox").iterdir()) == []

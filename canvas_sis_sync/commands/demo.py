@@ -111,6 +111,7 @@ def _night_that_fails(stage: Stage) -> None:
     stage.say(f"$ {stage.command} skip {failed.id} --reason {shlex.quote(reason)}")
     stage.say(release.skip(stage.settings, failed.id, reason, CLOCK) + "\n")
     _run(stage)
+    stage.say("The messages are about Tuesday's wrong rows, which diffing removes now and which Canvas never had.")
 
 
 def _truncated_night(stage: Stage) -> None:
