@@ -135,6 +135,18 @@ def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
     assert sorted(path.name for path in home.inbox.iterdir()) == ["tuesday", "wednesday"]
 
 
+def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sandbox: Sandbox) -> None:
+    drop_nights(home)
+
+    def vanish() -> None:
+        (home.folder_of(home.last()) / "files" / "users.csv").unlink()
+
+    text = discard(home, show=Watching(end={"checking": vanish}))
+    assert (home.batches()[0].state, home.batches()[0].drop_name) == (State.HELD, "monday")
+    assert f"Batch {home.batches()[0].id} (monday) is held: users.csv vanished from" in text
+    assert "meanwhile: monday." in text
+
+
 def test_what_has_no_marker_yet_is_left_alone_without_waiting(home: Home, sandbox: Sandbox) -> None:
     home.configure(SIS_SYNC_MARKER="done")
     drop_nights(home)

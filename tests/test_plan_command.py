@@ -1,0 +1,295 @@
+"""`sis-sync plan`: what a delivery would change, looked at where it lies, with nothing taken, written or sent."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from homes import COURSES, USERS, Home, fast_clock
+
+from canvas_sis_sync.commands.plan import Asked, Looked, plan
+from canvas_sis_sync.errors import BadZipError, CanvasError, HomeError, UsageError
+from canvas_sis_sync.model import Batch, State
+from canvas_sis_sync.sandbox import Sandbox
+
+STUDENTS = 150
+
+
+def college(students: int = STUDENTS, term: str = "F26", password: str = "") -> dict[str, str]:
+    """Export a college of one course, with so many students."""
+    people = [f"s{number},s{number},Ada,Example{number},active,{password}" for number in range(students)]
+    places = [f"C1,s{number},student,active" for number in range(students)]
+    return {
+        "terms.csv": f"term_id,name,status\n{term},Fall,active\n",
+        "courses.csv": f"course_id,short_name,long_name,status,term_id\nC1,C1,Course,active,{term}\n",
+        "users.csv": "\n".join(["user_id,login_id,first_name,last_name,status,password", *people, ""]),
+        "enrollments.csv": "\n".join(["course_id,user_id,role,status", *places, ""]),
+    }
+
+
+def listing(home: Home) -> dict[Path, tuple[int, int, int]]:
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size, path.stat().st_ino) for path in home.folder.rglob("*")}
+
+
+def look(home: Home, about: object = "", against: object = "", output: Path | None = None) -> Looked:
+    """Look at a plan, and hold it to changing nothing in the home."""
+    before = listing(home)
+    looked = plan(home.settings(), fast_clock(), Asked(str(about), str(against), output))
+    assert listing(home) == before
+    home.outputs.append(looked.text)
+    return looked
+
+
+def kind(looked: Looked, name: str) -> Any:
+    return next(each for each in looked.as_json["kinds"] if each["kind"] == name)
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Write an export that is older than any drop."""
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        os.utime(folder / name, (1_000_000_000, 1_000_000_000))
+    return folder
+
+
+@pytest.fixture
+def sent(home: Home, sandbox: Sandbox) -> Batch:
+    """Give the first delivery of a diffed data set, accepted."""
+    home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="college")
+    home.drop(college())
+    assert home.run().result.outcome == "imported"
+    return home.last()
+
+
+@pytest.fixture
+def held(home: Home, sent: Batch) -> Batch:
+    """Give a truncated delivery, held."""
+    home.drop(college(STUDENTS // 2))
+    assert home.run().result.exit_code == 5
+    assert home.last().state is State.HELD
+    return home.last()
+
+
+def test_the_next_drop_is_looked_at_where_it_lies(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    home.drop(college(STUDENTS + 1), folder="tonight")
+    looked = look(home)
+    assert looked.exit_code == 0
+    assert looked.text.startswith(f"tonight (inbox), compared with batch {sent.id} (import 1):")
+    assert looked.text.endswith("Verdict: go.")
+    assert (kind(looked, "user")["added"], kind(looked, "user")["mode"]) == (1, "diffed")
+    assert home.last() == sent
+
+
+def test_the_held_batch_comes_before_the_next_drop(home: Home, sandbox: Sandbox, held: Batch) -> None:
+    home.drop({"users.csv": USERS})
+    done = home.type("plan")
+    assert (done.returncode, done.stderr) == (5, "")
+    assert done.stdout.startswith(f"{held.id}, compared with batch ")
+    assert "Verdict: hold." in done.stdout
+    assert f"`sis-sync approve {held.id} --reason TEXT`" in done.stdout
+    assert home.last() == held
+    found = json.loads(home.type("plan", "--json").stdout)
+    assert (found["about"], found["verdict"], found["schema"]) == (held.id, "hold", 1)
+    assert {each["kind"] for each in found["breakers"]} >= {"user", "enrollment"}
+
+
+def test_an_approved_batch_is_still_the_next(home: Home, sandbox: Sandbox, held: Batch) -> None:
+    home.type("approve", held.id, "--reason", "known", "--yes")
+    assert look(home).as_json["about"] == held.id
+
+
+def test_a_batch_that_is_over_shows_the_plan_it_had(home: Home, sandbox: Sandbox, held: Batch, sent: Batch) -> None:
+    home.say("discard", held.id, "exported anew")
+    looked = look(home, held.id)
+    assert (looked.exit_code, looked.as_json["about"]) == (5, held.id)
+    assert "Next:" not in looked.text
+    assert look(home, sent.id).as_json["against"] == ""
+    (home.folder_of(sent) / "plan.json").unlink()
+    with pytest.raises(UsageError, match="there is no plan of it"):
+        look(home, sent.id)
+
+
+def test_a_path_is_a_csv_a_folder_or_a_zip(home: Home, sandbox: Sandbox, sent: Batch, tmp_path: Path) -> None:
+    folder = write(tmp_path / "export", college(STUDENTS + 2))
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as packed:
+        packed.write(folder / "users.csv", "users.csv")
+    assert kind(look(home, folder), "enrollment")["added"] == 2
+    for path in (folder / "users.csv", tmp_path / "export.zip"):
+        looked = look(home, path)
+        assert kind(looked, "user")["added"] == 2
+        assert kind(looked, "enrollment")["mode"] == "absent"
+        assert looked.as_json["about"] == str(path)
+
+
+def test_it_compares_with_whatever_it_is_told_to(home: Home, sandbox: Sandbox, held: Batch, tmp_path: Path) -> None:
+    folder = write(tmp_path / "export", college(STUDENTS // 2))
+    looked = look(home, held.id, folder)
+    assert (looked.as_json["against"], looked.as_json["verdict"]) == (str(folder), "go")
+    assert kind(looked, "user")["removed"] == 0
+    assert look(home, folder, held.id).as_json["against"] == f"batch {held.id}"
+    sent = home.batches()[0]
+    assert kind(look(home, sent.id, held.id), "user")["added"] == STUDENTS - STUDENTS // 2
+    (home.folder_of(held) / "import.zip").unlink()
+    with pytest.raises(UsageError, match="cannot be read"):
+        look(home, folder, held.id)
+    with pytest.raises(HomeError):
+        look(home, held.id)
+
+
+def test_the_same_as_the_last_accepted_delivery_is_said_to_be_so(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    home.drop(college())
+    looked = look(home)
+    assert looked.as_json["unchanged"]
+    assert looked.text.endswith("it is the same as the last accepted delivery.")
+    assert kind(looked, "user")["rows_now"] == STUDENTS
+    other = college()
+    other["users.csv"] = other["users.csv"].replace("Ada", "Ben", 1)
+    home.drop(other)
+    assert not look(home).as_json["unchanged"]
+    assert home.run().result.outcome == "imported"
+
+
+def test_the_rows_that_differ_are_written_for_their_owner(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="college")
+    home.drop(college(password="very~secret"))
+    home.run()
+    now = college(STUDENTS + 1, password="very~secret")
+    now["users.csv"] = now["users.csv"].replace("Ada,Example7,", "Zoe,Example7,").replace("s3,s3,", "s999,s999,")
+    home.drop(now)
+    rows = tmp_path / "rows"
+    look(home, output=rows)
+
+    def read(place: str) -> list[dict[str, str]]:
+        with (rows / place).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    assert {row["user_id"] for row in read("user/added.csv")} == {f"s{STUDENTS}", "s999"}
+    assert [(row["user_id"], row["first_name"]) for row in read("user/changed.csv")] == [("s7", "Zoe")]
+    assert [row["user_id"] for row in read("user/removed.csv")] == ["s3"]
+    assert [row["user_id"] for row in read("enrollment/added.csv")] == [f"s{STUDENTS}"]
+    assert not (rows / "course").exists()
+    for path in rows.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
+        assert path.is_dir() or "secret" not in path.read_text()
+    with pytest.raises(UsageError, match="not an empty folder"):
+        look(home, output=rows)
+    with pytest.raises(UsageError, match="not an empty folder"):
+        look(home, output=rows / "user" / "added.csv")
+
+
+def test_without_canvas_it_goes_by_the_last_accepted_batch_and_says_so(
+    home: Home, sandbox: Sandbox, held: Batch, sent: Batch
+) -> None:
+    sandbox.add_fault("get-500=100")
+    looked = look(home)
+    assert looked.exit_code == 5
+    assert looked.as_json["against"].startswith(f"batch {sent.id}")
+    assert "Canvas was not asked" in looked.text
+
+
+def test_an_account_that_was_never_resolved_is_told(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("get-500=100")
+    home.drop()
+    with pytest.raises(CanvasError):
+        look(home)
+
+
+def test_a_first_delivery_says_that_there_is_nothing_to_compare_with(home: Home, sandbox: Sandbox) -> None:
+    home.drop()
+    looked = look(home)
+    assert looked.text.startswith("loose files (inbox), with nothing to compare it with:")
+    assert (looked.exit_code, looked.as_json["against"]) == (0, "")
+    assert not (home.archive / "journal.sqlite3").exists()
+
+
+def test_in_batch_mode_rows_that_canvas_would_refuse_count_as_removed(home: Home, sandbox: Sandbox) -> None:
+    home.drop(college())
+    assert home.run().result.outcome == "imported"
+    home.configure(SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="sis_term_id:F26")
+    home.configure(SIS_IMPORT_CHANGE_THRESHOLD="100")
+    home.drop(college(STUDENTS + 1))
+    assert look(home).exit_code == 0
+    broken = college()
+    broken["enrollments.csv"] = broken["enrollments.csv"].replace(",student,", ",,", 60)
+    home.drop(broken)
+    looked = look(home)
+    assert looked.exit_code == 5
+    assert "enrollment" in {each["kind"] for each in looked.as_json["breakers"]}
+
+
+def test_what_is_not_there_is_told(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to plan: no batch is held, and the inbox is empty"):
+        look(home)
+    with pytest.raises(UsageError, match="no batch 20200101-000000 in this home, and no such file"):
+        look(home, "20200101-000000")
+    with pytest.raises(UsageError, match="no CSV in"):
+        look(home, write(tmp_path / "empty", {}))
+    (tmp_path / "half.zip").write_bytes(b"half")
+    with pytest.raises(BadZipError):
+        look(home, tmp_path / "half.zip")
+    home.drop({"courses.csv": COURSES})
+    with pytest.raises(UsageError, match="and no such file or folder"):
+        look(home, "", tmp_path / "nowhere")
+
+
+def test_a_batch_without_a_zip_has_no_plan(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    cut = Batch("20990101-000000", State.HELD, sent.target, "night", sent.drop_kind, 0.0, reason="cut short.")
+    with home.journal_to_write() as journal:
+        journal.add(cut)
+    with pytest.raises(UsageError, match="has no zip to look into: cut short"):
+        look(home, cut.id)
+    home.drop({"courses.csv": COURSES}, folder="tonight")
+    assert look(home).as_json["about"] == "tonight (inbox)"
+
+
+def test_a_disk_that_cannot_be_written_to_is_told(home: Home, sandbox: Sandbox, sent: Batch, tmp_path: Path) -> None:
+    home.drop(college(STUDENTS + 1))
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeError):
+        look(home, output=tmp_path / "file" / "rows")
+
+
+def test_a_dry_run_shows_the_plan_and_says_whether_it_would_be_held(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    home.drop(college(STUDENTS // 2))
+    looked = home.type("run", "--dry-run")
+    assert looked.returncode == 5
+    assert "Verdict: hold." in looked.stdout
+    assert looked.stdout.endswith("A run would hold this until somebody approves it.\n")
+    shutil.rmtree(home.inbox)
+    home.drop(college())
+    looked = home.type("run", "--dry-run", "--json")
+    told = json.loads(looked.stdout)
+    assert (looked.returncode, told["outcome"], told["plan"]["unchanged"]) == (0, "unchanged", True)
+    assert home.last() == sent
+
+
+def test_a_limit_is_raised_for_one_run(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    home.drop(college(STUDENTS - 30))
+    assert home.type("run", "--dry-run", "--breaker", "enrollment=30%").returncode == 5
+    raised = ("--breaker", "enrollment=30%", "--breaker", "user=30%")
+    assert home.type("run", "--dry-run", *raised).returncode == 0
+    assert home.type("run", "--dry-run", "--breaker", "user=off").returncode == 2
+    assert home.type("run", *raised).returncode == 0
+    assert home.last().state is State.IMPORTED
+    assert sandbox.count("enrollment") == STUDENTS - 30
+    home.drop(college(STUDENTS - 60))
+    assert home.run().result.exit_code == 5
+
+
+def test_a_drop_that_cannot_be_read_is_told(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    if os.geteuid() == 0:
+        (home.inbox / "users.csv").mkdir()
+        home.drop({"a.csv": USERS}, folder="users.csv")
+        assert look(home).as_json["about"] == "users.csv (inbox)"
+    else:
+        home.drop()
+        (home.inbox / "users.csv").chmod(0)
+        with pytest.raises(HomeError):
+            look(home)
