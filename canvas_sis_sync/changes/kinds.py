@@ -25,9 +25,9 @@ from canvas_sis_sync.sis_csv import Kind
 
 MEMORY_BYTES = 32 << 20
 """CSV on one side up to which nothing is put on disk."""
-BUCKET_BYTES = 8 << 20
-"""CSV on one side for each bucket on disk; the rows of two buckets, one a side, are in memory at once."""
-MOST_BUCKETS = 512
+BUCKET_BYTES = 1 << 20
+"""CSV on one side for each bucket on disk; small ones are compared in the processor's cache."""
+MOST_BUCKETS = 1024
 LEAST_FORKED_BYTES = 16 << 20
 """Less CSV on both sides together is read sooner than a process is started."""
 

@@ -5,14 +5,16 @@ Owns the order of the columns, which does not matter to Canvas (DIFF 4), and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from canvas_sis_sync.sis_csv import Kind
 
-CELL, RECORD, ESCAPE = "\x1f", "\x1e", "\x1d"
-"""Stand between cells and between records, and mark cells in which one of the three occurs."""
-_ESCAPED = {ESCAPE: f"{ESCAPE}0", CELL: f"{ESCAPE}1", RECORD: f"{ESCAPE}2"}
+CELL, PART, ESCAPE = "\x1f", "\x1e", "\x1d"
+"""Stand between cells, as a cell between parts of a record, and in cells in which one of the three occurs."""
+EDGE = f"{CELL}{PART}{CELL}"
+"""What so stands between parts, and between records too."""
+_ESCAPED = {ESCAPE: f"{ESCAPE}0", CELL: f"{ESCAPE}1", PART: f"{ESCAPE}2"}
 _ESCAPES = str.maketrans(_ESCAPED)
 
 Columns = Mapping[str, Sequence[str]]
@@ -51,11 +53,22 @@ def lay_out(kind: Kind, before: Sequence[str], now: Sequence[str]) -> tuple[Layo
     return of(before), of(now)
 
 
-def join(columns: Columns, names: Sequence[str], count: int) -> list[str]:
-    """Make one text of the cells of each row."""
-    if len(names) == 1:
-        return list(columns[names[0]])
-    return list(map(CELL.join, zip(*map(columns.__getitem__, names), strict=True))) if names else [""] * count
+def records(layout: Layout, columns: Columns, count: int) -> Iterator[str]:
+    """Make one text of each row: its parts, with an edge between them."""
+    blank, part = [""] * count, [PART] * count
+    cells: list[Sequence[str]] = []
+    for names in layout.parts:
+        cells += [part, *(map(columns.__getitem__, names) if names else [blank])]
+    return map(CELL.join, zip(*cells[1:], strict=True))
+
+
+def spreading(layout: Layout, columns: Columns) -> Sequence[str]:
+    """Give a text for each row that is the same for the same key, and different for most keys."""
+    name = "user_id" if "user_id" in layout.key else layout.key[0]
+    if "" not in columns[name]:
+        return columns[name]
+    keys = zip(*map(columns.__getitem__, layout.key), strict=True)
+    return [cell or CELL.join(key) for cell, key in zip(columns[name], keys, strict=True)]
 
 
 def split(texts: Sequence[str], names: Sequence[str]) -> dict[str, list[str]]:
@@ -75,6 +88,6 @@ def escape(columns: Columns) -> dict[str, list[str]]:
 
 
 def _unescaped(cell: str) -> str:
-    for mark in (RECORD, CELL, ESCAPE):  # the mark of marks last
+    for mark in (PART, CELL, ESCAPE):  # the mark of marks last
         cell = cell.replace(_ESCAPED[mark], mark)
     return cell

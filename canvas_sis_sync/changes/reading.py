@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from itertools import chain, compress
 from typing import BinaryIO, cast
 
-from canvas_sis_sync.changes.layout import CELL, ESCAPE, RECORD, Columns, Layout, escape, join
+from canvas_sis_sync.changes.layout import CELL, ESCAPE, PART, Columns, Layout, escape, records, spreading
 from canvas_sis_sync.changes.spool import Buckets, Spool
 from canvas_sis_sync.forked import Progress, tell_nobody
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.sis_csv import Block, CsvFile, Malformed, NotUtf8, open_csv
 
-FLUSH_BYTES = 16 << 20
+FLUSH_BYTES = 32 << 20
 """Bytes of CSV after which the records are put out of the way."""
 TOLD_BYTES = 1 << 20
-_MARKS = tuple(mark.encode() for mark in (CELL, RECORD, ESCAPE))
+_MARKS = tuple(mark.encode() for mark in (CELL, PART, ESCAPE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +119,16 @@ def _read(stream: _Watched, layout: Layout, spool: Spool | None, looks: Sequence
     names = tuple(dict.fromkeys((*layout.header, *layout.key)))
     flushed = 0
     for columns in _rows(open_csv(cast("BinaryIO", stream)), names):
-        side.rows += len(columns[names[0]])
+        count = len(columns[names[0]])
+        side.rows += count
         for look in looks:
             look(side, columns)
         if spool:
-            _put(spool, layout, escape(columns) if stream.has_marks else columns)
+            cells = escape(columns) if stream.has_marks else columns
+            spool.add(spreading(layout, cells), records(layout, cells, count))
             if stream.bytes_read - flushed > FLUSH_BYTES:
                 spool.flush()
                 flushed = stream.bytes_read
-
-
-def _put(spool: Spool, layout: Layout, columns: Columns) -> None:
-    count = len(next(iter(columns.values())))
-    texts = [join(columns, names, count) for names in layout.parts]
-    spool.add(texts[0], map(RECORD.join, zip(*texts, strict=True)))
 
 
 class _Watched:

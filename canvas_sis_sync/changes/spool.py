@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from canvas_sis_sync.changes.layout import RECORD
+from canvas_sis_sync.changes.layout import EDGE
 from canvas_sis_sync.errors import HomeError
 
 Chunk = str | tuple[int, int]
@@ -51,12 +51,9 @@ class Spool:
         self._chunks: list[list[Chunk]] = [[] for _ in range(buckets)]
         self._file = file
 
-    def add(self, keys: Sequence[str], records: Iterable[str]) -> None:
-        """Take a record, whatever it consists of, for each key."""
+    def add(self, keys: Iterable[str], records: Iterable[str]) -> None:
+        """Take records, each with its key or what else is the same for the same key."""
         count = len(self._records)
-        if count == 1:
-            self._records[0] += records
-            return
         put = [bucket.append for bucket in self._records]
         for number, record in zip(map(hash, keys), records, strict=True):
             put[number % count](record)
@@ -65,7 +62,7 @@ class Spool:
         """Put what was taken out of the way. Raises HomeError."""
         for chunks, records in zip(self._chunks, self._records, strict=True):
             if records:
-                chunks.append(self._kept(RECORD.join(records)))
+                chunks.append(self._kept(EDGE.join(records)))
                 records.clear()
 
     def _kept(self, text: str) -> Chunk:
@@ -89,7 +86,7 @@ class Spool:
 def read(chunks: Iterable[Chunk], file: BinaryIO | None) -> Iterator[list[str]]:
     """Give the records of a bucket as they were taken, chunk by chunk, each split at its marks. Raises OSError."""
     for chunk in chunks:
-        yield (chunk if isinstance(chunk, str) else _text(chunk, cast("BinaryIO", file))).split(RECORD)
+        yield (chunk if isinstance(chunk, str) else _text(chunk, cast("BinaryIO", file))).split(EDGE)
 
 
 def _text(chunk: tuple[int, int], file: BinaryIO) -> str:
