@@ -136,7 +136,7 @@ def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
 
 
 def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sandbox: Sandbox) -> None:
-    drop_nights(home)
+    drop_nights(home, "monday", "tuesday")
 
     def vanish() -> None:
         (home.folder_of(home.last()) / "files" / "users.csv").unlink()
@@ -144,7 +144,8 @@ def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sa
     text = discard(home, show=Watching(end={"checking": vanish}))
     assert (home.batches()[0].state, home.batches()[0].drop_name) == (State.HELD, "monday")
     assert f"Batch {home.batches()[0].id} (monday) is held: users.csv vanished from" in text
-    assert "meanwhile: monday." in text
+    assert "Left alone" not in text
+    assert text.endswith("Next: `sis-sync discard --all-but-newest --reason TEXT` once that is over.")
 
 
 def test_what_has_no_marker_yet_is_left_alone_without_waiting(home: Home, sandbox: Sandbox) -> None:

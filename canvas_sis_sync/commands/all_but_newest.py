@@ -50,14 +50,11 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
         held = _held(context)
         if not waiting.newest:
             return _nothing(held)
-        lines, left = [], list(waiting.unsettled)
-        for drop in waiting.settled:
-            batch = _set_aside(context, drop, reason, at.who)
-            if batch is not None:
-                lines.append(_told(batch))
-            if batch is None or batch.state is not State.DISCARDED:
-                left.append(drop.name)
-        if left:
+        taken = {drop.name: _set_aside(context, drop, reason, at.who) for drop in waiting.settled}
+        ended = [batch for batch in taken.values() if batch is not None]
+        lines = [_told(batch) for batch in ended]
+        left = [*waiting.unsettled, *(name for name, batch in taken.items() if batch is None)]
+        if left or any(batch.state is not State.DISCARDED for batch in ended):
             return "\n".join([*lines, *_incomplete(held, left)])
         if held:
             lines.append(_discard(at, held, reason))
@@ -120,7 +117,7 @@ def _nothing(held: Batch | None) -> str:
 
 
 def _incomplete(held: Batch | None, left: list[str]) -> list[str]:
-    lines = [f"Left alone, for it is still being written to or changed meanwhile: {', '.join(left)}."]
+    lines = [f"Left alone, for it is still being written to or changed meanwhile: {', '.join(left)}."] if left else []
     if held:
         lines.append(f"So batch {held.id} is {held.state} as before, and nothing is sent.")
     return [*lines, f"Next: `sis-sync {COMMAND} --reason TEXT` once that is over."]
