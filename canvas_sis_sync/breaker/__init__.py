@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from canvas_sis_sync.breaker import batch_mode, circumstances, losses
-from canvas_sis_sync.breaker.case import FLOOR, Case, Limit, Limits, gone_groups
+from canvas_sis_sync.breaker.case import FLOOR, Case, GroupName, Limit, Limits, gone_groups
 from canvas_sis_sync.model import Changes, Prediction, Situation, Tripped
 
-__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limit", "Limits", "gone_groups", "judge"]
+__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limit", "Limits", "gone_groups", "judge", "newly_gone"]
 
 MOST_TOLD = 12
 """Places that one breaker names."""
@@ -64,6 +64,11 @@ def judge(changes: Changes, prediction: Prediction, situation: Situation, limits
     case = Case(changes, prediction, situation, limits)
     asked = (each for each in BREAKERS if situation.has_before or each.at_first)
     return tuple(tripped for each in asked for tripped in _told(each, case))
+
+
+def newly_gone(changes: Changes, prediction: Prediction, situation: Situation) -> tuple[GroupName, ...]:
+    """Name all groups that the breaker `gone` is about, which a person may allow to be missing from then on."""
+    return Case(changes, prediction, situation, {}).newly_gone
 
 
 def _told(breaker: Breaker, case: Case) -> Iterator[Tripped]:

@@ -99,6 +99,13 @@ class Case:
         groups = _by_group(self.changes)
         return {name: groups[name] for name in gone_groups(self.changes)}
 
+    @property
+    def newly_gone(self) -> tuple[GroupName, ...]:
+        """The groups that vanish as a whole from Canvas too and that nobody allowed to, the largest first."""
+        lost = {name: sum(map(self.group_missing, parts)) for name, parts in self.gone.items()}
+        concerned = [name for name, rows in lost.items() if rows and name not in self.situation.remembered]
+        return tuple(sorted(concerned, key=lambda name: -lost[name]))
+
     @cached_property
     def scope(self) -> frozenset[str] | None:
         """SIS ids of the terms that batch mode concerns, "" for the default term; None when they cannot be told."""

@@ -45,10 +45,8 @@ def group_removals(case: Case) -> Iterator[Tripped]:
 
 def gone(case: Case) -> Iterator[Tripped]:
     """Find groups that vanish as a whole and that nobody allowed to, the largest first."""
-    lost = {name: sum(map(case.group_missing, parts)) for name, parts in case.gone.items()}
-    for name in sorted(lost, key=lambda name: -lost[name]):
-        if lost[name] and name not in case.situation.remembered:
-            yield Tripped("gone", _gone_message(case, name, case.gone[name]), "", *name)
+    for name in case.newly_gone:
+        yield Tripped("gone", _gone_message(case, name, case.gone[name]), "", *name)
 
 
 def _gone_message(case: Case, group: GroupName, parts: list[GroupChanges]) -> str:

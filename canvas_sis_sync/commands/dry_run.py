@@ -19,9 +19,10 @@ from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.delivery import deliver_from
 from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary
+from canvas_sis_sync.steps.load import Load
 from canvas_sis_sync.steps.pack import write_zip
 from canvas_sis_sync.steps.parameters import parameters_of
-from canvas_sis_sync.steps.weigh import Load, make_plan
+from canvas_sis_sync.steps.plan import make_plan
 from canvas_sis_sync.tick import is_idle
 from canvas_sis_sync.transcoding import NotInEncoding
 

@@ -25,8 +25,9 @@ from canvas_sis_sync.steps.begin import assemble, open_canvas, require_journal
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
 from canvas_sis_sync.steps.judge import aim_of, judge
+from canvas_sis_sync.steps.load import Load, load_of
 from canvas_sis_sync.steps.parameters import parameters_of
-from canvas_sis_sync.steps.weigh import Load, load_of, make_plan
+from canvas_sis_sync.steps.plan import make_plan
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""

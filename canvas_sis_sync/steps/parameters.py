@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from canvas_sis_sync.model import Batch
 from canvas_sis_sync.settings import Settings
 
@@ -15,3 +17,8 @@ def parameters_of(settings: Settings, batch: Batch | None = None) -> dict[str, s
     if batch is not None and batch.remaster_of and parameters.get("diffing_data_set_identifier"):
         parameters["diffing_remaster_data_set"] = "true"
     return parameters
+
+
+def has_batch_mode(parameters: Mapping[str, str]) -> bool:
+    """Say whether batch mode is asked for, of one term or of several (API 3.2)."""
+    return parameters.get("batch_mode") == "true" or "multi_term_batch_mode" in parameters

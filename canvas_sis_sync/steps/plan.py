@@ -1,0 +1,141 @@
+"""Plan: what a delivery would change in Canvas, what Canvas would make of it, and which breakers trip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from canvas_sis_sync import breaker, changes, options
+from canvas_sis_sync.model import Changes, Plan, Prediction, Situation, Tripped
+from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.steps.bases import Bases, data_set, last_with_kind, thresholds_in_a_row
+from canvas_sis_sync.steps.context import Context
+from canvas_sis_sync.steps.load import Load
+from canvas_sis_sync.steps.parameters import has_batch_mode
+from canvas_sis_sync.steps.unchanged import is_unchanged, no_changes
+from canvas_sis_sync.steps.waiting import waiting_count
+
+
+def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Plan:
+    """Say what a delivery would change against `bases` under these import parameters, and which breakers trip."""
+    before = bases.before
+    plan = Plan(
+        about=load.about,
+        against=before.about if before else "",
+        changes=Changes(),
+        prediction=Prediction(),
+        asked=options.in_words(parameters),
+        notes=tuple(_notes_about_bases(bases, parameters)),
+    )
+    if before and is_unchanged(context, load, before, parameters):
+        return replace(plan, changes=no_changes(load.entries), unchanged=True)
+    settings = context.settings
+    total = sum(file.size for file in (*load.files, *(before.files if before else ())))
+    with context.show.stage("comparing", total) as done:
+        changed = changes.compare_apart(
+            before.files if before else (),
+            load.files,
+            group_by=settings.breaker_group_by,
+            canaries=settings.canaries,
+            scratch=load.scratch,
+            progress=done,
+        )
+    prediction = _prediction(load, bases, parameters, changed)
+    situation = _situation(context, load, bases, parameters)
+    tripped = breaker.judge(changed, prediction, situation, settings.breakers)
+    return replace(
+        plan,
+        changes=changed,
+        prediction=prediction,
+        breakers=(*tripped, *_lost(bases)),
+        notes=tuple(
+            filter(None, (*plan.notes, prediction.refused, *_notes(context, load, bases, parameters, changed)))
+        ),
+        planned=changes.planned(changed, prediction),
+        gone=breaker.newly_gone(changed, prediction, situation),
+    )
+
+
+def _prediction(load: Load, bases: Bases, parameters: Mapping[str, str], changed: Changes) -> Prediction:
+    if has_batch_mode(parameters):
+        return changes.predict_batch_mode(changed, parameters, changes.scope(parameters, changed))
+    if not data_set(parameters):
+        return changes.predict_plain(changed, parameters)
+    base = bases.diff_base
+    compared_with = changes.DiffBase(
+        bases.diff_import.id if bases.diff_import else None,
+        base.files if base else None,
+        is_before=base is not None and base is bases.before,
+    )
+    return changes.predict_diffing(load.files, compared_with, parameters, changed, scratch=load.scratch)
+
+
+def _situation(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Situation:
+    return Situation(
+        has_before=bases.before is not None,
+        diffing=bool(data_set(parameters)) and not has_batch_mode(parameters),
+        remaster=load.remaster or parameters.get("diffing_remaster_data_set") == "true",
+        batch_mode=has_batch_mode(parameters),
+        multi_term="multi_term_batch_mode" in parameters,
+        skip_deletes=parameters.get("skip_deletes") == "true",
+        term=parameters.get("batch_mode_term_id", ""),
+        newest_before=bases.before.newest if bases.before else None,
+        newest_now=load.newest,
+        refused=load.refused,
+        remembered=context.journal.remembered(context.target),
+        thresholds_in_a_row=thresholds_in_a_row(context, parameters),
+        now=context.clock.now(),
+    )
+
+
+def _lost(bases: Bases) -> Iterator[Tripped]:
+    if bases.lost is not None:
+        yield Tripped(
+            "before-lost",
+            f"The zip of batch {bases.lost.id}, the last accepted delivery, cannot be read any more, so there is"
+            " nothing to compare with; put it back into the archive, or approve this one.",
+        )
+
+
+def _notes_about_bases(bases: Bases, parameters: Mapping[str, str]) -> Iterator[str]:
+    if bases.trouble:
+        yield bases.trouble
+    if bases.before is None and bases.lost is None:
+        what = f"of data set {data_set(parameters)}" if data_set(parameters) else "of this home to this Canvas"
+        yield f"This is the first delivery {what}: there is nothing to compare with."
+    elif bases.diff_base is not None and bases.diff_base is not bases.before:
+        yield f"Canvas will compare with {bases.diff_base.about}, which is not the last accepted delivery."
+
+
+def _notes(
+    context: Context, load: Load, bases: Bases, parameters: Mapping[str, str], changed: Changes
+) -> Iterator[str]:
+    if not data_set(parameters):
+        return
+    before = bases.before.batch if bases.before else None
+    waiting = waiting_count(context.archive, before) if before else 0
+    if waiting:
+        yield (
+            f"{waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
+            " (SIS_SYNC_REMASTER) would."
+        )
+    yield from _returning_kinds(context, load, parameters, changed)
+
+
+def _returning_kinds(context: Context, load: Load, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
+    """Find what vanished while its kind was left out: diffing compares with the base only, which has not got it."""
+    present = changes.recognised(load.files)
+    for each in changed.kinds:
+        if each.in_before or not each.in_now:
+            continue
+        had = last_with_kind(context, parameters, each.kind)
+        if had is None:
+            continue
+        found = changes.compare_kind(
+            KINDS[each.kind], changes.recognised(had.files).get(each.kind, ()), present[each.kind], scratch=load.scratch
+        )
+        if found.removed - found.ended:
+            yield (
+                f"{each.kind}: {found.removed - found.ended:,} rows of {had.about}, the last delivery that had this"
+                " kind, are missing now; Canvas will not remove these."
+            )

@@ -1,0 +1,64 @@
+"""Unchanged: a delivery that is the same as the last accepted one need not be sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from canvas_sis_sync.model import Batch, Changes, DeliveryFile, Entry, KindChanges
+from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.steps.bases import Earlier
+from canvas_sis_sync.steps.context import Context
+from canvas_sis_sync.steps.load import Load
+from canvas_sis_sync.steps.parameters import has_batch_mode
+
+
+def is_unchanged(context: Context, load: Load, before: Earlier, parameters: Mapping[str, str]) -> bool:
+    """Say whether sending the delivery would do nothing: the last import was of the same content, asked for alike.
+
+    Batch mode and the override of stickiness also act on what was changed in Canvas, so they are always sent.
+    """
+    acts_anyway = has_batch_mode(parameters) or parameters.get("override_sis_stickiness") == "true"
+    if before.batch is None or acts_anyway or load.remaster or not _same_parameters(before.batch, parameters):
+        return False
+    last = context.journal.previous_sent(context.target)
+    return last is not None and last.id == before.batch.id and _same_content(load, before.files, before.entries)
+
+
+def _same_parameters(batch: Batch, parameters: Mapping[str, str]) -> bool:
+    """Compare import parameters; a remaster has done all that a diffed import of the same content would."""
+    asked = {name: value for name, value in batch.parameters.items() if name != "diffing_remaster_data_set"}
+    return asked == dict(parameters)
+
+
+def _same_content(load: Load, files: tuple[DeliveryFile, ...], entries: tuple[Entry, ...]) -> bool:
+    """Compare the files of two zips byte by byte, whatever their names, once their sizes and check sums are equal."""
+    now, then = _sums(load.entries), _sums(entries)
+    if not now or Counter(now.values()) != Counter(then.values()):
+        return False
+    mine = sorted((now[file.name], file.name, file) for file in load.files if file.name in now)
+    theirs = sorted((then[file.name], file.name, file) for file in files if file.name in then)
+    return len(mine) == len(theirs) and all(_same_bytes(a[2], b[2]) for a, b in zip(mine, theirs, strict=True))
+
+
+def _sums(entries: tuple[Entry, ...]) -> dict[str, tuple[int, int]]:
+    return {entry.name: (entry.size, entry.crc32) for entry in entries if entry.size}
+
+
+def _same_bytes(one: DeliveryFile, other: DeliveryFile) -> bool:
+    with one.open() as left, other.open() as right:
+        while piece := left.read(1 << 20):
+            if piece != right.read(1 << 20):
+                return False
+        return not right.read(1)
+
+
+def no_changes(entries: tuple[Entry, ...]) -> Changes:
+    """Give the changes of a delivery whose zip consists of `entries` against the same delivery."""
+    rows: Counter[str] = Counter()
+    for entry in entries:
+        if entry.kind:
+            rows[entry.kind] += entry.rows or 0
+    return Changes(
+        tuple(KindChanges(kind, rows_before=rows[kind], rows_now=rows[kind]) for kind in KINDS if kind in rows)
+    )
