@@ -6,7 +6,6 @@ Owns what one kind tells about another: which objects are gone, and so what hang
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
 from canvas_sis_sync.changes.dependants import Dependants
@@ -113,6 +112,7 @@ class _Comparing:
         self._progress = progress
         self._kinds: dict[str, Compared] = {}
         self._dependants = Dependants()
+        self._sections = Sections()
 
     def compare(self, kind: Kind) -> None:
         """Compare the files of a kind, if there are any."""
@@ -138,10 +138,8 @@ class _Comparing:
         if compared.pair.before or compared.pair.now:
             self._kinds[kind.name] = compared
         self._dependants.note(kind, compared.tally, compared.before)
-
-    @cached_property
-    def _sections(self) -> Sections:
-        return Sections(*self._sources("section"))
+        if kind.name == "section":
+            self._sections = Sections(compared.pair.before, compared.pair.now)
 
     def _sources(self, kind: str) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
         """Give the files of a kind that has been compared, before and now."""

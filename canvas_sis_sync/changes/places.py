@@ -48,7 +48,7 @@ def _rows(sources: Iterable[Source], names: Sequence[str]) -> Iterator[Columns]:
 class Sections:
     """The course of each section, read when a row first asks for it."""
 
-    def __init__(self, before: Iterable[Source], now: Iterable[Source]) -> None:
+    def __init__(self, before: Iterable[Source] = (), now: Iterable[Source] = ()) -> None:
         self._sources = (*now, *before)
 
     @cached_property
