@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from homes import COURSES, Home, Watching, fast_clock
+from homes import COURSES, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.model import Target, Verdict
@@ -27,7 +27,7 @@ def second(home: Home, sandbox: Sandbox) -> Home:
     home.drop()
     assert home.run().result.exit_code == 0
     home.configure(SIS_SYNC_POLL_LIMIT="2s")
-    home.drop({"courses.csv": COURSES})
+    home.drop({"users.csv": USERS, "courses.csv": COURSES})
     return home
 
 
@@ -143,8 +143,10 @@ def test_a_state_that_nobody_knows_holds_whosever_it_is(second: Home, sandbox: S
     second.say("skip_import", theirs, "looked at it")
     assert second.run().result.outcome == "imported"
     sandbox.set_state(theirs, "reconciled_again")
-    second.drop()
-    assert second.run().result.exit_code == 5
+    second.drop({"users.csv": USERS.replace("Ben", "Bob"), "courses.csv": COURSES})
+    told = second.run()
+    assert told.result.exit_code == 5
+    assert f"Import {theirs}, which is somebody else's, is reconciled_again" in told.message
 
 
 def test_an_import_that_canvas_does_not_know_cannot_be_released(second: Home, sandbox: Sandbox) -> None:
