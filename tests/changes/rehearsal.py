@@ -67,6 +67,8 @@ class Seen:
     diffed: Counter[str]
     #: Objects that ended by kind.
     ended: Counter[str]
+    #: Objects whose status became another by kind.
+    moved: Counter[str]
 
     @property
     def parsed(self) -> SisImport:
@@ -104,7 +106,8 @@ def import_and_look(client: Client, files: Files, asked: Mapping[str, str]) -> S
     record = client.run(dict(files), **asked)
     after = statuses(client)
     ended = (key[0] for key, status in before.items() if status not in ENDED and after[key] in ENDED)
-    return Seen(record, diffed_rows(client, record), Counter(ended))
+    moved = (key[0] for key, status in before.items() if status != after[key])
+    return Seen(record, diffed_rows(client, record), Counter(ended), Counter(moved))
 
 
 def statuses(client: Client) -> dict[tuple[str, int], str]:
