@@ -65,6 +65,9 @@ LOGINS = {
     "login-no-status": header(
         "user_id,login_id,existing_user_id,status", "user_id,login_id,existing_user_id,x", "v,a,u,deleted"
     ),
+    "login-not-diffable": Example(
+        {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, DIFFING, good_aim=Aim()
+    ),
     "login-nul": row(LOGIN, "v,a,u\0x,,,", "v,a,u\0,,,"),
 }
 

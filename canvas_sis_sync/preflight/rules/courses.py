@@ -43,6 +43,7 @@ ABSTRACT_COURSE = of(
         "They have no key: if the compared import has them too, the whole import fails.",
         "Send abstract courses in an import of their own, without diffing.",
         lambda _heading, aim: [""] if aim.diffing else [],
+        severity=Severity.FATAL,
     ),
 )
 

@@ -93,9 +93,11 @@ def cleared(rule: str, *columns: str, of_rows: Check | None = None) -> Rule:
     )
 
 
-def of_files(rule: str, sentence: str, why: str, repair: str, check: HeadingCheck) -> Rule:
+def of_files(
+    rule: str, sentence: str, why: str, repair: str, check: HeadingCheck, *, severity: Severity = Severity.WARNING
+) -> Rule:
     """Make a rule about a file of a kind as a whole."""
-    return Rule(rule, Severity.WARNING, sentence, why, repair, heading_check=check)
+    return Rule(rule, severity, sentence, why, repair, heading_check=check)
 
 
 def unknown(rule: str, what: str, *, why: str = REFUSED, error_if_complete: bool = True) -> Rule:

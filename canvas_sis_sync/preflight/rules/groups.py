@@ -94,5 +94,6 @@ GRADE_PUBLISHING_RESULTS = of(
         "They have no key: if the compared import has them too, the whole import fails.",
         "Send them in an import of their own, without diffing.",
         lambda _heading, aim: [""] if aim.diffing else [],
+        severity=Severity.FATAL,
     ),
 )

@@ -199,6 +199,13 @@ LOGIN = of(
         "Remove logins by deleted rows in a users file.",
         _has_status,
     ),
+    of_files(
+        "login-not-diffable",
+        "Logins are part of a diffed data set.",
+        "They have no status: a row missing from the next delivery is sent again and refused, no login is ever removed.",
+        "Remove logins by deleted rows in a users file, or send them in an import of their own, without diffing.",
+        lambda _heading, aim: [""] if aim.diffing else [],
+    ),
     Rule(
         "login-nul",
         Severity.WARNING,
