@@ -202,7 +202,7 @@ LOGIN = of(
     of_files(
         "login-not-diffable",
         "Logins are part of a diffed data set.",
-        "They have no status: a row missing from the next delivery is sent again and refused, no login is ever removed.",
+        "They have no status: a row missing from the next delivery is sent again and refused, none is ever removed.",
         "Remove logins by deleted rows in a users file, or send them in an import of their own, without diffing.",
         lambda _heading, aim: [""] if aim.diffing else [],
     ),
