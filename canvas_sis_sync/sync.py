@@ -27,8 +27,8 @@ from canvas_sis_sync.steps.follow import follow
 from canvas_sis_sync.steps.pack import pack
 from canvas_sis_sync.steps.recover import recover
 from canvas_sis_sync.steps.send import send
-from canvas_sis_sync.steps.weigh import weigh
 from canvas_sis_sync.steps.settle import look
+from canvas_sis_sync.steps.weigh import weigh
 
 EXIT_OF_STATE: Mapping[State, int] = {
     State.REFUSED: EXIT_REFUSED,
