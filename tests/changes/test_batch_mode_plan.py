@@ -13,7 +13,7 @@ from rehearsal import Files, Seen, assert_within_bounds, delivery, import_and_lo
 from sandbox.sandbox_client import Client
 
 from canvas_sis_sync.changes import compare, predict_batch_mode, predict_plain, scope
-from canvas_sis_sync.model import Changes, Mode, Prediction
+from canvas_sis_sync.model import AbortKind, Changes, Mode, Prediction
 from canvas_sis_sync.sandbox import Sandbox
 
 TERMS = "term_id,name,status\n"
@@ -57,6 +57,7 @@ class Case:
     #: Enrollments that are deleted along with their section or course.
     along: int = 0
     state: str = IMPORTED
+    aborted: AbortKind | None = None
     #: False where Canvas deletes more than we know of.
     bounded: bool = True
 
@@ -173,6 +174,7 @@ CASES = {
         {**ONE_TERM, "change_threshold": "74"},
         done=removed(),
         state=ABORTED,
+        aborted=AbortKind.THRESHOLD,
     ),
     "10: tested for all kinds before anything is deleted": Case(
         {"c.csv": FULL["c.csv"], "s.csv": SECTIONS},
@@ -180,6 +182,7 @@ CASES = {
         {**ONE_TERM, "change_threshold": "50"},
         done=removed(),
         state=ABORTED,
+        aborted=AbortKind.THRESHOLD,
     ),
     "10: 100 never stops": Case({"e.csv": ENROLLED}, removed(enrollment=4), {**ONE_TERM, "change_threshold": "100"}),
     "10: an empty scope never stops": Case(
@@ -209,7 +212,7 @@ CASES = {
         state=WITH_MESSAGES,
     ),
     "11: no touched term: aborted, nothing deleted": Case(
-        {"e.csv": ENROLLED}, removed(enrollment=0), MULTI, done=removed(), state=ABORTED
+        {"e.csv": ENROLLED}, removed(enrollment=0), MULTI, done=removed(), state=ABORTED, aborted=AbortKind.NO_TERMS
     ),
     "11: the share is computed over all terms together": Case(
         {"t.csv": FULL["t.csv"], "e.csv": f"{ENROLLED}{T_ENROLLED}"},
@@ -254,6 +257,7 @@ def test_canvas_deletes_what_is_predicted(client: Client, case: Case) -> None:
     assert client.run(dict(case.before))["workflow_state"] == IMPORTED
     seen = import_and_look(client, case.now, case.asked)
     assert seen.record["workflow_state"] == case.state
+    assert not case.aborted or seen.parsed.abort_kind is case.aborted
     done = case.expected if case.done is None else case.done
     assert cleaned_up(seen) == done
     assert seen.moved == Counter(done) + Counter(enrollment=case.along)
