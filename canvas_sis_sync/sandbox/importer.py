@@ -95,7 +95,8 @@ class Importer:
                         self._import_file(supply, ledger)
                 data["completed_importers"].append(name)
             ledger.commit()
-            clean_up(self._state, self._record, ledger, self._report)
+            if not self._count_only:
+                clean_up(self._state, self._record, ledger, self._report)
             self._report.statistics = ledger.statistics() if supplied else None
 
     def _import_file(self, supply: Supplied, ledger: Ledger) -> None:
