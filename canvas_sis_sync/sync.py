@@ -161,8 +161,14 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
 
 
 def _held(context: Context) -> Batch | None:
+    """Give the oldest batch that keeps the next one waiting; one that raised limits may release is opened again."""
     held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
-    return context.journal.batch(held[0].id) if held else None
+    batch = context.journal.batch(held[0].id) if held else None
+    if batch is None or batch.state is not State.HELD or batch.basis is None or not context.settings.raised:
+        return batch
+    return context.move(
+        batch, State.PACKED, f"weighed again with --breaker {' --breaker '.join(context.settings.raised)}"
+    )
 
 
 def _next_claimed(context: Context) -> Batch | None:

@@ -38,6 +38,8 @@ def weigh(context: Context, batch: Batch) -> Batch:
     if batch.approval is not None and batch.approval.basis != basis:
         plan = replace(plan, breakers=(_void(batch.approval, basis), *plan.breakers), unchanged=False)
         batch = context.journal.amend(batch, approval=None)
+    for note in plan.notes:
+        context.show.note(note)
     context.archive.write_plan(batch.id, plan_text.as_json(plan))
     known = {"basis": basis, "planned": plan.planned, "notes": plan.notes}
     if plan.unchanged:
