@@ -330,3 +330,10 @@ def test_skip_deletes_passes_over_rows_of_every_kind(account: Client, text: str)
     done = account.run({"a.csv": text}, skip_deletes="1")
     assert (done["workflow_state"], done["data"]["statistics"]["total_state_changes"]) == ("imported", 0)
     assert all(count == 0 for count in done["data"]["counts"].values())
+
+
+def test_counting_only_cleans_nothing_up() -> None:
+    """What is not stored touches no term, which would abort every import in multi-term mode."""
+    with Sandbox(count_only=True) as sandbox:
+        done = Client(sandbox).run({"t.csv": TERMS, "e.csv": ENROLLED}, multi_term_batch_mode="1", change_threshold="9")
+    assert done["workflow_state"] == "imported"
