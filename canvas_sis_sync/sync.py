@@ -166,9 +166,7 @@ def _held(context: Context) -> Batch | None:
     batch = context.journal.batch(held[0].id) if held else None
     if batch is None or batch.state is not State.HELD or batch.basis is None or not context.settings.raised:
         return batch
-    return context.move(
-        batch, State.PACKED, f"weighed again with --breaker {' --breaker '.join(context.settings.raised)}"
-    )
+    return context.move(batch, State.PACKED, f"weighed again with --breaker {', '.join(context.settings.raised)}")
 
 
 def _next_claimed(context: Context) -> Batch | None:

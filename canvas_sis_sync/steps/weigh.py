@@ -35,9 +35,10 @@ def weigh(context: Context, batch: Batch) -> Batch:
     bases = find_bases(context, parameters)
     basis = basis_of(batch, parameters, bases)
     plan = make_plan(context, load_of(context, batch), bases, parameters)
-    if batch.approval is not None and batch.approval.basis != basis:
-        plan = replace(plan, breakers=(_void(batch.approval, basis), *plan.breakers), unchanged=False)
-        batch = context.journal.amend(batch, approval=None)
+    approval = batch.approval
+    if approval is not None and approval.basis != basis:
+        plan = replace(plan, breakers=(_void(approval, basis), *plan.breakers), unchanged=False)
+        approval = None
     for note in plan.notes:
         context.show.note(note)
     context.archive.write_plan(batch.id, plan_text.as_json(plan))
@@ -45,8 +46,8 @@ def weigh(context: Context, batch: Batch) -> Batch:
     if plan.unchanged:
         reason = f"the same as {plan.against}, which Canvas has accepted; not sent"
         return context.move(batch, State.UNCHANGED, reason, **known)
-    if plan.breakers and batch.approval is None:
-        return context.move(batch, State.HELD, _reason(plan), **known)
+    if plan.breakers and approval is None:
+        return context.move(batch, State.HELD, _reason(plan), approval=None, **known)
     return context.journal.amend(batch, **known)
 
 
