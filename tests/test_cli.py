@@ -124,7 +124,7 @@ def test_a_person_is_told_what_happened_unless_asked_to_be_quiet(sis_sync: Calle
     sis_sync.home.drop()
     told = sis_sync("run")
     assert told.out.startswith(f"Batch {sis_sync.home.last().id}: 1 file, 2 rows, ")
-    sis_sync.home.drop({"courses.csv": COURSES})
+    sis_sync.home.drop({"users.csv": USERS, "courses.csv": COURSES})
     assert sis_sync("run", "-q") == Spoken(0, "", "")
     assert sis_sync("run", "-q") == Spoken(0, "", "")
 

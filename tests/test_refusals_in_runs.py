@@ -52,7 +52,7 @@ def test_continue_lets_the_next_drop_go_and_still_tells(home: Home, sandbox: San
     assert [batch.state for batch in told.result.batches] == [State.REFUSED, State.IMPORTED]
     assert told.result.exit_code == 3
     assert "is refused" in told.message
-    home.drop({"users.csv": USERS})
+    home.drop({"courses.csv": COURSES, "users.csv": USERS})
     assert home.run().result.exit_code == 0
     assert len(sandbox.imports) == 2
 

@@ -21,7 +21,7 @@ def test_loose_files_become_one_import_and_leave_the_inbox(home: Home, sandbox: 
     assert not list(home.inbox.iterdir())
     batch = home.last()
     folder = home.archive / batch.id[:4] / batch.id[4:6] / batch.id
-    assert sorted(path.name for path in folder.iterdir()) == ["check.json", "import.zip", "receipt.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["check.json", "import.zip", "plan.json", "receipt.json"]
     with zipfile.ZipFile(folder / "import.zip") as packed:
         assert packed.read("users.csv").decode() == USERS
 
@@ -29,6 +29,7 @@ def test_loose_files_become_one_import_and_leave_the_inbox(home: Home, sandbox: 
 def test_sub_folders_and_zips_are_drops_of_their_own_sent_oldest_first(home: Home, sandbox: Sandbox) -> None:
     home.drop({"a/users.csv": USERS}, folder="night")
     with zipfile.ZipFile(home.inbox / "later.zip", "w") as ready:
+        ready.writestr("users.csv", USERS)
         ready.writestr("courses.csv", COURSES)
     told = home.run()
     assert [batch.state for batch in told.result.batches] == [State.IMPORTED, State.IMPORTED]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from front import Asked, Front, Reply
-from homes import TOKEN, Home, Watching, fast_clock
+from homes import COURSES, TOKEN, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.canvas import client
 from canvas_sis_sync.commands import release
@@ -222,7 +222,7 @@ def test_a_state_that_nobody_knows_holds_until_it_is_one_that_is_known(home: Hom
     told = home.run()
     assert (told.result.exit_code, home.last().state) == (5, State.IMPORTING)
     assert "reconciled" in told.message
-    home.drop({"courses.csv": "course_id,short_name,long_name,status\nc1,C1,Course One,active\n"})
+    home.drop({"users.csv": USERS, "courses.csv": COURSES})
     assert home.run().result.exit_code == 5
     assert len(sandbox.imports) == 1
     sandbox.set_state(sandbox.imports[0].id, "imported")
@@ -251,7 +251,7 @@ def test_a_direct_upload_that_stays_initializing_is_aborted_and_sent_anew(home: 
     assert states(sandbox) == ["aborted", "imported"]
     assert begun[1] - begun[0] >= 5
     assert home.last().strays == (1,)
-    home.drop({"courses.csv": "course_id,short_name,long_name,status\nc1,C1,Course One,active\n"})
+    home.drop({"users.csv": USERS, "courses.csv": COURSES})
     assert home.run().result.outcome == "imported"
 
 

@@ -120,7 +120,7 @@ def test_a_batch_that_was_only_claimed_shows_its_files(home: Home, sandbox: Sand
     def stop() -> None:
         raise KeyboardInterrupt
 
-    home.drop()
+    home.drop({"users.csv": USERS})
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching(begin={"zipping": stop}))
     assert look(home)[0]["batch"]["files"] == [{"name": "users.csv", "kind": None, "rows": None, "bytes": len(USERS)}]

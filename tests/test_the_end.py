@@ -70,7 +70,7 @@ def test_above_the_limit_it_holds_until_somebody_skips_it(home: Home, sandbox: S
     assert f"errors.csv, then `sis-sync skip {batch.id}" in first.message
     assert first.message.count("  Canvas: users.csv: ") == 3
     assert "Canvas has applied: 10 users (of 15 rows sent)." in first.message
-    home.drop({"courses.csv": COURSES})
+    home.drop({"users.csv": users(10, 0), "courses.csv": COURSES})
     assert [home.run().result.exit_code for _ in range(2)] == [5, 5]
     with pytest.raises(UsageError):
         home.say("retry", batch.id, "again")
@@ -131,7 +131,7 @@ def test_messages_that_cannot_be_had_are_fetched_by_the_next_run(home: Home, san
 def test_messages_that_cannot_be_had_keep_no_later_drop_waiting(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("errors-endpoint-fails")
     home.drop({"users.csv": users(2, 1)}, folder="a")
-    home.drop({"courses.csv": COURSES}, folder="b")
+    home.drop({"users.csv": users(2, 0), "courses.csv": COURSES}, folder="b")
     told = home.run()
     assert [batch.state for batch in told.result.batches] == [State.IMPORTED_WITH_MESSAGES, State.IMPORTED]
 
@@ -173,8 +173,9 @@ def test_options_not_taken_are_not_accepted_and_those_that_delete_are_aborted(ho
 
 def test_a_diffed_import_without_changes_is_accepted(home: Home, sandbox: Sandbox) -> None:
     home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="nightly")
-    for _ in range(2):
-        home.drop({"users.csv": USERS})
+    header, *rows = USERS.splitlines(keepends=True)
+    for order in (rows, rows[::-1]):
+        home.drop({"users.csv": header + "".join(order)})
         told = home.run()
         assert told.result.exit_code == 0, told.message
     assert not sandbox.imports[1].data["counts"].get("users")

@@ -33,7 +33,7 @@ def test_a_zip_of_csvs_is_sent_byte_for_byte(home: Home, sandbox: Sandbox, compr
     upload = sandbox.imports[0].upload
     assert upload is not None
     assert upload.read_bytes() == ready
-    assert sorted(path.name for path in folder.iterdir()) == ["check.json", "import.zip", "receipt.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["check.json", "import.zip", "plan.json", "receipt.json"]
     assert [(entry.name, entry.kind, entry.rows) for entry in batch.entries] == [
         ("deep/users.csv", "user", 2),
         ("courses.csv", "course", 1),
@@ -53,6 +53,7 @@ def test_a_zip_with_more_than_csvs_is_repacked_and_the_original_kept(home: Home,
         "check.json",
         "import.zip",
         "original.zip",
+        "plan.json",
         "receipt.json",
     ]
 
