@@ -42,7 +42,7 @@ def interrupted_claim(home: Home, sandbox: Sandbox) -> None:
     claimed = home.archive / "2026" / "01" / "20260101-000000" / "files"
     claimed.mkdir(parents=True)
     (claimed / "courses.csv").write_text(COURSES)
-    home.drop()
+    home.drop({"users.csv": USERS})
     with home.journal_to_write() as journal:
         listed = (DropFile("users.csv", 1, 1, "1:1"), DropFile("courses.csv", 1, 1, "1:2"))
         target = Target(home.settings().host, 1)
@@ -141,7 +141,7 @@ def test_a_person_leads_out_by_the_words_that_fit(home: Home, sandbox: Sandbox, 
     assert after.steps[-1].who not in {"", "run"}
     assert home.receipt(after)["batch"]["state"] == WORDS[word]
     home.configure(SIS_IMPORT_OVERRIDE_SIS_STICKINESS="")
-    home.drop({"later.csv": COURSES})
+    home.drop({"users.csv": USERS, "later.csv": COURSES})
     told = home.run()
     if word == "retry":
         assert told.result.batches[0].retry_of == batch.id

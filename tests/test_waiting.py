@@ -112,18 +112,19 @@ def test_with_a_marker_only_the_marker_counts(
 def test_the_oldest_drop_goes_first_even_when_only_a_newer_one_is_settled(
     settling: Home, sandbox: Sandbox, hands: Hands
 ) -> None:
-    settling.drop(folder="newer")
+    settling.drop({"courses.csv": COURSES, "users.csv": USERS}, folder="newer")
     settling.run(clock=hands.clock, patient=False)
     hands.now += 61
     settling.drop({"courses.csv": COURSES}, folder="older")
     os.utime(settling.inbox / "older" / "courses.csv", (1, 1))
     told = settling.run(clock=hands.clock)
     assert [batch.drop_name for batch in told.result.batches] == ["older", "newer"]
+    assert told.result.outcome == "imported"
 
 
 def test_no_wait_sends_at_most_one_batch_and_ends_well(home: Home, sandbox: Sandbox) -> None:
     home.drop({"courses.csv": COURSES}, folder="a")
-    home.drop({"users.csv": USERS}, folder="b")
+    home.drop({"courses.csv": COURSES, "users.csv": USERS}, folder="b")
     before = 0
     for _ in range(4):
         told = home.run(patient=False)
@@ -191,7 +192,7 @@ def test_a_drop_that_vanishes_while_it_waits_is_not_missed(home: Home, sandbox: 
 def test_a_run_goes_on_until_nothing_is_left(home: Home, sandbox: Sandbox) -> None:
     """A drop that arrives while another one is imported goes in the same run."""
     home.drop()
-    late = iter([{"courses.csv": COURSES}])
+    late = iter([{"courses.csv": COURSES, "users.csv": USERS}])
 
     def arrive() -> None:
         for files in late:
@@ -199,6 +200,7 @@ def test_a_run_goes_on_until_nothing_is_left(home: Home, sandbox: Sandbox) -> No
 
     told = home.run(show=Watching(begin={"importing": arrive}))
     assert [batch.drop_name for batch in told.result.batches] == ["loose files", "late"]
+    assert told.result.outcome == "imported"
 
 
 def test_the_poll_limit_is_for_all_waiting_of_a_run_together(home: Home, sandbox: Sandbox, hands: Hands) -> None:
