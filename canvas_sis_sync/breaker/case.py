@@ -17,6 +17,8 @@ FLOOR = 100
 """Rows that a kind or a group must have had for percentages to count, and to be gone as a whole."""
 BATCH_MODE_KINDS = ("course", "section", "enrollment")
 """Kinds that batch mode deletes (DIFF 9)."""
+OWNERS = {"section": ("course",), "enrollment": ("course", "section", "user")}
+"""Kinds whose objects Canvas deletes with others, and which those are (DIFF 9)."""
 
 GroupName = tuple[str, str]
 """What the group is by, and its SIS id."""
@@ -153,6 +155,14 @@ class Case:
         """Give the rows that Canvas refuses although only they keep batch mode from deleting (DIFF 9)."""
         concerned = self.batch_mode and kind in BATCH_MODE_KINDS
         return self.situation.refused.get(kind, 0) if concerned else 0
+
+    def hanging(self, changes: KindChanges) -> int:
+        """Give the rows of a kind that stay, but hang on objects that Canvas would delete, and them with these."""
+        owners = OWNERS.get(changes.kind, ())
+        if not any(self.missing.get(owner) or self.turned.get(owner, {}).get("deleted") for owner in owners):
+            return 0
+        known = self.changes.dependants.get(changes.kind) or 0
+        return max(known - (changes.removed - changes.ended) - sum(changes.turned.values()), 0)
 
     def group_missing(self, part: GroupChanges) -> int:
         """Give the rows of a group and kind that Canvas would remove because they are not in the delivery."""

@@ -13,11 +13,13 @@ def removals(case: Case) -> Iterator[Tripped]:
     """Find kinds that lose more than their limit, groups that are gone as a whole aside."""
     for each, limit in case.watched:
         missing, turned, refused = case.going_missing(each.kind), case.turned[each.kind], case.refused(each.kind)
-        count = missing + sum(turned.values()) + refused
+        hanging = case.hanging(each)
+        count = missing + sum(turned.values()) + refused + hanging
         if exceeded(limit, count, each.rows_before):
             parts = [f"{missing:,} missing"] if missing else []
             parts += [f"{rows:,} now {word}" for word, rows in turned.items()]
             parts += [f"{refused:,} that Canvas would refuse and then delete"] if refused else []
+            parts += [f"{hanging:,} that hang on courses, sections or users to be deleted"] if hanging else []
             yield Tripped(
                 "removals",
                 f"{each.kind}: {words.share(count, each.rows_before)} would be removed: {words.listed(parts)};"
