@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from canvas_sis_sync.model import Changes, Mode, Planned, Prediction
+
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ _WORDS = (
 CommunicationChannel, which no row names."""
 
 
-def planned(changes: Changes, prediction: Prediction) -> Planned:
+def planned(changes: Changes, prediction: Prediction, refused: Mapping[str, int] = NONE) -> Planned:
     """Give upper bounds for what Canvas may report of a delivery: rows processed, and objects removed by word.
 
-    Nothing is bounded when the import that Canvas compares with is unknown. In batch mode a refused row removes its
-    object (DIFF 9), which is beyond the bound and meant to be told.
+    `refused` are the rows by kind that are expected to be refused in batch mode, which removes their objects (DIFF 9);
+    one that nobody expected is beyond the bound, and meant to be told. Nothing is bounded when the import that Canvas
+    compares with is unknown.
     """
     if not prediction.base_known:
         return Planned()
@@ -53,13 +57,19 @@ def planned(changes: Changes, prediction: Prediction) -> Planned:
     for effect in prediction.effects:
         if effect.mode is Mode.WHOLE:  # removed by batch mode, so by no row; diffing writes rows
             removed[effect.kind] += effect.removed
+    for kind, count in refused.items():
+        removed[kind] = removed.get(kind, 0) + count
     rows = {effect.kind: effect.rows for effect in prediction.effects}
-    return Planned(rows, dict(_bounds(removed, changes.dependants)))
+    return Planned(rows, dict(_bounds(removed, changes.dependants, refused)))
 
 
-def _bounds(removed: Mapping[str, int], dependants: Mapping[str, int | None]) -> Iterator[tuple[str, int]]:
+def _bounds(
+    removed: Mapping[str, int], dependants: Mapping[str, int | None], refused: Mapping[str, int]
+) -> Iterator[tuple[str, int]]:
     for word in _WORDS:
         along: int | None = 0
+        if any(refused.get(kind) for kind in word.counted):
+            continue  # what hangs on a refused row's object has not been counted
         if any(removed.get(kind) for kind in word.counted):
             along = dependants.get(word.kind)
         if along is not None and not any(removed.get(kind) for kind in word.uncounted):

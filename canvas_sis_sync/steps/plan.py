@@ -51,7 +51,7 @@ def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[st
         notes=tuple(
             filter(None, (*plan.notes, prediction.refused, *_notes(context, load, bases, parameters, changed)))
         ),
-        planned=changes.planned(changed, prediction),
+        planned=changes.planned(changed, prediction, load.refused if has_batch_mode(parameters) else {}),
         gone=breaker.newly_gone(changed, prediction, situation),
     )
 

@@ -16,7 +16,7 @@ from canvas_sis_sync.changes import (
     predict_plain,
     scope,
 )
-from canvas_sis_sync.model import Changes, Effect, Mode, Planned, Prediction
+from canvas_sis_sync.model import Changes, Effect, KindChanges, Mode, Planned, Prediction
 
 USERS = "user_id,login_id,status\n"
 COURSES = "course_id,short_name,long_name,term_id,status\n"
@@ -118,3 +118,13 @@ def test_a_completed_course_takes_nothing_along() -> None:
     completed = {"c.csv": f"{COURSES}C1,s,l,T,completed\nC2,s,l,T,active\n"}
     removals = bounds_of_plain(completed).removals
     assert (removals["Course"], removals["Enrollment"]) == (1, 0)
+
+
+def test_a_row_that_is_expected_to_be_refused_in_batch_mode_may_take_its_object_along() -> None:
+    changes = Changes(kinds=(KindChanges("course"), KindChanges("section"), KindChanges("enrollment")))
+    effects = tuple(Effect(kind, Mode.WHOLE, "", rows=10) for kind in ("course", "section", "enrollment"))
+    bounds = planned(changes, Prediction(effects), {"enrollment": 3}).removals
+    assert (bounds["Course"], bounds["CourseSection"], bounds["Enrollment"]) == (0, 0, 3)
+    without_what_hangs_on_it = planned(changes, Prediction(effects), {"course": 1}).removals
+    assert without_what_hangs_on_it["Course"] == 1
+    assert without_what_hangs_on_it.keys().isdisjoint({"CourseSection", "Enrollment"})
