@@ -116,7 +116,6 @@ def _kinds(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         else:
             yield line
             yield f"    {canvas}"
-    yield ""
 
 
 def _cells(kind: Mapping[str, Any]) -> tuple[str, ...]:
@@ -130,9 +129,13 @@ def _cells(kind: Mapping[str, Any]) -> tuple[str, ...]:
     return (short, *(f"{count:,}" for count in (*counts, ended)), canvas)
 
 
-def _details(plan: Mapping[str, Any]) -> Iterator[str]:
+def _details(plan: Mapping[str, Any]) -> list[str]:
     """Show what the table has no room for: words of status, columns, repeated keys, what hangs on missing rows."""
-    yield from _reasons(plan["kinds"])
+    lines = [*_reasons(plan["kinds"]), *_remarks(plan)]
+    return ["", *lines] if lines else []
+
+
+def _remarks(plan: Mapping[str, Any]) -> Iterator[str]:
     for kind in plan["kinds"]:
         parts = (_turned(kind), _columns(kind), _headers(kind), _duplicates(kind))
         told = "; ".join(part for part in parts if part)
@@ -179,7 +182,7 @@ def _most(groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     lines = []
     for (by, name), kinds in groupby(groups, key=lambda group: (group["by"], group["group"])):
         lost = ((each, each["removed"] - each["ended"] + each["turned"]) for each in kinds)
-        told = [f"{count:,} of {each['rows_before']:,} {each['kind']}" for each, count in lost if count]
+        told = [f"{count:,} of {each['rows_before']:,} {each['kind']} rows" for each, count in lost if count]
         if told:
             lines.append(f"{by} {name or '(none)'}: {', '.join(told)}")
     return _listed("Most of it:", lines)

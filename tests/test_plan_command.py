@@ -93,7 +93,7 @@ def test_the_held_batch_comes_before_the_next_drop(home: Home, sandbox: Sandbox,
     assert (done.returncode, done.stderr) == (5, "")
     assert done.stdout.startswith(f"{held.id}, compared with batch ")
     assert "Verdict: hold." in done.stdout
-    assert f"`sis-sync approve {held.id} --reason TEXT`" in done.stdout
+    assert f"approve {held.id} --reason TEXT`" in done.stdout
     assert home.last() == held
     found = json.loads(home.type("plan", "--json").stdout)
     assert (found["about"], found["verdict"], found["schema"]) == (held.id, "hold", 1)

@@ -96,8 +96,8 @@ def test_it_says_where_most_is_lost_without_what_had_ended_before() -> None:
     lines = shown(PLAN)
     at = lines.index("Most of it:")
     assert lines[at + 1 : at + 4] == [
-        "  term F26: 4,150 of 9,000 enrollment",
-        "  account (none): 5 of 98,000 enrollment",
+        "  term F26: 4,150 of 9,000 enrollment rows",
+        "  account (none): 5 of 98,000 enrollment rows",
         "",
     ]
 

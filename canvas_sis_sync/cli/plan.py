@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from canvas_sis_sync.cli.release import REASON
-from canvas_sis_sync.cli.talk import print_json, say
+from canvas_sis_sync.cli.talk import addressed, print_json, say
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, UsageError
 
 
@@ -31,7 +31,7 @@ def plan(home: Path | None, *, about: str, against: str, output: Path | None, as
     if as_json:
         print_json(looked.as_json)
     else:
-        say(looked.text)
+        say(addressed(looked.text, loaded.home))
     return looked.exit_code
 
 
