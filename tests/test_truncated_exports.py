@@ -32,6 +32,7 @@ from canvas_sis_sync.sandbox import Sandbox
 FULL = export()
 MODES = {"diffing": DIFFING, "batch mode": BATCH_MODE, "multi-term": MULTI_TERM, "plain": {}}
 TOO_MANY = ("removals", "group-removals")
+REFUSED = ("removals",)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,26 @@ def test_a_header_alone_is_held(home: Home, mode: str, breakers: tuple[str, ...]
 def test_what_diffing_would_carry_out_is_held(home: Home, files: Files, breakers: tuple[str, ...], words: str) -> None:
     home.configure(**DIFFING, SIS_SYNC_CANARIES="user:s0000,user:s0119" if "canary" in breakers else "")
     assert words in held(home, files, *breakers).reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "files", "breakers"),
+    [
+        (BATCH_MODE | {"SIS_IMPORT_BATCH_MODE_TERM_ID": "sis_term_id:F52"}, FULL, ("batch-term",)),
+        (BATCH_MODE | {"SIS_IMPORT_BATCH_MODE_TERM_ID": "current"}, FULL, ("batch-term",)),
+        (MULTI_TERM, without(FULL, "terms.csv"), ("empty", "batch-terms")),
+        (MULTI_TERM, cut(FULL, 0, "terms.csv"), ("empty", "batch-terms")),
+        (BATCH_MODE, {**FULL, "sections.csv": "section_id,course_id,name,status\n"}, ("batch-empty",)),
+        (BATCH_MODE, {**FULL, "enrollments.csv": FULL["enrollments.csv"].replace(",active", ",enroled", 40)}, REFUSED),
+    ],
+    ids=["no such term", "a term by word", "no terms", "terms without a row", "sections without a row", "refused rows"],
+)
+def test_what_batch_mode_would_clean_up_for_nothing_is_held(
+    home: Home, settings: dict[str, str], files: Files, breakers: tuple[str, ...]
+) -> None:
+    home.configure(**settings)
+    batch = held(home, files, *breakers)
+    assert ("40 that Canvas would refuse and then delete" in batch.reason) is (breakers is REFUSED)
 
 
 @pytest.mark.parametrize("status", ["deleted", "completed", "inactive"])
