@@ -232,8 +232,8 @@ def assert_filed(home: Home) -> None:
     assert folders
     for folder in folders:
         names = {path.name for path in folder.iterdir()}
-        assert {"check.json", "import.zip", "receipt.json"} <= names
-        assert not names - {"check.json", "import.zip", "receipt.json", "original.zip", "errors.csv"}
+        assert {"check.json", "import.zip", "plan.json", "receipt.json"} <= names
+        assert not names - {"check.json", "import.zip", "plan.json", "receipt.json", "original.zip", "errors.csv"}
         assert json.loads((folder / "receipt.json").read_text())["batch"]["state"] in {"imported", "retried"}
 
 
