@@ -63,10 +63,10 @@ def is_taken(lock: FileLock) -> bool:
 
 
 def race(home: Home, other: Home, sandbox: Sandbox) -> None:
-    """Start a run of both homes at once; each has a drop of its own."""
-    home.drop()
-    other.drop({"courses.csv": COURSES})
+    """Start a run of both homes at once; each has a drop of its own, never the same."""
     before = len(sandbox.imports)
+    home.drop()
+    other.drop({"courses.csv": COURSES.replace("One", f"One{before}")})
     assert end([home.start("run"), other.start("run")]) == [(0, "", "")] * 2
     new = sandbox.imports[before:]
     assert [record.workflow_state for record in new] == ["imported", "imported"]
