@@ -13,14 +13,13 @@ from operator import ne
 from typing import Protocol
 
 from canvas_sis_sync.changes.layout import Columns, Layout, split
+from canvas_sis_sync.changes.spool import Bucket
 from canvas_sis_sync.changes.statuses import DELETED, ending, turn
 from canvas_sis_sync.sis_csv import Kind
 
 GONE_LIMIT = 200_000
 """Objects that are gone beyond which their ids are not kept."""
 
-Flat = Iterable[list[str]]
-"""The records of a bucket, in pieces, with their parts one after the other."""
 Places = Callable[[Columns], Sequence[str]]
 """Gives the course that each row belongs to, "" for none."""
 
@@ -70,13 +69,13 @@ class Tally:
 class Table:
     """One side of a bucket: the texts of the last row of each key."""
 
-    def __init__(self, layout: Layout, flat: Flat) -> None:
+    def __init__(self, layout: Layout, bucket: Bucket) -> None:
         self.layout = layout
         self.count = 0
         #: The parts behind the key, each by key.
         self.parts: list[dict[str, str]] = [{} for _ in layout.parts[1:]]
         width = len(layout.parts)
-        for texts in flat:
+        for texts in bucket.read():
             keys = texts[::width]
             self.count += len(keys)
             for number, part in enumerate(self.parts, start=1):
@@ -114,9 +113,9 @@ class Comparison:
     #: False where the kind is missing now, by which nothing is removed (DIFF 3).
     removes: bool = True
 
-    def compare(self, before: Callable[[], Flat], now: Callable[[], Flat]) -> Tally:
-        """Compare one bucket; what was before may be asked for twice."""
-        old, new = Table(self.before, before()), Table(self.now, now())
+    def compare(self, before: Bucket, now: Bucket) -> Tally:
+        """Compare one bucket."""
+        old, new = Table(self.before, before), Table(self.now, now)
         tally = Tally(distinct_before=len(old.rows), distinct_now=len(new.rows))
         differing = list(compress(new.rows, map(ne, map(old.rows.get, new.rows), new.rows.values())))
         changed = list(filter(old.rows.__contains__, differing))
@@ -129,7 +128,7 @@ class Comparison:
         if tally.removed:
             self._look_at_removed(old.columns([key for key in old.rows if key not in new.rows]), tally)
         if old.count > len(old.rows) and self.places:
-            tally.repeated_at = _places_of_repeated(old, before(), self.places)
+            tally.repeated_at = _places_of_repeated(old, before, self.places)
         self._look_for_canaries(new, tally)
         return tally
 
@@ -184,11 +183,11 @@ class Comparison:
             self.sink.add(self.kind, what, names, zip(*map(columns.__getitem__, names), strict=True))
 
 
-def _places_of_repeated(old: Table, flat: Flat, places: Places) -> Counter[str]:
+def _places_of_repeated(old: Table, bucket: Bucket, places: Places) -> Counter[str]:
     """Count the rows that did not take part by the course they belonged to."""
     found: Counter[str] = Counter()
     width = len(old.layout.parts)
-    for texts in flat:
+    for texts in bucket.read():
         found.update(places(_columns(old.layout, [texts[number::width] for number in range(width)])))
     found.subtract(places(old.columns(list(old.rows))))
     return +found

@@ -6,29 +6,31 @@ Owns how the work is shared out. What comes out does not depend on it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from canvas_sis_sync.changes import spool
-from canvas_sis_sync.changes.differences import Comparison, Flat, Places, Sink, Tally
-from canvas_sis_sync.changes.layout import Columns, Layout, lay_out
-from canvas_sis_sync.changes.reading import Look, Side, Source, columns_of, read_side
-from canvas_sis_sync.changes.spool import Spool
+from canvas_sis_sync.changes.differences import Comparison, Places, Sink, Tally
+from canvas_sis_sync.changes.layout import Columns, Layout, best_spread, lay_out
+from canvas_sis_sync.changes.reading import Look, Side, Source, columns_of, read_side, rows_of
+from canvas_sis_sync.changes.spool import Bucket, Spool
 from canvas_sis_sync.changes.statuses import ending
 from canvas_sis_sync.forked import Forked, Progress, may_fork, tell_nobody
 from canvas_sis_sync.model import KindChanges
-from canvas_sis_sync.sis_csv import Kind
+from canvas_sis_sync.sis_csv import Kind, Malformed, NotUtf8
 
 MEMORY_BYTES = 32 << 20
 """CSV on one side up to which nothing is put on disk."""
 BUCKET_BYTES = 1 << 20
-"""CSV on one side for each bucket on disk; small ones are compared in the processor's cache."""
+"""CSV on one side for each bucket: little enough to be compared in the processor's cache."""
 MOST_BUCKETS = 1024
-LEAST_FORKED_BYTES = 16 << 20
+LARGE_BUCKET_BYTES = 16 << 20
+"""A bucket that has more on one side, as most rows have the same cell, is compared in several passes."""
+LEAST_FORKED_BYTES = 4 << 20
 """Less CSV on both sides together is read sooner than a process is started."""
 
 
@@ -93,7 +95,9 @@ class _Work:
         )
         size = max(_size(pair.before), _size(pair.now))
         self._on_disk = bool(before.key) and size > MEMORY_BYTES
-        self._buckets = min(max(size // BUCKET_BYTES, 1), MOST_BUCKETS) if self._on_disk else 1
+        self._buckets = min(max(size // BUCKET_BYTES, 1), MOST_BUCKETS)
+        self._spread = self._find_spread() if before.key else ""
+        self._may_fork = pair.size >= LEAST_FORKED_BYTES and may_fork()
 
     def compare(self) -> Compared:
         with ExitStack() as stack:
@@ -109,7 +113,7 @@ class _Work:
         pair = self._pair
         before = partial(self._read_side, pair.before, self._layouts[0], files[0], pair.looks_before)
         now = partial(self._read_side, pair.now, self._layouts[1], files[1], [self._look_at_endings])
-        if not (pair.before and pair.now and pair.size >= LEAST_FORKED_BYTES and may_fork()):
+        if not (self._may_fork and pair.before and pair.now):
             return before(pair.progress), now(pair.progress)
         with Forked(before, pair.progress) as other:
 
@@ -128,26 +132,43 @@ class _Work:
     def _read_side(
         self, sources: Sequence[Source], layout: Layout, file: BinaryIO | None, looks: Sequence[Look], tell: Progress
     ) -> Side:
-        return read_side(sources, layout, Spool(self._buckets, file) if layout.key else None, looks, tell)
+        spool_of_side = Spool(self._spread, self._buckets, file) if layout.key else None
+        return read_side(sources, layout, spool_of_side, looks, tell)
+
+    def _find_spread(self) -> str:
+        """Choose the column for buckets by the first rows there are."""
+        layout = self._layouts[1]
+        for source in (*self._pair.now, *self._pair.before):
+            with suppress(NotUtf8, Malformed):
+                for columns in rows_of(source, layout.key):
+                    return best_spread(layout, columns)
+        return layout.key[0]
 
     def _differences(self, before: Side, now: Side, files: Sequence[BinaryIO | None]) -> Tally:
         if not (before.buckets or now.buckets):
             return Tally()
 
-        def compare(numbers: Sequence[int], tell: Progress) -> Tally:
+        def compare(numbers: Iterable[int], tell: Progress) -> Tally:
             tally = Tally()
             for number in numbers:
                 tell(0)
-                tally.join(self._comparison.compare(flat(before, files[0], number), flat(now, files[1], number)))
+                old = Bucket(before.buckets[number], files[0], len(self._comparison.before.parts))
+                new = Bucket(now.buckets[number], files[1], len(self._comparison.now.parts))
+                self._compare_bucket(old, new, tally)
             return tally
 
         numbers = range(self._buckets)
-        if len(numbers) == 1 or self._pair.sink or not may_fork():
+        if len(numbers) == 1 or self._pair.sink or not self._may_fork:
             return compare(numbers, tell_nobody)
         with Forked(partial(compare, numbers[1::2])) as other:
             tally = compare(numbers[::2], tell_nobody)
             tally.join(other.result() or compare(numbers[1::2], tell_nobody))
             return tally
+
+    def _compare_bucket(self, before: Bucket, now: Bucket, tally: Tally) -> None:
+        passes = max(before.size, now.size) // LARGE_BUCKET_BYTES + 1
+        for old, new in zip(before.in_parts(passes), now.in_parts(passes), strict=True):
+            tally.join(self._comparison.compare(old, new))
 
     def _changes(self, before: Side, now: Side, tally: Tally) -> KindChanges:
         pair = self._pair
@@ -172,9 +193,3 @@ class _Work:
             columns_gained=tuple(name for name in now_columns if name not in before_columns) if both else (),
             columns_lost=tuple(name for name in before_columns if name not in now_columns) if both else (),
         )
-
-
-def flat(side: Side, file: BinaryIO | None, number: int) -> Callable[[], Flat]:
-    """Give the records of a bucket, as often as they are asked for; a side without files has none."""
-    chunks = side.buckets[number] if side.buckets else ()
-    return lambda: spool.read(chunks, file)

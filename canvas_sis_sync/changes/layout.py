@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import ne
 
 from canvas_sis_sync.sis_csv import Kind
 
@@ -16,6 +17,8 @@ EDGE = f"{CELL}{PART}{CELL}"
 """What so stands between parts, and between records too."""
 _ESCAPED = {ESCAPE: f"{ESCAPE}0", CELL: f"{ESCAPE}1", PART: f"{ESCAPE}2"}
 _ESCAPES = str.maketrans(_ESCAPED)
+LEAST_VALUES = 8
+"""Values among some hundred rows that a column must have to tell buckets apart."""
 
 Columns = Mapping[str, Sequence[str]]
 """Some rows, by column."""
@@ -62,13 +65,19 @@ def records(layout: Layout, columns: Columns, count: int) -> Iterator[str]:
     return map(CELL.join, zip(*cells[1:], strict=True))
 
 
-def spreading(layout: Layout, columns: Columns) -> Sequence[str]:
-    """Give a text for each row that is the same for the same key, and different for most keys."""
-    name = "user_id" if "user_id" in layout.key else layout.key[0]
+def spreading(layout: Layout, columns: Columns, name: str) -> Sequence[str]:
+    """Give the cells of a key column, and for those without a value the whole key."""
     if "" not in columns[name]:
         return columns[name]
     keys = zip(*map(columns.__getitem__, layout.key), strict=True)
     return [cell or CELL.join(key) for cell, key in zip(columns[name], keys, strict=True)]
+
+
+def best_spread(layout: Layout, columns: Columns) -> str:
+    """Choose the key column by which rows are put into buckets: one with many values, each in rows that follow."""
+    changes = {name: sum(map(ne, columns[name], columns[name][1:])) for name in layout.key}
+    several = [name for name in layout.key if len(set(columns[name])) > LEAST_VALUES]
+    return min(several or layout.key, key=changes.__getitem__)
 
 
 def split(texts: Sequence[str], names: Sequence[str]) -> dict[str, list[str]]:

@@ -17,8 +17,6 @@ from canvas_sis_sync.forked import Progress, tell_nobody
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.sis_csv import Block, CsvFile, Malformed, NotUtf8, open_csv
 
-FLUSH_BYTES = 32 << 20
-"""Bytes of CSV after which the records are put out of the way."""
 TOLD_BYTES = 1 << 20
 _MARKS = tuple(mark.encode() for mark in (CELL, PART, ESCAPE))
 
@@ -125,8 +123,8 @@ def _read(stream: _Watched, layout: Layout, spool: Spool | None, looks: Sequence
             look(side, columns)
         if spool:
             cells = escape(columns) if stream.has_marks else columns
-            spool.add(spreading(layout, cells), records(layout, cells, count))
-            if stream.bytes_read - flushed > FLUSH_BYTES:
+            spool.add(spreading(layout, cells, spool.column), list(records(layout, cells, count)))
+            if stream.bytes_read - flushed > spool.flush_bytes:
                 spool.flush()
                 flushed = stream.bytes_read
 

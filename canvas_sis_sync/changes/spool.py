@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import compress, islice, repeat
+from operator import ne
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from canvas_sis_sync.changes.layout import EDGE
 from canvas_sis_sync.errors import HomeError
+
+FLUSH_BYTES = 2 << 20
+CHUNK_BYTES = 16 << 10
+"""CSV after which records are put out of the way, and what each bucket should have by then: little enough to be in the
+processor's cache still, and enough for it to be worth a piece of the file."""
 
 Chunk = str | tuple[int, int]
 """Some records of a bucket: their text, or where it begins in the file and how many bytes it has."""
@@ -29,7 +37,7 @@ def open_file(scratch: Path | None) -> BinaryIO:
     """
     large = Path("/var/tmp")  # noqa: S108 - the file has no name there
     with _wording():
-        return cast("BinaryIO", tempfile.TemporaryFile(dir=scratch or (large if large.is_dir() else None)))
+        return cast("BinaryIO", tempfile.TemporaryFile(buffering=0, dir=scratch or (large if large.is_dir() else None)))
 
 
 @contextmanager
@@ -46,17 +54,24 @@ def _wording() -> Iterator[None]:
 class Spool:
     """Takes the records of one side."""
 
-    def __init__(self, buckets: int, file: BinaryIO | None) -> None:
+    def __init__(self, column: str, buckets: int, file: BinaryIO | None) -> None:
+        #: The key column by which `add` is told rows apart.
+        self.column = column
         self._records: list[list[str]] = [[] for _ in range(buckets)]
         self._chunks: list[list[Chunk]] = [[] for _ in range(buckets)]
         self._file = file
+        #: Bytes of CSV after which to `flush`.
+        self.flush_bytes = max(FLUSH_BYTES, buckets * CHUNK_BYTES)
 
-    def add(self, keys: Iterable[str], records: Iterable[str]) -> None:
-        """Take records, each with its key or what else is the same for the same key."""
-        count = len(self._records)
-        put = [bucket.append for bucket in self._records]
-        for number, record in zip(map(hash, keys), records, strict=True):
-            put[number % count](record)
+    def add(self, cells: Sequence[str], records: list[str]) -> None:
+        """Take records, each with a cell that is the same for the same key; runs of the same cell are taken fastest."""
+        if not cells:
+            return
+        buckets, count = self._records, len(self._records)
+        starts = [0, *compress(range(1, len(cells)), map(ne, cells, islice(cells, 1, None)))]
+        ends = [*starts[1:], len(cells)]
+        for start, end, number in zip(starts, ends, map(hash, map(cells.__getitem__, starts)), strict=True):
+            buckets[number % count] += records[start:end]
 
     def flush(self) -> None:
         """Put what was taken out of the way. Raises HomeError."""
@@ -71,22 +86,47 @@ class Spool:
         data = text.encode()
         with _wording():
             offset = self._file.seek(0, os.SEEK_END)
-            self._file.write(data)
+            left = memoryview(data)
+            while left:  # a file without a buffer may take less than all
+                left = left[self._file.write(left) :]
         return offset, len(data)
 
     def finish(self) -> Buckets:
-        """Give what is in the buckets, for `read`. Raises HomeError."""
+        """Give what is in the buckets. Raises HomeError."""
         self.flush()
-        if self._file is not None:
-            with _wording():
-                self._file.flush()
         return tuple(map(tuple, self._chunks))
 
 
-def read(chunks: Iterable[Chunk], file: BinaryIO | None) -> Iterator[list[str]]:
-    """Give the records of a bucket as they were taken, chunk by chunk, each split at its marks. Raises OSError."""
-    for chunk in chunks:
-        yield (chunk if isinstance(chunk, str) else _text(chunk, cast("BinaryIO", file))).split(EDGE)
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Some records of one side."""
+
+    chunks: tuple[Chunk, ...]
+    file: BinaryIO | None
+    #: Parts of a record.
+    width: int
+    #: Which records are meant, by the hash of their key, where it is too much for one pass.
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def size(self) -> int:
+        """Characters or bytes of all its records."""
+        return sum(len(chunk) if isinstance(chunk, str) else chunk[1] for chunk in self.chunks)
+
+    def in_parts(self, count: int) -> Iterator[Bucket]:
+        """Give buckets that have the records between them, all of one key in the same one."""
+        return (replace(self, part=part, parts=count) for part in range(count))
+
+    def read(self) -> Iterator[list[str]]:
+        """Give the parts of its records one after the other, in pieces. Raises OSError."""
+        for chunk in self.chunks:
+            texts = (chunk if isinstance(chunk, str) else _text(chunk, cast("BinaryIO", self.file))).split(EDGE)
+            yield texts if self.parts == 1 else list(compress(texts, self._are_meant(texts)))
+
+    def _are_meant(self, texts: list[str]) -> Iterator[bool]:
+        for key in texts[:: self.width]:
+            yield from repeat(hash(key) % self.parts == self.part, self.width)
 
 
 def _text(chunk: tuple[int, int], file: BinaryIO) -> str:

@@ -15,7 +15,7 @@ from changes.tables import csv_bytes, delivered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.changes import compare_kind, kinds, reading
+from canvas_sis_sync.changes import compare_kind, kinds, spool
 from canvas_sis_sync.model import KindChanges
 from canvas_sis_sync.sandbox.diffing import Cells, Table, difference, read_table
 from canvas_sis_sync.sandbox.supply import Supplied
@@ -86,9 +86,7 @@ WAYS = {
     "disk": {"MEMORY_BYTES": 0, "BUCKET_BYTES": 20},
     "two processes": {"MEMORY_BYTES": 0, "BUCKET_BYTES": 20, "LEAST_FORKED_BYTES": 0},
 }
-EVERY_WAY = pytest.mark.parametrize(
-    ("way", "examples"), [("memory", 100), ("disk", 60), ("two processes", 12)]
-)
+EVERY_WAY = pytest.mark.parametrize(("way", "examples"), [("memory", 100), ("disk", 60), ("two processes", 12)])
 
 
 @contextmanager
@@ -97,7 +95,8 @@ def compared_by(way: str) -> Iterator[None]:
         for name, value in WAYS[way].items():
             patch.setattr(kinds, name, value)
         patch.setattr(kinds, "may_fork", lambda: way == "two processes")
-        patch.setattr(reading, "FLUSH_BYTES", 50)
+        patch.setattr(spool, "FLUSH_BYTES", 50)
+        patch.setattr(spool, "CHUNK_BYTES", 1)
         yield
 
 
