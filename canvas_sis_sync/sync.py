@@ -28,7 +28,7 @@ from canvas_sis_sync.steps.pack import pack
 from canvas_sis_sync.steps.recover import recover
 from canvas_sis_sync.steps.send import send
 from canvas_sis_sync.steps.settle import look
-from canvas_sis_sync.steps.weigh import weigh
+from canvas_sis_sync.steps.weigh import weigh, would_be_weighed_otherwise
 
 EXIT_OF_STATE: Mapping[State, int] = {
     State.REFUSED: EXIT_REFUSED,
@@ -161,12 +161,12 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
 
 
 def _held(context: Context) -> Batch | None:
-    """Give the oldest batch that keeps the next one waiting; one that raised limits may release is opened again."""
+    """Give the oldest batch that keeps the next one waiting; one that other settings may release is opened again."""
     held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
     batch = context.journal.batch(held[0].id) if held else None
-    if batch is None or batch.state is not State.HELD or batch.basis is None or not context.settings.raised:
+    if batch is None or not would_be_weighed_otherwise(context, batch):
         return batch
-    return context.move(batch, State.PACKED, f"weighed again with --breaker {', '.join(context.settings.raised)}")
+    return context.move(batch, State.PACKED, "weighed again: import parameters or breaker settings are others now")
 
 
 def _next_claimed(context: Context) -> Batch | None:

@@ -119,7 +119,7 @@ def deliver(home: Home, files: Files) -> Batch:
 def run(home: Home, *breakers: str) -> run_command.Told:
     """Run once, with limits raised for this run."""
     loaded = home.settings()
-    loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers), raised=breakers)
+    loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
     told = run_command.run(loaded, run_command.How(Silent(), fast_clock()), watched=True, verbosity=0)
     home.outputs.append(told.message)
     return told

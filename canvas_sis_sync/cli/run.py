@@ -41,7 +41,7 @@ def run(
 
     loaded = settings.load(settings.find_home(home), flags=_flags(params))
     if breakers:
-        loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers), raised=breakers)
+        loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
     watched = sys.stderr.isatty() and not quiet
     if dry_run:
         return _dry_run(loaded, as_json=as_json)

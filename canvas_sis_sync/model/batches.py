@@ -91,6 +91,8 @@ class Batch:
     set_aside: str = ""
     #: What its last plan was made of, None before it was planned.
     basis: Basis | None = None
+    #: The breaker settings of that plan, as a digest: a held batch is weighed again under others.
+    limits: str = ""
     #: What Canvas can report of it at most, by that plan.
     planned: Planned | None = None
     #: A person's word that it may go although breakers tripped.

@@ -109,8 +109,6 @@ class Settings:
     import_parameters: Mapping[str, str]
     #: (name, value as shown, source) of each setting; secrets masked.
     values: tuple[tuple[str, str, str], ...] = field(repr=False)
-    #: Limits that were raised for this run, as typed: a batch that is held by one is weighed again.
-    raised: tuple[str, ...] = ()
 
 
 def find_home(option: Path | None, environ: Mapping[str, str] | None = None) -> Path:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from canvas_sis_sync import bundle
+from canvas_sis_sync import bundle, report
 from canvas_sis_sync.changes import choose_base, is_certain
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
 from canvas_sis_sync.model import ACCEPTED, Basis, Batch, DeliveryFile, Entry, SisImport
 from canvas_sis_sync.steps.context import Context, log
 
+CANVAS_ACCEPTED = ("imported", "imported_with_messages")
 UNDONE = frozenset({"restored", "partially_restored"})
 DATA_SET = "diffing_data_set_identifier"
 
@@ -59,7 +60,8 @@ def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
     """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
     before, lost = _before(context, data_set(parameters))
     chosen = _diff_import(context, data_set(parameters))
-    return Bases(before, lost, chosen, _sent_as(context, before, chosen))
+    diff_base = _sent_as(context, before, chosen)
+    return Bases(before or diff_base, lost, chosen, diff_base)
 
 
 def journalled_bases(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Bases:
@@ -141,8 +143,8 @@ def _is_undone(context: Context, batch: Batch) -> bool:
 def _diff_import(context: Context, name: str) -> SisImport | None:
     if not name:
         return None
-    states = ("imported", "imported_with_messages")
-    found = context.canvas.imports_until(context.target.account_id, states, partial(is_certain, identifier=name))
+    enough = partial(is_certain, identifier=name)
+    found = context.canvas.imports_until(context.target.account_id, CANVAS_ACCEPTED, enough)
     return choose_base(found, name)
 
 
@@ -156,7 +158,18 @@ def _sent_as(context: Context, before: Earlier | None, chosen: SisImport | None)
 
 
 def _accepted(context: Context, name: str) -> Iterator[Batch]:
-    return (batch for batch in _sent(context, name) if batch.state in ACCEPTED)
+    return (batch for batch in _sent(context, name) if _is_accepted(batch))
+
+
+def _is_accepted(batch: Batch) -> bool:
+    """Go by Canvas's word, whatever was made of it here: what it has applied is what the next delivery changes.
+
+    A whole import of which no row was processed has changed nothing.
+    """
+    final = batch.sis_import
+    if final is None or final.workflow_state not in CANVAS_ACCEPTED:
+        return False
+    return batch.state in ACCEPTED or final.diffed_against is not None or any(report.row_counts(final).values())
 
 
 def _sent(context: Context, name: str) -> Iterator[Batch]:

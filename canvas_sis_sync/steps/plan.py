@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from canvas_sis_sync import breaker, changes, options
-from canvas_sis_sync.model import Changes, Plan, Prediction, Situation, Tripped
+from canvas_sis_sync.model import Changes, Plan, Planned, Prediction, Situation, Tripped
 from canvas_sis_sync.sis_csv import KINDS
-from canvas_sis_sync.steps.bases import Bases, data_set, last_with_kind, thresholds_in_a_row
+from canvas_sis_sync.steps.bases import Bases, Earlier, data_set, last_with_kind, thresholds_in_a_row
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.load import Load
 from canvas_sis_sync.steps.parameters import has_batch_mode
@@ -29,31 +29,61 @@ def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[st
     )
     if before and is_unchanged(context, load, before, parameters):
         return replace(plan, changes=no_changes(load.entries), unchanged=True)
-    settings = context.settings
-    total = sum(file.size for file in (*load.files, *(before.files if before else ())))
-    with context.show.stage("comparing", total) as done:
-        changed = changes.compare_apart(
-            before.files if before else (),
-            load.files,
-            group_by=settings.breaker_group_by,
-            canaries=settings.canaries,
-            scratch=load.scratch,
-            progress=done,
-        )
+    left_out = {} if data_set(parameters) else _left_out(context, load, before, parameters)
+    changed = _compared(context, load, [*([before] if before else []), *left_out.values()])
     prediction = _prediction(load, bases, parameters, changed)
     situation = _situation(context, load, bases, parameters)
-    tripped = breaker.judge(changed, prediction, situation, settings.breakers)
+    tripped = breaker.judge(changed, prediction, situation, context.settings.breakers)
+    notes = (
+        *plan.notes,
+        prediction.refused,
+        *(f"{kind} is compared with {had.about}, the last delivery that had it." for kind, had in left_out.items()),
+        *_notes(context, load, bases, parameters, changed),
+    )
     return replace(
         plan,
         changes=changed,
         prediction=prediction,
         breakers=(*tripped, *_lost(bases)),
-        notes=tuple(
-            filter(None, (*plan.notes, prediction.refused, *_notes(context, load, bases, parameters, changed)))
-        ),
-        planned=changes.planned(changed, prediction, load.refused if has_batch_mode(parameters) else {}),
+        notes=tuple(filter(None, notes)),
+        planned=_planned(load, before, parameters, changed, prediction),
         gone=breaker.newly_gone(changed, prediction, situation),
     )
+
+
+def _compared(context: Context, load: Load, earlier: Sequence[Earlier]) -> Changes:
+    before = [file for each in earlier for file in each.files]
+    with context.show.stage("comparing", sum(file.size for file in (*load.files, *before))) as done:
+        return changes.compare_apart(
+            before,
+            load.files,
+            group_by=context.settings.breaker_group_by,
+            canaries=context.settings.canaries,
+            scratch=load.scratch,
+            progress=done,
+        )
+
+
+def _planned(
+    load: Load, before: Earlier | None, parameters: Mapping[str, str], changed: Changes, prediction: Prediction
+) -> Planned:
+    """Bound what Canvas can report; not what batch mode deletes of a term of which nothing is known."""
+    planned = changes.planned(changed, prediction, load.refused if has_batch_mode(parameters) else {})
+    return replace(planned, removals={}) if before is None and has_batch_mode(parameters) else planned
+
+
+def _left_out(
+    context: Context, load: Load, before: Earlier | None, parameters: Mapping[str, str]
+) -> dict[str, Earlier]:
+    """Find the kinds that the last accepted delivery had left out, each with the last one that had it, and its files.
+
+    Canvas still has what that one brought. Diffing alone does not look so far back.
+    """
+    if before is None:
+        return {}
+    missing = changes.recognised(load.files).keys() - changes.recognised(before.files).keys()
+    found = {kind: last_with_kind(context, parameters, kind) for kind in KINDS if kind in missing}
+    return {kind: replace(had, files=changes.recognised(had.files).get(kind, ())) for kind, had in found.items() if had}
 
 
 def _prediction(load: Load, bases: Bases, parameters: Mapping[str, str], changed: Changes) -> Prediction:

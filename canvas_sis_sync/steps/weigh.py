@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from canvas_sis_sync import plan_text
 from canvas_sis_sync.model import Approval, Basis, Batch, Plan, State, Tripped
+from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.bases import basis_of, find_bases
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.load import load_of
@@ -42,13 +43,28 @@ def weigh(context: Context, batch: Batch) -> Batch:
     for note in plan.notes:
         context.show.note(note)
     context.archive.write_plan(batch.id, plan_text.as_json(plan))
-    known = {"basis": basis, "planned": plan.planned, "notes": plan.notes}
+    limits = limits_in_force(context.settings)
+    known = {"basis": basis, "limits": limits, "planned": plan.planned, "notes": plan.notes}
     if plan.unchanged:
         reason = f"the same as {plan.against}, which Canvas has accepted; not sent"
         return context.move(batch, State.UNCHANGED, reason, **known)
     if plan.breakers and approval is None:
         return context.move(batch, State.HELD, _reason(plan), approval=None, **known)
     return context.journal.amend(batch, **known)
+
+
+def would_be_weighed_otherwise(context: Context, batch: Batch) -> bool:
+    """Say whether a batch is held for a plan that other import parameters or breaker settings were used for."""
+    if batch.state is not State.HELD or batch.basis is None:
+        return False
+    parameters = parameters_of(context.settings, batch)
+    return dict(batch.basis.parameters) != parameters or batch.limits != limits_in_force(context.settings)
+
+
+def limits_in_force(settings: Settings) -> str:
+    """Give a digest of the settings that breakers look at."""
+    limits = sorted((kind, str(limit)) for kind, limit in settings.breakers.items())
+    return hashlib.sha256(repr((limits, settings.breaker_group_by, settings.canaries)).encode()).hexdigest()
 
 
 def still_stands(context: Context, batch: Batch) -> bool:
