@@ -7,17 +7,22 @@ from collections.abc import Callable
 import pytest
 from homes import Home, Watching
 from nights import (
+    BATCH_MODE,
     DIFFING,
     STUDENTS,
     accepted,
+    approve,
     deliver,
     enrolled,
     export,
     held,
+    import_by_hand,
     leaving,
     places,
     plan,
     restore,
+    run,
+    tripped,
     without,
 )
 
@@ -125,3 +130,63 @@ def test_what_vanished_while_its_kind_was_left_out_is_reported(home: Home, sandb
         " Canvas will not remove these." in batch.notes
     )
     assert enrolled(sandbox) == places(FULL)
+
+
+def test_what_canvas_imported_is_compared_with_although_it_was_not_accepted_here(home: Home, sandbox: Sandbox) -> None:
+    home.configure(**DIFFING, SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
+    sandbox.add_fault("ignore-option=override_sis_stickiness")
+    first = deliver(home, FULL)
+    assert first.state is State.NOT_ACCEPTED
+    home.say("skip", first.id, "the option does not matter")
+    batch = held(home, FEWEST, "removals", "group-removals")
+    assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
+    assert enrolled(sandbox) == places(FULL)
+
+
+def test_without_an_accepted_delivery_the_base_of_diffing_is_compared_with(home: Home, sandbox: Sandbox) -> None:
+    """Canvas refused all rows of the first import, which is the base all the same."""
+    home.configure(**DIFFING, SIS_SYNC_MAX_ERROR_ROWS="off")
+    first = deliver(home, {"enrollments.csv": FULL["enrollments.csv"]})
+    assert (first.state, enrolled(sandbox)) == (State.NOT_ACCEPTED, set())
+    home.say("skip", first.id, "the users were missing")
+    batch = held(home, FEWEST, "removals", "group-removals")
+    assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
+
+
+def test_batch_mode_counts_what_vanished_while_its_kind_was_left_out(home: Home, sandbox: Sandbox) -> None:
+    first = accepted(home, FULL)
+    home.configure(**BATCH_MODE)
+    noon = held(home, without(FULL, "enrollments.csv"), "empty")
+    approve(home, noon)
+    run(home)
+    assert home.last().state is State.IMPORTED
+    batch = held(home, FEWEST, "group-removals")
+    assert f"enrollment is compared with batch {first.id}" in " ".join(plan(home, batch)["notes"])
+    assert enrolled(sandbox) == places(FULL)
+
+
+def test_the_first_delivery_in_batch_mode_may_delete_what_an_earlier_program_left(home: Home, sandbox: Sandbox) -> None:
+    import_by_hand(sandbox, FULL)
+    home.configure(**BATCH_MODE)
+    batch = held(home, FEWER, "first-in-batch-mode")
+    approve(home, batch)
+    assert run(home).result.exit_code == 0
+    assert home.last().state is State.IMPORTED
+    assert enrolled(sandbox) < places(FULL)
+    assert places(FEWER) <= enrolled(sandbox)
+
+
+def test_a_held_batch_is_weighed_again_under_other_settings_and_only_then(home: Home, sandbox: Sandbox) -> None:
+    home.configure(**DIFFING)
+    accepted(home, FULL)
+    batch = held(home, FEWEST, "removals", "group-removals")
+    steps = len(batch.steps)
+    assert run(home).result.exit_code == 5
+    assert len(home.last().steps) == steps
+    home.configure(SIS_SYNC_CANARIES="user:nobody")
+    assert run(home).result.exit_code == 5
+    assert "canary" in tripped(home, batch)
+    home.configure(SIS_SYNC_CANARIES="", SIS_SYNC_BREAKER_ENROLLMENT="50%")
+    assert run(home).result.exit_code == 0
+    assert (home.last().id, home.last().state) == (batch.id, State.IMPORTED)
+    assert enrolled(sandbox) == places(FEWEST)
