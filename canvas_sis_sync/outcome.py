@@ -27,6 +27,17 @@ _NOT_ROWS = frozenset(
 _ENDINGS = ("deleted", "concluded", "deactivated")
 """The numbers of a word of data.statistics that tell of a removal (API 5)."""
 
+_THRESHOLD = (
+    "A threshold kept Canvas from comparing it, which the plan did not expect: all of it was imported, and nothing that"
+    " is missing from it was removed."
+)
+_NO_THRESHOLD = (
+    "Canvas compared it with {}, and the plan expected a threshold to prevent that: what is missing from it was"
+    " removed."
+)
+_ANOTHER_BASE = "Canvas compared it with {}, and the plan was made for {}: what it removed is not what the plan says."
+_LOOK = "Look at the import in Canvas, at the one it was compared with, and whether somebody else sends this data set."
+
 
 class Allowed(Protocol):
     """How many refused rows still count as accepted (SIS_SYNC_MAX_ERROR_ROWS)."""
@@ -128,10 +139,12 @@ def _shortcomings(batch: Batch, final: SisImport) -> tuple[str, ...]:
 
 
 def _breaches(batch: Batch, final: SisImport) -> Iterator[str]:
-    """Find where Canvas reports more than the plan allows for: rows, removals, or another base to compare with."""
+    """Find where Canvas reports more than the plan allows for, or only that the plan was made for something else."""
+    if otherwise := _compared_otherwise(batch, final):
+        yield otherwise
+        return
     yield from _more_rows(batch, final)
     yield from _more_removals(batch, final)
-    yield from _another_base(batch, final)
 
 
 def _more_rows(batch: Batch, final: SisImport) -> Iterator[str]:
@@ -156,18 +169,20 @@ def _more_removals(batch: Batch, final: SisImport) -> Iterator[str]:
             )
 
 
-def _another_base(batch: Batch, final: SisImport) -> Iterator[str]:
-    """Compare the import that diffing was expected to compare with and the one it did (DIFF 2)."""
-    if batch.basis is None or not batch.parameters.get("diffing_data_set_identifier") or final.threshold_exceeded:
-        return
+def _compared_otherwise(batch: Batch, final: SisImport) -> str:
+    """Say how diffing did not compare with what the plan was made for (DIFF 2, 5), "" when it did or nobody knows."""
+    if batch.basis is None or not batch.parameters.get("diffing_data_set_identifier"):
+        return ""
     remaster = batch.parameters.get("diffing_remaster_data_set") == "true"
     expected = None if remaster else batch.basis.base_import
-    if final.diffed_against != expected:
-        yield (
-            f"Canvas compared it with {_import(final.diffed_against)}, and the plan was made for {_import(expected)}:"
-            " what it removed is not what the plan says. Look at both in Canvas, and whether somebody else sends this"
-            " data set."
-        )
+    threshold = batch.planned.threshold if batch.planned else None
+    if final.threshold_exceeded:
+        found = "" if threshold in (True, None) else _THRESHOLD
+    elif final.diffed_against != expected:
+        found = _ANOTHER_BASE.format(_import(final.diffed_against), _import(expected))
+    else:
+        found = _NO_THRESHOLD.format(_import(expected)) if threshold else ""
+    return found and f"{found} {_LOOK}"
 
 
 def _import(import_id: int | None) -> str:

@@ -96,10 +96,41 @@ def test_another_base_than_expected_is_not_accepted(
     assert ("the plan was made for" in ended.reason) is not accepted
 
 
-def test_a_threshold_explains_why_nothing_was_compared() -> None:
-    batch = replace(BATCH, basis=BASIS, parameters=DIFFED)
+@pytest.mark.parametrize(
+    ("planned", "actual", "words"),
+    [
+        (True, True, ""),
+        (None, True, ""),
+        (False, False, ""),
+        (False, True, "A threshold kept Canvas from comparing it, which the plan did not expect"),
+        (True, False, "compared it with import 11, and the plan expected a threshold to prevent that"),
+    ],
+)
+def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: bool, words: str) -> None:
+    batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=Planned(threshold=planned))
+    ended = end(replace(CLEAN, threshold_exceeded=actual, diffed_against=None if actual else 11), batch)
 
-    assert end(replace(CLEAN, threshold_exceeded=True), batch).state is State.IMPORTED
+    assert (ended.state is State.IMPORTED) is (words == "")
+    assert words in ended.reason
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"diffed_against": 10}, {"diffed_against": None}, {"threshold_exceeded": True}],
+    ids=["another base", "no base", "a threshold"],
+)
+def test_where_the_plan_was_made_for_something_else_only_that_is_told(otherwise: dict[str, Any]) -> None:
+    planned = Planned({"user": 10, "course": 0}, {"Enrollment": 0}, threshold=False)
+    batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=planned)
+    final = with_statistics(Enrollment={"deleted": 300})
+    bounds = end(replace(final, diffed_against=11), batch).reason
+    only = end(replace(final, **otherwise), batch)
+
+    assert "the plan knows of 10" in bounds
+    assert "by the plan it is 0 at most" in bounds
+    assert only.state is State.NOT_ACCEPTED
+    assert "at most" not in only.reason
+    assert "the plan knows of" not in only.reason
 
 
 @pytest.mark.parametrize(

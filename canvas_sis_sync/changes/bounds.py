@@ -60,7 +60,7 @@ def planned(changes: Changes, prediction: Prediction, refused: Mapping[str, int]
     for kind, count in refused.items():
         removed[kind] = removed.get(kind, 0) + count
     rows = {effect.kind: effect.rows for effect in prediction.effects}
-    return Planned(rows, dict(_bounds(removed, changes.dependants, refused)))
+    return Planned(rows, dict(_bounds(removed, changes.dependants, refused)), threshold=bool(prediction.refused))
 
 
 def _bounds(

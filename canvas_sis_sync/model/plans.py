@@ -191,6 +191,8 @@ class Planned:
     #: Objects deleted, concluded or deactivated, by Canvas's word in `data.statistics`; a word without a bound is
     #: left out.
     removals: Mapping[str, int] = field(default_factory=dict)
+    #: A threshold will keep Canvas from diffing; None when that cannot be told.
+    threshold: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,14 @@ def test_rows_are_bounded_by_the_files_or_their_difference() -> None:
     assert bounds_of_diffed(gone).rows == {**absent, "user": 2}  # one changed, one written as deleted
 
 
+def test_a_threshold_is_expected_where_the_prediction_has_one() -> None:
+    gone = {"u.csv": f"{USERS}U1,a,active\n"}
+    assert bounds_of_diffed(gone).threshold is False
+    assert bounds_of_diffed(gone, {"diff_row_count_threshold": "1"}).threshold is True
+    assert bounds_of_diffed(gone, {"change_threshold": "1"}).threshold is True
+    assert planned(Changes(), Prediction(base_known=False)).threshold is None
+
+
 def test_where_nothing_ends_every_word_is_bounded_by_0_but_those_that_no_row_names() -> None:
     bounds = bounds_of_plain({"e.csv": f"{ENROLLED}C1,U1,student,active\n"})
     assert bounds.removals == dict.fromkeys(EVERY_WORD, 0)
