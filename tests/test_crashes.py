@@ -92,7 +92,8 @@ class Scenario:
 
 
 LOOSE = {"users.csv": USERS, "courses.csv": COURSES, "enrollments.csv": ENROLLMENTS}
-FIRST, SECOND = {"users.csv": USERS}, {"courses.csv": COURSES}
+FIRST = {"users.csv": USERS}
+SECOND = {"users.csv": USERS.replace("Ada", "Zoe"), "courses.csv": COURSES}
 
 
 def drop_loose(home: Home, _sandbox: Sandbox) -> None:
@@ -131,6 +132,14 @@ def retry_first(home: Home, sandbox: Sandbox) -> None:
     assert home.call("retry", home.last().id, "--reason", "mended").returncode == 0
 
 
+def approve_second(home: Home, _sandbox: Sandbox) -> None:
+    home.drop(LOOSE)
+    assert home.run().result.exit_code == 0
+    home.drop(FIRST)
+    assert home.run().result.exit_code == 5
+    assert home.call("approve", home.last().id, "--reason", "users alone", "--yes").returncode == 0
+
+
 def retry_command(home: Home) -> tuple[str, ...]:
     with home.journal() as journal:
         first = min(waiting.id for waiting in journal.waiting())
@@ -139,7 +148,7 @@ def retry_command(home: Home) -> tuple[str, ...]:
 
 SCENARIOS = {
     "loose": Scenario((LOOSE,), drop_loose),
-    "folders": Scenario((FIRST, {"deep/courses.csv": COURSES}), drop_folders),
+    "folders": Scenario((FIRST, SECOND), drop_folders),
     "zip": Scenario((LOOSE,), drop_zip),
     "mixed zip": Scenario((FIRST,), drop_mixed_zip),
     "two-step": Scenario((LOOSE,), drop_loose, {"SIS_SYNC_UPLOAD": "two-step"}),
@@ -150,6 +159,7 @@ SCENARIOS = {
     ),
     "upload cut": Scenario((LOOSE,), drop_loose, {"SIS_SYNC_UPLOAD": "two-step"}, ("cut-upload",)),
     "retried": Scenario((LOOSE,), retry_first),
+    "approved": Scenario((FIRST,), approve_second),
 }
 
 
@@ -261,11 +271,18 @@ def test_a_run_killed_at_any_commit_is_finished_by_the_next(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SCENARIOS.keys() - {"loose"}))
+@pytest.mark.parametrize("name", sorted(SCENARIOS.keys() - {"loose", "approved"}))
 def test_more_kinds_of_runs_killed_at_any_commit_are_finished_by_the_next(
     sandbox: Sandbox, new_home: NewHome, victims: Victims, name: str
 ) -> None:
     assert walk(SCENARIOS[name], sandbox, new_home, victims) >= 8
+
+
+@pytest.mark.slow
+def test_an_approved_batch_killed_at_any_commit_goes_once_and_needs_no_other_approval(
+    sandbox: Sandbox, new_home: NewHome, victims: Victims
+) -> None:
+    assert walk(SCENARIOS["approved"], sandbox, new_home, victims) >= 7
 
 
 @pytest.mark.slow
