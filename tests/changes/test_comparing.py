@@ -22,6 +22,8 @@ from canvas_sis_sync.changes import (
     recognised,
     spool,
 )
+from canvas_sis_sync.changes.layout import Layout, best_spread, lay_out
+from canvas_sis_sync.changes.spool import Bucket
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.model import Changes, DeliveryFile, GroupChanges, KindChanges
 from canvas_sis_sync.sis_csv import KINDS, Kind
@@ -541,3 +543,39 @@ def test_files_are_deliveries_of_any_order() -> None:
     old, new = large()
     assert compare(old[::-1], new[::-1]) == compare(old, new)
     assert compare([delivered(file.name, file.open().read()) for file in old], new) == compare(old, new)
+
+
+def test_rows_that_nearly_all_have_the_same_cell_are_compared_in_passes(
+    spread: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"c1,s1,u{number},student,active\n" for number in range(3_000)]
+    old, new = delivery(e=ENROLLMENTS + "".join([*rows, rows[0]])), delivery(e=ENROLLMENTS + "".join(rows[:1:-1]))
+    expected = compare(old, new)
+    seen: list[int] = []
+    table = differences.Table
+
+    def noted(layout: Layout, bucket: Bucket) -> differences.Table:
+        made = table(layout, bucket)
+        seen.append(len(made.rows))
+        return made
+
+    monkeypatch.setattr(kinds, "may_fork", lambda: False)
+    monkeypatch.setattr(kinds, "best_spread", lambda *_: "course_id")
+    monkeypatch.setattr(kinds, "LARGE_BUCKET_BYTES", 10_000)
+    monkeypatch.setattr(differences, "Table", noted)
+    assert compare(old, new) == expected
+    assert (only(expected, "enrollment").removed, only(expected, "enrollment").duplicates_before) == (2, 1)
+    assert max(seen) < 1_000
+
+
+def test_rows_are_put_into_buckets_by_the_column_in_which_most_of_them_follow_each_other() -> None:
+    layout, _ = lay_out(KINDS["enrollment"], ENROLLMENTS.strip().split(","), ())
+    columns = {
+        "course_id": [f"c{number // 50}" for number in range(700)],
+        "section_id": [f"s{number // 25}" for number in range(700)],
+        "user_id": [f"u{number}" for number in range(700)],
+        "role": ["student"] * 700,
+    }
+    assert best_spread(layout, columns) == "course_id"
+    assert best_spread(layout, columns | {"course_id": ["c1"] * 700}) == "section_id"
+    assert best_spread(layout, {name: ["x"] for name in columns}) == "course_id"
