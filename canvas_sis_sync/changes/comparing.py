@@ -128,6 +128,7 @@ class _Comparing:
                 before,
                 now,
                 places=places,
+                places_now=self._sections.places(kind, columns_of(now)) if places else None,
                 canaries=[key for name, key in self._canaries if name == kind.name],
                 sink=self._sink,
                 looks_before=[look for look in looks if look],

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import compress
+from itertools import compress, filterfalse
 from operator import ne
 from typing import Protocol
 
-from canvas_sis_sync.changes.layout import Columns, Layout, split
+from canvas_sis_sync.changes.layout import CELL, Columns, Layout, split
 from canvas_sis_sync.changes.spool import Bucket
 from canvas_sis_sync.changes.statuses import DELETED, ending, turn
 from canvas_sis_sync.sis_csv import Kind
@@ -42,8 +42,9 @@ class Tally:
     removed: int = 0
     changed_columns: Counter[str] = field(default_factory=Counter)
     turned: Counter[str] = field(default_factory=Counter)
+    added_ending: Counter[str] = field(default_factory=Counter)
     ended: int = 0
-    #: By the course that the rows belonged to.
+    #: By the course that the rows belonged to; those that turned with those that came so.
     removed_at: Counter[str] = field(default_factory=Counter)
     ended_at: Counter[str] = field(default_factory=Counter)
     turned_at: Counter[str] = field(default_factory=Counter)
@@ -91,6 +92,14 @@ class Table:
         texts = [keys, *(list(map(part.__getitem__, keys)) for part in self.parts)]
         return _columns(self.layout, texts)
 
+    def statuses(self, keys: Sequence[str]) -> Sequence[str]:
+        """Give the status of rows, marks in it as they were escaped; nothing where there is no such column."""
+        for names, part in zip(self.layout.parts[1:], self.parts, strict=True):
+            if "status" in names:
+                place = names.index("status")
+                return [text.split(CELL, place + 1)[place] for text in map(part.__getitem__, keys)]
+        return ()
+
 
 def _columns(layout: Layout, texts: Sequence[Sequence[str]]) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {}
@@ -108,6 +117,7 @@ class Comparison:
     now: Layout
     #: None for a kind whose rows belong to no course.
     places: Places | None = None
+    places_now: Places | None = None
     canaries: Collection[str] = ()
     sink: Sink | None = None
     #: False where the kind is missing now, by which nothing is removed (DIFF 3).
@@ -123,14 +133,23 @@ class Comparison:
         tally.removed = len(old.rows) - (len(new.rows) - tally.added) if self.removes else 0
         if changed:
             self._look_at_changed(old.columns(changed), new.columns(changed), tally)
-        if tally.added and self.sink:
-            self._sink("added", new.columns([key for key in differing if key not in old.rows]), self.now)
+        if tally.added:
+            self._look_at_added(new, list(filterfalse(old.rows.__contains__, differing)), tally)
         if tally.removed:
-            self._look_at_removed(old.columns([key for key in old.rows if key not in new.rows]), tally)
+            self._look_at_removed(old.columns(list(filterfalse(new.rows.__contains__, old.rows))), tally)
         if old.count > len(old.rows) and self.places:
             tally.repeated_at = _places_of_repeated(old, before, self.places)
         self._look_for_canaries(new, tally)
         return tally
+
+    def _look_at_added(self, new: Table, added: Sequence[str], tally: Tally) -> None:
+        words = [ending(self.kind, status) for status in new.statuses(added)]
+        ending_keys = list(compress(added, words))
+        tally.added_ending.update(filter(None, words))
+        if ending_keys and self.places_now:
+            tally.turned_at.update(self.places_now(new.columns(ending_keys)))
+        if self.sink:
+            self._sink("added", new.columns(added), self.now)
 
     def _look_at_changed(self, old: Columns, new: Columns, tally: Tally) -> None:
         for name in self.before.common:

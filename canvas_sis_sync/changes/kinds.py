@@ -41,7 +41,9 @@ class Pair:
     kind: Kind
     before: tuple[Source, ...]
     now: tuple[Source, ...]
+    #: Give the course of rows before and now, where both deliveries have the kind.
     places: Places | None = None
+    places_now: Places | None = None
     canaries: Collection[str] = ()
     sink: Sink | None = None
     looks_before: Sequence[Look] = ()
@@ -91,7 +93,14 @@ class _Work:
         self._layouts = lay_out(pair.kind, columns_of(pair.before), columns_of(pair.now))
         before, now = self._layouts
         self._comparison = Comparison(
-            pair.kind, before, now, pair.places, pair.canaries, pair.sink, removes=bool(pair.now)
+            pair.kind,
+            before,
+            now,
+            pair.places,
+            pair.places_now,
+            pair.canaries,
+            pair.sink,
+            removes=bool(pair.now),
         )
         size = max(_size(pair.before), _size(pair.now))
         self._on_disk = bool(before.key) and size > MEMORY_BYTES
@@ -189,6 +198,7 @@ class _Work:
             ended=tally.ended,
             changed_columns=dict(tally.changed_columns),
             turned=dict(tally.turned),
+            added_ending=dict(tally.added_ending),
             ending_now=dict(now.endings),
             columns_gained=tuple(name for name in now_columns if name not in before_columns) if both else (),
             columns_lost=tuple(name for name in before_columns if name not in now_columns) if both else (),

@@ -32,6 +32,8 @@ class KindChanges:
     changed_columns: Mapping[str, int] = field(default_factory=dict)
     #: Rows of both deliveries whose status became deleted, completed or inactive, by that word.
     turned: Mapping[str, int] = field(default_factory=dict)
+    #: Rows that are new and have such a status, by that word; who had them under another key loses them.
+    added_ending: Mapping[str, int] = field(default_factory=dict)
     #: All rows of the new delivery with such a status, by that word.
     ending_now: Mapping[str, int] = field(default_factory=dict)
     #: Columns that only one of the two has.
@@ -58,7 +60,7 @@ class GroupChanges:
     removed: int = 0
     #: Of these, rows that had a deleted status already.
     ended: int = 0
-    #: Rows whose status became deleted, completed or inactive.
+    #: Rows whose status became deleted, completed or inactive, and new rows that have such a status.
     turned: int = 0
 
 

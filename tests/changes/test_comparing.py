@@ -116,7 +116,15 @@ def test_a_kind_that_is_missing_now_removes_nothing() -> None:
 
 def test_a_kind_that_was_missing_adds_every_key() -> None:
     assert compare([], delivery(u=USERS + "u1,a,active\nu1,b,deleted\nu2,c,active\n")).kinds == (
-        KindChanges("user", in_before=False, rows_now=3, duplicates_now=1, added=2, ending_now={"deleted": 1}),
+        KindChanges(
+            "user",
+            in_before=False,
+            rows_now=3,
+            duplicates_now=1,
+            added=2,
+            added_ending={"deleted": 1},
+            ending_now={"deleted": 1},
+        ),
     )
 
 
