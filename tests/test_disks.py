@@ -161,7 +161,7 @@ def test_a_read_only_archive_holds_until_it_can_be_written_again(
 ) -> None:
     content = USERS.encode()
     disk = mount(home.archive, 60 * MEGABYTE)
-    home.drop()
+    home.drop({"users.csv": USERS})
     disk.let_write(False)
     assert_held(home.run(), "read-only")
     ended = home.call("run")
@@ -178,7 +178,7 @@ def test_a_read_only_inbox_is_not_claimed_twice(
     home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk]
 ) -> None:
     disk = mount(home.inbox, MEGABYTE)
-    home.drop()
+    home.drop({"users.csv": USERS})
     disk.let_write(False)
     for _ in range(2):
         assert_held(home.run(), "read-only")
@@ -208,12 +208,12 @@ def test_a_zip_that_the_disk_does_not_take_is_packed_anew_by_the_next_run(home: 
     assert_goes_on(home, sandbox, content)
 
 
-@pytest.mark.parametrize("commits", range(8))
+@pytest.mark.parametrize("commits", range(9))
 def test_a_journal_that_cannot_be_written_stops_the_run_with_a_sentence(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, commits: int
 ) -> None:
     home.configure(SIS_SYNC_LOST_SECONDS=1)
-    home.drop()
+    home.drop({"users.csv": USERS})
     commit, left = Journal._commit, [None] * commits
 
     def commit_while_there_is_room(journal: Journal) -> None:
@@ -279,7 +279,7 @@ def test_a_run_stopped_between_copy_and_unlink_leaves_one_delivery(
     home_on_two_disks: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = home_on_two_disks
-    home.drop()
+    home.drop({"users.csv": USERS})
     unlink = Path.unlink
 
     def stop(self: Path, missing_ok: bool = False) -> None:
@@ -297,7 +297,7 @@ def test_a_run_stopped_between_copy_and_unlink_leaves_one_delivery(
 
 def test_a_newer_export_of_the_same_name_is_a_drop_of_its_own(home_on_two_disks: Home, sandbox: Sandbox) -> None:
     home = home_on_two_disks
-    home.drop()
+    home.drop({"users.csv": USERS})
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -313,7 +313,7 @@ def test_a_newer_export_of_the_same_name_is_a_drop_of_its_own(home_on_two_disks:
 def test_a_state_folder_that_cannot_be_made_is_named(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "no-folder").write_text("")
     home.env["XDG_STATE_HOME"] = str(tmp_path / "no-folder")
-    home.drop()
+    home.drop({"users.csv": USERS})
     assert_held(home.run(), "no-folder", "Nothing was sent", "XDG_STATE_HOME")
     assert not sandbox.imports
     home.env["XDG_STATE_HOME"] = str(tmp_path / "state")

@@ -9,6 +9,7 @@ import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.commands.approve import approve
 from canvas_sis_sync.commands.rebuild import rebuild
 from canvas_sis_sync.errors import HeldError, HomeError, UsageError
 from canvas_sis_sync.journal.file import FILE_NAME
@@ -23,21 +24,28 @@ REFUSED_ROW = "user_id,login_id,first_name,last_name,status\nu1,u1,Ada,Example,a
 
 @pytest.fixture
 def lived(home: Home, sandbox: Sandbox) -> Home:
-    """Give a home with a history: accepted, with messages, retried, skipped, discarded, rejected with a stray."""
+    """Give a home with a history: accepted, with messages, unchanged, retried, skipped, discarded, with a stray."""
     sandbox.add_fault("late-attachment=0")
-    home.drop({"users.csv": REFUSED_ROW, "courses.csv": COURSES})
-    home.run()
+    for _ in range(2):
+        home.drop({"users.csv": REFUSED_ROW, "courses.csv": COURSES})
+        home.run()
     for fault, word in (("fail", "retry"), ("fail", "skip"), ("refuse=record", "discard")):
         sandbox.add_fault(fault)
-        home.drop({"courses.csv": COURSES})
+        home.drop({"users.csv": USERS, "courses.csv": COURSES.replace("One", word)})
         home.run()
         home.say(word, home.last().id, "because")
         home.run()
     home.drop({"ready.zip": b"half"})
     home.run()
     home.say("skip", home.last().id, "exported anew")
+    home.drop()
+    assert home.run().result.outcome == "held"
+    approve(home.settings(), home.last().id, "users alone", fast_clock())
+    home.run()
+    assert home.last().approval
     assert {batch.state for batch in home.batches()} == {
         State.IMPORTED_WITH_MESSAGES,
+        State.UNCHANGED,
         State.RETRIED,
         State.IMPORTED,
         State.SKIPPED,
@@ -101,7 +109,7 @@ def test_a_journal_older_than_the_archive_is_held_and_rebuilt(home: Home, sandbo
     home.run()
     backup = home.folder / "backup"
     shutil.copy(path, backup)
-    home.drop({"courses.csv": COURSES})
+    home.drop()
     home.run()
     newest = home.last()
     shutil.copy(backup, path)
@@ -181,7 +189,7 @@ def test_an_empty_batch_folder_is_no_obstacle(home: Home, sandbox: Sandbox) -> N
     home.drop()
     home.run()
     (home.archive / "2099" / "01" / "20990101-000000").mkdir(parents=True)
-    home.drop({"courses.csv": COURSES})
+    home.drop()
     assert home.run().result.exit_code == 5
     assert len(made_anew(home)) == 1
     assert home.run().result.outcome == "imported"
