@@ -1,13 +1,19 @@
-"""How a run shows a person what it is doing: by rich at a terminal, else not at all. The only importer of rich."""
+"""How a run shows a person what it is doing: by rich at a terminal, else not at all. The only importer of rich.
+
+Without a thread of its own: a process with threads is not forked (see `forked`), and the work would stay on one core.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+DRAWN_EVERY_SECONDS = 0.1
 
 
 class Show(Protocol):
@@ -38,18 +44,31 @@ class Bars:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._noted = ""
+        self._drawn_at = 0.0
 
     @contextmanager
     def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
         """Show a bar that is full at `total` units, and leave it there when the stage ends."""
         task = self._progress.add_task(what.capitalize(), total=total)
-        yield lambda done: self._progress.update(task, completed=done)
+
+        def update(done: int) -> None:
+            self._progress.update(task, completed=done, refresh=self._is_due())
+
+        yield update
+        self._progress.refresh()
 
     def note(self, text: str) -> None:
         """Print one line above the bars, once in a row."""
         if text != self._noted:
             self._noted = text
             self._progress.console.print(text, highlight=False, markup=False)
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._drawn_at < DRAWN_EVERY_SECONDS:
+            return False
+        self._drawn_at = now
+        return True
 
 
 @contextmanager
@@ -62,5 +81,17 @@ def showing(*, watched: bool) -> Iterator[Show]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as progress:
         yield Bars(progress)
+
+
+def added_up(done: Callable[[int], None]) -> Callable[[int], None]:
+    """Let work that tells what it did since it told last show what is done since the start."""
+    total = 0
+
+    def add(count: int) -> None:
+        nonlocal total
+        total += count
+        done(total)
+
+    return add

@@ -13,7 +13,7 @@ from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder
 from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
 from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, DropKind, Entry, State
 from canvas_sis_sync.preflight import Report
-from canvas_sis_sync.progress import Show
+from canvas_sis_sync.progress import Show, added_up
 from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
@@ -128,7 +128,7 @@ def _from_files(files: Sequence[DeliveryFile], destination: Path, show: Show) ->
     partial, counters = destination.with_name(f".{destination.name}.part"), _Counters()
     total = sum(file.size for file in files)
     with show.stage("zipping", total) as done:
-        made = bundle.pack(files, partial, observe=counters.observe, progress=_added_up(done))
+        made = bundle.pack(files, partial, observe=counters.observe, progress=added_up(done))
     with show.stage("reading back", total) as done:
         _read_back(partial, made.entries, done)
     return _in_place(replace(made, entries=counters.complete(made.entries)), destination)
@@ -136,7 +136,7 @@ def _from_files(files: Sequence[DeliveryFile], destination: Path, show: Show) ->
 
 def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
     try:
-        bundle.read_back(partial, entries, progress=_added_up(done))
+        bundle.read_back(partial, entries, progress=added_up(done))
     except BadZipError as error:
         raise HomeError(
             f"{partial} does not read back as it was written: {error.sentence} The claimed files are kept.",
@@ -147,7 +147,7 @@ def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], No
 def _ready(source: Path, files: Sequence[DeliveryFile], folder: Path, show: Show) -> Bundle:
     counters = _Counters()
     with show.stage("reading", sum(file.size for file in files)) as done:
-        described = bundle.describe(source, observe=counters.observe, progress=_added_up(done))
+        described = bundle.describe(source, observe=counters.observe, progress=added_up(done))
     link_or_copy(source, folder / ZIP)
     return replace(described, path=folder / ZIP, entries=counters.complete(described.entries))
 
@@ -177,17 +177,6 @@ def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEnco
     )
     remove_sources(context, batch)
     return batch
-
-
-def _added_up(done: Callable[[int], None]) -> Callable[[int], None]:
-    total = 0
-
-    def add(count: int) -> None:
-        nonlocal total
-        total += count
-        done(total)
-
-    return add
 
 
 class _Counters:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from canvas_sis_sync import breaker, changes, options
 from canvas_sis_sync.model import Changes, Plan, Planned, Prediction, Situation, Tripped
+from canvas_sis_sync.progress import added_up
 from canvas_sis_sync.sis_csv import KINDS
 from canvas_sis_sync.steps.bases import Bases, Earlier, data_set, last_with_kind, thresholds_in_a_row
 from canvas_sis_sync.steps.context import Context
@@ -60,7 +61,7 @@ def _compared(context: Context, load: Load, earlier: Sequence[Earlier]) -> Chang
             group_by=context.settings.breaker_group_by,
             canaries=context.settings.canaries,
             scratch=load.scratch,
-            progress=done,
+            progress=added_up(done),
         )
 
 
