@@ -270,19 +270,13 @@ def test_a_run_killed_at_any_commit_is_finished_by_the_next(
     assert walk(SCENARIOS["loose"], sandbox, new_home, victims) >= 8
 
 
+# test_crashes_of_holds kills runs of approved batches at every commit
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SCENARIOS.keys() - {"loose", "approved"}))
 def test_more_kinds_of_runs_killed_at_any_commit_are_finished_by_the_next(
     sandbox: Sandbox, new_home: NewHome, victims: Victims, name: str
 ) -> None:
     assert walk(SCENARIOS[name], sandbox, new_home, victims) >= 8
-
-
-@pytest.mark.slow
-def test_an_approved_batch_killed_at_any_commit_goes_once_and_needs_no_other_approval(
-    sandbox: Sandbox, new_home: NewHome, victims: Victims
-) -> None:
-    assert walk(SCENARIOS["approved"], sandbox, new_home, victims) >= 7
 
 
 @pytest.mark.slow
