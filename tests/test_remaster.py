@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
-from homes import COURSES, Home, Watching, fast_clock
+from homes import Home, Watching, fast_clock
+from refused import ENROLLMENTS_HEADER, Entered, Unplugged, delivery, enrolled, later, remasters, send, unplug, waiting
 
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.model import Batch, ImportMessage, State
-from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.steps.begin import begin
 from canvas_sis_sync.steps.waiting import take_stock, waiting_count
-
-USERS_HEADER = "user_id,login_id,first_name,last_name,status\n"
-ENROLLMENTS_HEADER = "course_id,user_id,role,status\n"
-DAY = 86400
 
 
 @pytest.fixture
@@ -30,46 +23,6 @@ def nightly(home: Home, sandbox: Sandbox) -> Home:
     sandbox.add_fault("late-attachment=0")
     home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="nightly", SIS_SYNC_REMASTER="auto")
     return home
-
-
-def delivery(*users: str, enrolled: str = "", courses: str = COURSES) -> dict[str, str]:
-    """Give an export of these users, and of enrollments of these (by default the same) in one course."""
-    return {
-        "users.csv": USERS_HEADER + "".join(f"{user},{user},Ada,Example,active\n" for user in users),
-        "courses.csv": courses,
-        "enrollments.csv": ENROLLMENTS_HEADER
-        + "".join(f"c1,{user},student,active\n" for user in enrolled.split() or users),
-    }
-
-
-def later(days: float) -> Clock:
-    """Give a clock that is days ahead."""
-    fast = fast_clock()
-    return Clock(lambda: fast.now() + days * DAY, fast.monotonic, fast.sleep)
-
-
-def send(home: Home, files: dict[str, str], days: float = 0, **options: Any) -> list[Batch]:
-    """Drop an export, run, and give the batches that the run entered."""
-    known = {batch.id for batch in home.batches()}
-    home.drop(files)
-    home.run(clock=later(days), **options)
-    return [batch for batch in home.batches() if batch.id not in known]
-
-
-def enrolled(sandbox: Sandbox) -> dict[str, str]:
-    """Ask the sandbox's database who is enrolled, and how."""
-    query = "SELECT sis_id, e.status FROM enrollment e JOIN login USING (user) ORDER BY sis_id"
-    with closing(sqlite3.connect(sandbox.database)) as connection:
-        return dict(connection.execute(query).fetchall())
-
-
-def remasters(home: Home) -> list[Batch]:
-    return [batch for batch in home.batches() if batch.remaster_of]
-
-
-def waiting(home: Home) -> Any:
-    """Read what waits after the last batch."""
-    return Archive(home.archive).read_waiting(home.last().id)
 
 
 def rewrite_zip(home: Home, batch: Batch, files: dict[str, str]) -> None:
@@ -104,6 +57,7 @@ def test_a_refused_enrollment_is_sent_once_its_user_has_come(nightly: Home, sand
     assert next_one.sis_import.diffed_against == remaster.import_id
 
 
+@pytest.mark.slow
 def test_a_row_that_waits_does_so_over_several_nights(nightly: Home, sandbox: Sandbox) -> None:
     send(nightly, delivery("u1", enrolled="u1 u9"))
     for users in ("u1 u2", "u1 u2 u3"):
@@ -137,6 +91,7 @@ def test_a_row_that_left_or_changed_does_not_wait(nightly: Home) -> None:
     assert waiting(nightly)["rows"] == []
 
 
+@pytest.mark.slow
 def test_a_remaster_is_sent_once_a_day_at_most_and_what_is_ready_is_not_forgotten(
     nightly: Home, sandbox: Sandbox
 ) -> None:
@@ -178,6 +133,7 @@ def test_a_deleted_user_is_not_one_that_has_come(nightly: Home) -> None:
     assert remasters(nightly) == []
 
 
+@pytest.mark.slow
 def test_everything_is_sent_once_in_an_interval(nightly: Home) -> None:
     nightly.configure(SIS_SYNC_REMASTER="every:7d")
     send(nightly, delivery("u1"))
@@ -202,6 +158,31 @@ def test_a_remaster_never_takes_the_place_of_an_import_that_is_not_diffed(nightl
     assert remasters(nightly) == []
 
 
+def test_what_was_not_accepted_is_not_sent_again(nightly: Home, sandbox: Sandbox) -> None:
+    nightly.configure(SIS_SYNC_REMASTER="every:7d", SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
+    send(nightly, delivery("u1"))
+    sandbox.add_fault("ignore-option=override_sis_stickiness")
+    (diffed,) = send(nightly, delivery("u1", "u2"), days=8)
+
+    assert (diffed.state, diffed.sis_import and diffed.sis_import.diffed_against) == (State.NOT_ACCEPTED, 1)
+    assert not (nightly.folder_of(diffed) / "waiting.json").exists()
+
+
+def test_what_another_delivery_has_followed_is_not_sent_again(nightly: Home, sandbox: Sandbox) -> None:
+    nightly.configure(SIS_SYNC_REMASTER="every:7d")
+    send(nightly, delivery("u1", "u2"))
+    sandbox.add_fault("errors-endpoint-fails")
+    (diffed,) = send(nightly, delivery("u1", "u2", enrolled="u1 u2 u9"), days=8)
+    (next_one,) = send(nightly, delivery("u1", "u2", enrolled="u1 u9 u8"), days=8.1)
+    assert [batch.filed for batch in (diffed, next_one)] == [False, False]
+    sandbox.clear_faults()
+    nightly.run(clock=later(8.2))
+
+    assert all(batch.filed for batch in nightly.batches())
+    assert [batch.remaster_of for batch in remasters(nightly)] == [next_one.id]
+    assert enrolled(sandbox) == {"u1": "active", "u2": "deleted"}
+
+
 def test_above_the_limit_of_refused_rows_somebody_decides_first(nightly: Home) -> None:
     nightly.configure(SIS_SYNC_REMASTER="every:7d", SIS_SYNC_MAX_ERROR_ROWS="0")
     send(nightly, delivery("u1"))
@@ -224,7 +205,7 @@ def test_where_the_counts_differ_nothing_is_done_and_that_is_said(nightly: Home)
     assert len(waiting(nightly)["rows"]) == 1
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "malformed"])
+@pytest.mark.parametrize("damage", ["missing", pytest.param("cut", marks=pytest.mark.slow), "malformed"])
 def test_where_the_base_cannot_be_read_nothing_is_done_and_that_is_said(nightly: Home, damage: str) -> None:
     (first,) = send(nightly, delivery("u1", enrolled="u1 u9"))
     path = nightly.folder_of(first) / "import.zip"
@@ -299,24 +280,12 @@ def test_without_the_list_of_the_delivery_before_nothing_is_done_and_that_is_sai
 def test_a_run_that_is_killed_decides_again_and_enters_one(
     nightly: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, killed_at: str
 ) -> None:
-    class Unplugged(BaseException):
-        """Ends a run where it is."""
-
-    class Pulling(Watching):
-        def note(self, text: str) -> None:
-            if "once more" in text:
-                raise Unplugged
-
     send(nightly, delivery("u1", enrolled="u1 u9"))
     nightly.drop(delivery("u1", "u9"))
     if killed_at == "before":
-
-        def unplugged(*_: object) -> None:
-            raise Unplugged
-
-        monkeypatch.setattr("canvas_sis_sync.steps.remaster._enter", unplugged)
+        monkeypatch.setattr("canvas_sis_sync.steps.remaster._enter", unplug)
     with pytest.raises(Unplugged):
-        nightly.run(show=Pulling())
+        nightly.run(show=Entered(unplug))
     monkeypatch.undo()
     assert len(remasters(nightly)) == (1 if killed_at == "entered" else 0)
 
@@ -341,12 +310,7 @@ def test_a_remaster_that_failed_is_retried_as_one(nightly: Home, sandbox: Sandbo
     send(nightly, delivery("u1", enrolled="u1 u9"))
     nightly.drop(delivery("u1", "u9"))
 
-    class Failing(Watching):
-        def note(self, text: str) -> None:
-            if "once more" in text:
-                sandbox.add_fault("fail")
-
-    told = nightly.run(show=Failing())
+    told = nightly.run(show=Entered(lambda: sandbox.add_fault("fail")))
     assert told.result.exit_code == 4
     (failed,) = remasters(nightly)
     nightly.say("retry", failed.id, "mended")
