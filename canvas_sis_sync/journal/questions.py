@@ -84,16 +84,11 @@ class Questions:
 
     def sent(self, target: Target) -> Iterator[Batch]:
         """Give the batches that became an import of `target`, newest first, one at a time."""
-        position = sys.maxsize
-        query = (
-            "SELECT position, id FROM batch WHERE host = ? AND account_id = ? AND import_id IS NOT NULL"
-            " AND position < ? ORDER BY position DESC LIMIT 1"
-        )
-        while row := self._connection.execute(query, (target.host, target.account_id, position)).fetchone():
-            position = row[0]
-            found = self.batch(row[1])
-            if found is not None:
-                yield found
+        return self._newest_first("host = ? AND account_id = ? AND import_id IS NOT NULL", target)
+
+    def entered(self, target: Target) -> Iterator[Batch]:
+        """Give all batches of `target`, whatever became of them, newest first, one at a time."""
+        return self._newest_first("host = ? AND account_id = ?", target)
 
     def by_import(self, target: Target, import_id: int) -> Batch | None:
         """Read the batch that became an import, None when that is none of ours."""
@@ -165,6 +160,15 @@ class Questions:
         """List the troubles that have not ended."""
         rows = self._connection.execute("SELECT subject, reason, began_at, runs, told_at FROM episode")
         return tuple(Episode(*row) for row in rows)
+
+    def _newest_first(self, where: str, target: Target) -> Iterator[Batch]:
+        position = sys.maxsize
+        query = f"SELECT position, id FROM batch WHERE {where} AND position < ? ORDER BY position DESC LIMIT 1"  # noqa: S608 - `where` is a literal of this class
+        while row := self._connection.execute(query, (target.host, target.account_id, position)).fetchone():
+            position = row[0]
+            found = self.batch(row[1])
+            if found is not None:
+                yield found
 
     def _one(self, where: str, *values: object) -> Batch | None:
         row = self._connection.execute(f"SELECT record FROM batch {where}", values).fetchone()  # noqa: S608 - `where` is a literal of this class

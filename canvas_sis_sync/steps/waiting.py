@@ -27,7 +27,12 @@ MENTIONS = {
 
 def waiting_count(archive: Archive, before: Batch) -> int:
     """Count the rows that Canvas had refused when `before` was over and that diffing will not send again."""
-    return len(_read(archive, before.id, "").rows)
+    return len(stock_after(archive, before.id).rows)
+
+
+def stock_after(archive: Archive, batch_id: str) -> Waiting:
+    """Read which rows waited after an accepted batch of a data set, and what could not be told then."""
+    return _read(archive, batch_id) or Waiting(unknown=(f"Which rows waited after batch {batch_id} is not known.",))
 
 
 def take_stock(context: Context, batch: Batch) -> Waiting:
@@ -71,16 +76,17 @@ def _before(context: Context, batch: Batch) -> Waiting:
     for other in context.journal.sent(batch.target):
         same = other.state in ACCEPTED and data_set(other.parameters) == data_set(batch.parameters)
         if same and other.id < batch.id:
-            return _read(context.archive, other.id, f"Which rows waited after batch {other.id} is not known.")
+            found = _read(context.archive, other.id)
+            return replace(found, unknown=()) if found else stock_after(context.archive, other.id)
     return Waiting()
 
 
-def _read(archive: Archive, batch_id: str, otherwise: str) -> Waiting:
+def _read(archive: Archive, batch_id: str) -> Waiting | None:
     try:
         found = archive.read_waiting(batch_id)
-        return Waiting(unknown=(otherwise,)) if found is None else replace(waiting_rows.from_json(found), unknown=())
+        return None if found is None else waiting_rows.from_json(found)
     except (KeyError, TypeError, ValueError):
-        return Waiting(unknown=(otherwise,))
+        return None
 
 
 def _files(context: Context, batch: Batch | None) -> Files:
