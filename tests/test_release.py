@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 
 import pytest
 from homes import COURSES, Home
 
 from canvas_sis_sync.cli import main
-from canvas_sis_sync.errors import AccessRefused, CanvasError, HeldError, HomeError, SettingsError
+from canvas_sis_sync.errors import AccessRefused, CanvasError, HeldError, HomeError, SettingsError, UsageError
 from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.model import Batch, State, Target
 from canvas_sis_sync.sandbox import Sandbox
@@ -145,3 +146,18 @@ def test_a_released_batch_is_filed_when_its_messages_come(home: Home, sandbox: S
     batch = home.last()
     assert (batch.state, batch.filed, batch.errors_complete) == (State.SKIPPED, True, True)
     assert home.receipt()["batch"]["releases"][0]["reason"] == "known"
+
+
+def test_what_is_only_claimed_is_discarded_once_its_bytes_are_in_a_zip(home: Home, failed: Batch) -> None:
+    home.say("retry", failed.id, "again")
+    retried = home.last()
+    assert retried.state is State.CLAIMED
+    home.say("discard", retried.id, "a slip")
+    assert home.last().state is State.DISCARDED
+    assert home.run().result.outcome == "idle"
+    loose = replace(retried, id="20990101-000000", retry_of=None, steps=())
+    with home.journal_to_write() as journal:
+        journal.add(loose)
+    with pytest.raises(UsageError, match="is claimed, and that is not something to discard"):
+        home.say("discard", loose.id, "a slip")
+    assert home.last().state is State.CLAIMED

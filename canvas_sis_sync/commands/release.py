@@ -63,12 +63,12 @@ def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -
 
 
 def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
-    """Say that a batch that was not sent shall not be sent. Its files stay in the archive."""
+    """Say that a batch that was not sent shall not be sent. Its files stay in the archive, and an approval is void."""
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
-        if State.DISCARDED not in TRANSITIONS[batch.state]:
+        if State.DISCARDED not in TRANSITIONS[batch.state] or not _is_in_a_zip(batch):
             raise does_not_fit("discard", batch)
-        batch = at.journal.move(batch, State.DISCARDED, reason=reason, who=at.who)
+        batch = at.journal.move(batch, State.DISCARDED, reason=reason, who=at.who, approval=None)
         at.file(batch)
         log.get_logger(batch.id).info("discarded by %s: %s", at.who, reason)
         folder = at.archive.batch_folder(batch.id)
@@ -124,6 +124,11 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         at.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
     return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
+
+
+def _is_in_a_zip(batch: Batch) -> bool:
+    """Say whether all of a batch's bytes are in the archive: those of a claimed one may still be on their way."""
+    return batch.state is not State.CLAIMED or bool(batch.retry_of or batch.remaster_of)
 
 
 def _live_state(at: Desk, batch: Batch) -> str | None:
