@@ -19,6 +19,8 @@ WIDEST_NAME = 24
 COLUMNS_SHOWN = 3
 DOING = {Mode.DIFFED: "differences", Mode.WHOLE: "all rows", Mode.ABSENT: "nothing"}
 """What Canvas reads of a kind."""
+OWNERS = {"section": "the course", "enrollment": "the course, section or user"}
+"""What rows belong to, in words."""
 ENDINGS = {
     "go": "Verdict: go.",
     "hold": "Verdict: hold. Nothing of it is sent before somebody approves it.",
@@ -26,8 +28,8 @@ ENDINGS = {
 }
 
 
-def as_json(plan: Plan) -> dict[str, Any]:
-    """Give a plan as the object of `plan --json` and `plan.json` (docs/json.md)."""
+def as_json(plan: Plan, approval: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Give a plan as the object of `plan --json` and `plan.json` (docs/json.md), with the approval that it goes by."""
     changes, prediction = plan.changes, plan.prediction
     return {
         "schema": SCHEMA,
@@ -43,11 +45,12 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "notes": list(dict.fromkeys(filter(None, [prediction.refused, *plan.notes]))),
         "unchanged": plan.unchanged,
         "verdict": plan.verdict,
+        "approval": approval,
     }
 
 
 def table(plan: Mapping[str, Any]) -> str:
-    """Show a plan, as `as_json` gives it, in lines of at most 100 signs; the last one is the verdict."""
+    """Show a plan, as `as_json` gives it, in lines of at most 100 signs; the verdict comes last."""
     parts = (_title(plan), _kinds(plan["kinds"]), _details(plan), _most(plan["groups"]), _rest(plan))
     lines = [line for part in parts for line in part]
     return "\n".join("".join(sign if sign.isprintable() else "?" for sign in line) for line in lines)
@@ -62,7 +65,7 @@ def _kind_json(kind: KindChanges, effect: Effect | None) -> dict[str, Any]:
         "added": kind.added,
         "changed": kind.changed,
         "removed": kind.removed,
-        "ended": kind.ended,
+        "already_deleted": kind.ended,
         "mode": str(effect.mode),
         "reason": effect.reason,
         "rows_read": effect.rows,
@@ -83,7 +86,7 @@ def _group_json(group: GroupChanges) -> dict[str, Any]:
         "kind": group.kind,
         "rows_before": group.rows_before,
         "removed": group.removed,
-        "ended": group.ended,
+        "already_deleted": group.ended,
         "turned": group.turned,
     }
 
@@ -141,19 +144,27 @@ def _remarks(plan: Mapping[str, Any]) -> Iterator[str]:
         told = "; ".join(part for part in parts if part)
         if told:
             yield from _wrapped(f"{kind['kind']}: {told}.", "")
-    hanging = [f"{count:,} {kind} rows" for kind, count in plan["dependants"].items() if count]
-    if hanging:
-        yield from _wrapped(f"On the missing rows hung {' and '.join(hanging)}.", "")
+    yield from _hanging(plan)
+
+
+def _hanging(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Tell of rows that stay although what they belong to is missing; the missing ones are in the table."""
+    for kind in plan["kinds"]:
+        hanging = plan["dependants"].get(kind["kind"]) or 0
+        staying = hanging - (kind["removed"] - kind["already_deleted"]) - kind["duplicates_before"]
+        if staying > 0:
+            told = f"{staying:,} rows or more are still in the delivery, but {OWNERS[kind['kind']]} that they belong to"
+            yield from _wrapped(f"{kind['kind']}: {told} is missing or deleted.", "")
 
 
 def _reasons(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Say why Canvas reads kinds otherwise than by their differences, those with the same reason together."""
-    together: dict[tuple[str, str], list[str]] = {}
+    together: dict[str, list[str]] = {}
     for kind in kinds:
         if kind["mode"] != Mode.DIFFED and kind["reason"]:
-            together.setdefault((DOING[Mode(kind["mode"])], kind["reason"]), []).append(kind["kind"])
-    for (reads, reason), names in together.items():
-        yield from _wrapped(f"Canvas reads {reads} of {', '.join(names)}: {reason}.", "")
+            together.setdefault(kind["reason"], []).append(kind["kind"])
+    for reason, names in together.items():
+        yield from _wrapped(f"{', '.join(names)}: {reason}.", "")
 
 
 def _turned(kind: Mapping[str, Any]) -> str:
@@ -181,7 +192,7 @@ def _most(groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Show where most is lost: the kinds of each term, account and course on one line."""
     lines = []
     for (by, name), kinds in groupby(groups, key=lambda group: (group["by"], group["group"])):
-        lost = ((each, each["removed"] - each["ended"] + each["turned"]) for each in kinds)
+        lost = ((each, each["removed"] - each["already_deleted"] + each["turned"]) for each in kinds)
         told = [f"{count:,} of {each['rows_before']:,} {each['kind']} rows" for each, count in lost if count]
         if told:
             lines.append(f"{by} {name or '(none)'}: {', '.join(told)}")
@@ -193,7 +204,16 @@ def _rest(plan: Mapping[str, Any]) -> Iterator[str]:
     yield from _listed("Notes:", plan["notes"])
     yield from _listed("Breakers:", [f"{each['breaker']}: {each['message']}" for each in plan["breakers"]])
     yield ""
-    yield ENDINGS["unchanged" if plan["unchanged"] and plan["verdict"] == "go" else plan["verdict"]]
+    yield from _ending(plan)
+
+
+def _ending(plan: Mapping[str, Any]) -> list[str]:
+    verdict, approval = plan["verdict"], plan["approval"]
+    if approval:
+        return _wrapped(
+            f"Verdict: {verdict}. Approved by {approval['who']}, {approval['at']}: {approval['reason']}", ""
+        )
+    return [ENDINGS["unchanged" if plan["unchanged"] and verdict == "go" else verdict]]
 
 
 def _listed(heading: str, items: Sequence[str]) -> Iterator[str]:

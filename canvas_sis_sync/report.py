@@ -62,14 +62,19 @@ def import_page(target: Target, base_url: str) -> str:
 
 
 def batch_message(
-    batch: Batch, base_url: str, first_messages: Callable[[SisImport], Sequence[str]], left: str = ""
+    batch: Batch,
+    base_url: str,
+    first_messages: Callable[[SisImport], Sequence[str]],
+    left: str = "",
+    *,
+    gone: bool = False,
 ) -> str:
     """Word what somebody must know about a batch: what happened, what Canvas has, its messages, what to type.
 
-    `left` is a sentence about what waits meanwhile.
+    `left` is a sentence about what waits meanwhile; `gone` says that terms, accounts or courses vanish whole in it.
     """
     happened = f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {_sentence(batch.reason)}"
-    lines = [happened, *_in_canvas(batch, base_url, first_messages), left, f"Next: {next_command(batch)}"]
+    lines = [happened, *_in_canvas(batch, base_url, first_messages), left, f"Next: {next_command(batch, gone=gone)}"]
     return "\n".join(filter(None, lines))
 
 
@@ -105,13 +110,10 @@ def _in_canvas(batch: Batch, base_url: str, first_messages: Callable[[SisImport]
     return lines
 
 
-def next_command(batch: Batch) -> str:
+def next_command(batch: Batch, *, gone: bool = False) -> str:
     """Say what somebody can type about a batch that keeps the gate shut."""
     if batch.state is State.HELD and batch.basis is not None:
-        return (
-            f"`sis-sync plan {batch.id}` shows what it would change; `sis-sync approve {batch.id} --reason TEXT` lets"
-            f" exactly that go, `sis-sync discard {batch.id} --reason TEXT` passes it over."
-        )
+        return f"`sis-sync plan {batch.id}` shows what it would change; {after_plan(batch, gone=gone)}"
     if batch.state is State.HELD:
         return f"`sis-sync discard {batch.id} --reason TEXT`, and export again."
     if batch.state is State.REFUSED:
@@ -134,8 +136,17 @@ def next_command(batch: Batch) -> str:
     return "`sis-sync run` goes on with it."
 
 
+def after_plan(batch: Batch, *, gone: bool) -> str:
+    """Say what somebody can type who has seen the plan that holds a batch; `gone` as for `batch_message`."""
+    remember = " (with --remember, what vanishes may be missing from then on)" if gone else ""
+    return (
+        f"`sis-sync approve {batch.id} --reason TEXT` lets exactly that go{remember}, `sis-sync discard {batch.id}"
+        " --reason TEXT` passes it over."
+    )
+
+
 def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _applied(batch: Batch) -> str:
@@ -196,7 +207,7 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
         "import_id": batch.import_id,
         "retry_of": batch.retry_of,
         "remaster_of": batch.remaster_of,
-        "approval": _approval_json(batch.approval),
+        "approval": approval_json(batch.approval),
         "notes": list(batch.notes),
         "over_limit": batch.over_limit,
         "errors_complete": batch.errors_complete,
@@ -212,7 +223,8 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
     }
 
 
-def _approval_json(approval: Approval | None) -> dict[str, Any] | None:
+def approval_json(approval: Approval | None) -> dict[str, Any] | None:
+    """Give an approval with the keys that `--json` promises."""
     if approval is None:
         return None
     return {"at": moment(approval.at), "who": approval.who, "reason": approval.reason}

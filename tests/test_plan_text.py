@@ -86,10 +86,35 @@ def test_below_the_table_stands_what_it_has_no_room_for() -> None:
     assert "user: new columns: email; columns gone: fax, tel." in text
     told = "enrollment: 25 become completed, 5 become deleted; changed in status 30, role 4, notify 2 and 1"
     assert f"{told}\n  more; repeated keys, of which the last row counts: 0 before, 2 now." in text
-    assert "Canvas reads all rows of user: its columns changed: email is new." in text
-    assert "of enrollment: one file" not in text
-    assert "Canvas reads nothing of section: not in this delivery." in text
-    assert "On the missing rows hung 77 enrollment rows." in text
+    assert "\nuser: its columns changed: email is new.\n" in text
+    assert "one file" not in text
+    assert "\nsection: not in this delivery.\n" in text
+
+
+def test_what_hangs_on_missing_rows_is_told_only_where_it_stays() -> None:
+    def text(hanging: int | None) -> str:
+        changes = replace(PLAN.changes, dependants={"section": 900, "enrollment": hanging})
+        return " ".join(line.strip() for line in shown(replace(PLAN, changes=changes)))
+
+    assert "enrollment: 50 rows or more are still in the delivery, but the course, section or user" in text(4_170)
+    for other in (text(4_120), text(None)):
+        assert "still in the delivery" not in other
+
+
+def test_an_approval_is_told_beside_the_verdict() -> None:
+    approval = {"who": "ada", "at": "2031-01-03T07:12:00Z", "reason": "the term is over"}
+    found = plan_text.as_json(PLAN, approval)
+    assert (found["approval"], found["verdict"]) == (approval, "hold")
+    last = plan_text.table(found).splitlines()[-1]
+    assert last == "Verdict: hold. Approved by ada, 2031-01-03T07:12:00Z: the term is over"
+    assert plan_text.as_json(PLAN)["approval"] is None
+
+
+def test_rows_that_were_deleted_already_have_a_key_of_their_own() -> None:
+    found = plan_text.as_json(PLAN)
+    assert [kind["already_deleted"] for kind in found["kinds"]] == [0, 0, 12]
+    assert [group["already_deleted"] for group in found["groups"]] == [0, 12, 0, 2]
+    assert not any("ended" in each for each in (*found["kinds"], *found["groups"]))
 
 
 def test_it_says_where_most_is_lost_without_what_had_ended_before() -> None:

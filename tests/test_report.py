@@ -142,6 +142,20 @@ def test_a_batch_that_its_plan_holds_is_looked_at_and_approved_or_passed_over() 
     assert "approve" not in report.next_command(replace(BATCH, state=State.HELD))
 
 
+@pytest.mark.parametrize(
+    ("reason", "ending"), [("gone", "gone."), ("gone.", "gone."), ("older?", "older?"), ("!", "!")]
+)
+def test_a_sentence_that_has_an_end_gets_no_other(reason: str, ending: str) -> None:
+    first = report.batch_message(replace(BATCH, state=State.FAILED, reason=reason), URL, messages).splitlines()[0]
+    assert first.endswith(f"is failed: {ending}")
+
+
+def test_what_vanishes_whole_can_be_remembered() -> None:
+    held = replace(BATCH, state=State.HELD, basis=Basis("ab", {}, BATCH.target))
+    assert "--remember" in report.batch_message(held, URL, messages, gone=True)
+    assert "--remember" not in report.batch_message(held, URL, messages)
+
+
 def test_an_approval_is_told_to_programs() -> None:
     approval = Approval(Basis("ab", {}, BATCH.target), "ada", 0.0, "the term is over")
     told = report.batch_json(replace(BATCH, approval=approval, notes=("a note",)))
