@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
 import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from canvas_sis_sync.commands.plan import Asked, Looked, plan
 from canvas_sis_sync.errors import BadZipError, CanvasError, HomeError, UsageError
 from canvas_sis_sync.model import Batch, State
 from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.steps.weigh import limits_in_force
 
 STUDENTS = 150
 
@@ -100,9 +103,84 @@ def test_the_held_batch_comes_before_the_next_drop(home: Home, sandbox: Sandbox,
     assert {each["kind"] for each in found["breakers"]} >= {"user", "enrollment"}
 
 
-def test_an_approved_batch_is_still_the_next(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_an_approved_batch_is_still_the_next_with_who_approved_it(home: Home, sandbox: Sandbox, held: Batch) -> None:
     home.type("approve", held.id, "--reason", "known", "--yes")
-    assert look(home).as_json["about"] == held.id
+    looked = look(home)
+    assert (looked.exit_code, looked.as_json["about"], looked.as_json["verdict"]) == (0, held.id, "hold")
+    approval = looked.as_json["approval"]
+    assert (approval["who"], approval["reason"]) == (getpass.getuser(), "known")
+    assert f"Verdict: hold. Approved by {getpass.getuser()}, {approval['at']}: known\n" in looked.text
+    assert "Next: `sis-sync run` sends it; until then `sis-sync discard" in looked.text
+    assert home.run().result.outcome == "imported"
+    assert look(home, held.id).as_json["approval"] == approval
+
+
+def test_an_approval_for_something_else_is_told_to_become_void(home: Home, sandbox: Sandbox, held: Batch) -> None:
+    home.type("approve", held.id, "--reason", "known", "--yes")
+    home.configure(SIS_IMPORT_DIFFING_DROP_STATUS="inactive")
+    looked = look(home)
+    assert (looked.exit_code, looked.as_json["approval"]) == (5, None)
+    assert "The approval is void: the import parameters changed since it was given." in looked.text
+    assert looked.text.endswith("Next: `sis-sync run` holds it.")
+    sandbox.add_fault("get-500=100")
+    assert look(home).as_json["approval"]["reason"] == "known"
+
+
+def test_an_approval_for_another_canvas_is_told_to_become_void(home: Home, sandbox: Sandbox, held: Batch) -> None:
+    home.type("approve", held.id, "--reason", "known", "--yes")
+    home.configure(CANVAS_ACCOUNT_ID=sandbox.add_account())
+    assert "The approval is void: the target" in look(home, held.id).text
+
+
+def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox, held: Batch) -> None:
+    with home.journal_to_write() as journal:
+        journal.move(held, State.PACKED, reason="weighed again")
+    assert look(home).text.endswith("Next: `sis-sync run` holds it.")
+    home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
+    assert look(home).text.endswith("Next: `sis-sync run` goes on with it.")
+
+
+def test_a_hold_that_today_would_be_none_is_told_to_be_weighed_again(home: Home, sandbox: Sandbox, held: Batch) -> None:
+    home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
+    looked = look(home)
+    assert (looked.exit_code, looked.as_json["verdict"]) == (0, "go")
+    assert f"Batch {held.id} is held for this: {held.reason}\nBy today's settings nothing trips.\n" in looked.text
+    assert looked.text.endswith("Next: `sis-sync run` weighs it again.")
+    assert home.run().result.outcome == "imported"
+
+
+def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    home.configure(SIS_SYNC_CANARIES="user:s9999")
+    home.drop(college(STUDENTS - 1))
+    assert home.run().result.exit_code == 5
+    held = home.last()
+    with home.journal_to_write() as journal:
+        journal.amend(held, limits=limits_in_force(replace(home.settings(), canaries=())))
+    home.configure(SIS_SYNC_CANARIES="")
+    looked = look(home)
+    assert "As things are today nothing trips.\n" in looked.text
+    assert looked.text.splitlines()[-1].startswith(f"Next: `sis-sync approve {held.id} ")
+
+
+def test_rows_are_counted_and_a_batch_that_is_over_has_none(
+    home: Home, sandbox: Sandbox, held: Batch, sent: Batch, tmp_path: Path
+) -> None:
+    gone = STUDENTS - STUDENTS // 2
+    looked = look(home, output=tmp_path / "rows")
+    assert f"\nRows written to {tmp_path / 'rows'}: 0 added, 0 changed, {2 * gone:,} removed.\n" in looked.text
+    with pytest.raises(UsageError, match="no row is compared") as refused:
+        look(home, sent.id, output=tmp_path / "none")
+    assert "--against" in refused.value.hint
+    assert not (tmp_path / "none").exists()
+    assert "removed" in look(home, sent.id, held.id, output=tmp_path / "none").text
+
+
+def test_a_remaster_that_leaves_rows_behind_for_good_says_so(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+    home.drop(college(STUDENTS - 1))
+    told = "2 rows are missing; a remaster does not remove them, and later deliveries will not either."
+    assert told not in look(home).as_json["notes"]
+    home.configure(SIS_IMPORT_DIFFING_REMASTER_DATA_SET="true")
+    assert told in look(home).as_json["notes"]
 
 
 def test_a_batch_that_is_over_shows_the_plan_it_had(home: Home, sandbox: Sandbox, held: Batch, sent: Batch) -> None:
@@ -276,6 +354,7 @@ def test_a_limit_is_raised_for_one_run(home: Home, sandbox: Sandbox, sent: Batch
     raised = ("--breaker", "enrollment=30%", "--breaker", "user=30%")
     assert home.type("run", "--dry-run", *raised).returncode == 0
     assert home.type("run", "--dry-run", "--breaker", "user=off").returncode == 2
+    assert "The part not given stays." in " ".join(home.type("run", "--help").stdout.split())
     assert home.type("run", *raised).returncode == 0
     assert home.last().state is State.IMPORTED
     assert sandbox.count("enrollment") == STUDENTS - 30

@@ -15,6 +15,8 @@ from canvas_sis_sync.errors import EXIT_DONE, UsageError
 if TYPE_CHECKING:
     from canvas_sis_sync.settings import Settings
 
+RAISE = "Raise a limit for this run only: a share, a number, or both as 30%,9000. The part not given stays."
+
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", count=True, help="Repeat the log on the terminal; -vv with details.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, on a terminal too.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the import.")
-@click.option("--breaker", "breakers", multiple=True, metavar="KIND=LIMIT", help="Raise a limit for this run only.")
+@click.option("--breaker", "breakers", multiple=True, metavar="KIND=LIMIT", help=RAISE)
 @click.pass_obj
 def run(
     home: Path | None,

@@ -15,12 +15,12 @@ from canvas_sis_sync.commands.rows_folder import RowsFolder
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, CanvasError, UsageError
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.model import Batch, DeliveryFile, Entry, State
+from canvas_sis_sync.model import Approval, Batch, DeliveryFile, Entry, Plan, State
 from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.progress import Show, Silent
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.sis_csv import RowCounter
-from canvas_sis_sync.steps.bases import Bases, Earlier, earlier, find_bases, journalled_bases
+from canvas_sis_sync.steps.bases import Bases, Earlier, basis_of, earlier, find_bases, journalled_bases
 from canvas_sis_sync.steps.begin import assemble, open_canvas, require_journal
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
@@ -28,6 +28,7 @@ from canvas_sis_sync.steps.judge import aim_of, judge
 from canvas_sis_sync.steps.load import Load, load_of
 from canvas_sis_sync.steps.parameters import parameters_of
 from canvas_sis_sync.steps.plan import make_plan
+from canvas_sis_sync.steps.weigh import honoured, would_be_weighed_otherwise
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -57,8 +58,8 @@ class Looked:
 
     @property
     def exit_code(self) -> int:
-        """5 exactly when the verdict is to hold."""
-        return EXIT_HELD if self.as_json["verdict"] == "hold" else EXIT_DONE
+        """5 exactly when the verdict is to hold, and nobody has approved exactly that."""
+        return EXIT_HELD if self.as_json["verdict"] == "hold" and not self.as_json["approval"] else EXIT_DONE
 
 
 def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: Show | None = None) -> Looked:
@@ -68,22 +69,23 @@ def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: 
     when the account was never resolved.
     """
     asked = asked or Asked()
-    rows = RowsFolder(asked.output) if asked.output is not None else None
     with looking(settings, clock, show or Silent()) as context:
         batch = _batch(context, asked.about)
         if batch is not None and batch.state not in WEIGHED and not asked.against:
-            return _kept(context, batch)
+            return _kept(context, batch, asked)
+        rows = RowsFolder(asked.output) if asked.output is not None else None
         parameters = parameters_of(settings, batch)
         bases = bases_of(context, parameters)
         if asked.against:
             bases = replace(bases, before=_earlier(context, asked.against), lost=None)
         load = _load(context, batch) if batch else _load_of_files(context, _found(context, asked.about), bases)
-        made = make_plan(context, load, bases, parameters)
-        if rows is not None:
-            with wording(rows.folder), rows:
-                changes.compare(bases.before.files if bases.before else (), load.files, sink=rows)
-    found = plan_text.as_json(made)
-    return Looked("\n".join([plan_text.table(found), *_next(batch)]), found)
+        made, approval = make_plan(context, load, bases, parameters), None
+        if batch is not None and not asked.against:
+            made, approval = _approved(context, batch, made, bases)
+        written = _write_rows(rows, load, bases) if rows is not None else ""
+        found = plan_text.as_json(made, report.approval_json(approval))
+        said = (plan_text.table(found), written, *(_standing(context, batch, found) if batch else ()))
+    return Looked("\n".join(line for line in said if line), found)
 
 
 @contextmanager
@@ -128,8 +130,13 @@ def _batch(context: Context, about: str) -> Batch | None:
     return None
 
 
-def _kept(context: Context, batch: Batch) -> Looked:
+def _kept(context: Context, batch: Batch, asked: Asked) -> Looked:
     """Show the plan of a batch that is no longer to be weighed, as it was made then."""
+    if asked.output is not None:
+        raise UsageError(
+            f"Batch {batch.id} is {batch.state}, so its plan is shown as it was made, and no row is compared.",
+            "Nothing was written. Name with --against what to compare it with.",
+        )
     found = context.archive.read_plan(batch.id)
     if found is None:
         raise UsageError(
@@ -221,5 +228,34 @@ def _earlier(context: Context, named: str) -> Earlier:
     return looked
 
 
-def _next(batch: Batch | None) -> list[str]:
-    return ["", f"Next: {report.next_command(batch)}"] if batch is not None and batch.state is State.HELD else []
+def _write_rows(rows: RowsFolder, load: Load, bases: Bases) -> str:
+    with wording(rows.folder), rows:
+        changes.compare(bases.before.files if bases.before else (), load.files, sink=rows)
+    return f"\n{rows.summary}"
+
+
+def _approved(context: Context, batch: Batch, made: Plan, bases: Bases) -> tuple[Plan, Approval | None]:
+    """Find out whether a run would go by the batch's approval; without Canvas its base cannot be told, so it would."""
+    if bases.trouble:
+        return made, batch.approval
+    here = replace(batch, target=context.target)
+    return honoured(made, batch.approval, basis_of(here, parameters_of(context.settings, batch), bases))
+
+
+def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is next for a batch that was weighed before."""
+    discard = f"`sis-sync discard {batch.id} --reason TEXT`"
+    if found["approval"]:
+        yield f"\nNext: `sis-sync run` sends it; until then {discard} takes that back."
+    elif batch.state is State.PACKED:
+        yield f"\nNext: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'goes on with'} it."
+    elif batch.basis is None:
+        yield f"\nNext: {report.next_command(batch)}"
+    elif found["verdict"] == "hold":
+        yield f"\nNext: {report.after_plan(batch, gone=bool(found['gone']))}"
+    else:
+        yield f"\nBatch {batch.id} is held for this: {batch.reason}"
+        if would_be_weighed_otherwise(context, batch):
+            yield "By today's settings nothing trips.\nNext: `sis-sync run` weighs it again."
+        else:
+            yield f"As things are today nothing trips.\nNext: {report.after_plan(batch, gone=False)}"

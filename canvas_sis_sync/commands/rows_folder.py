@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,13 @@ class RowsFolder:
         self.folder = folder
         self._files: list[IO[str]] = []
         self._writers: dict[tuple[str, str], Any] = {}
+        self._written: Counter[str] = Counter()
+
+    @property
+    def summary(self) -> str:
+        """Say how many rows were written, and where."""
+        counts = ", ".join(f"{self._written[what]:,} {what}" for what in ("added", "changed", "removed"))
+        return f"Rows written to {self.folder}: {counts}."
 
     def __enter__(self) -> RowsFolder:
         return self
@@ -38,7 +46,8 @@ class RowsFolder:
 
     def add(self, kind: Kind, what: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Take rows that are "added", "changed" or "removed". Raises OSError."""
-        place = (kind.name, what)
+        place, rows = (kind.name, what), list(rows)
+        self._written[what] += len(rows)
         if place not in self._writers:
             self._writers[place] = self._open(*place)
             self._writers[place].writerow(columns)

@@ -151,6 +151,7 @@ def _notes(
             " (SIS_SYNC_REMASTER) would."
         )
     yield from _returning_kinds(context, load, parameters, changed)
+    yield from _left_for_good(parameters, changed)
 
 
 def _returning_kinds(context: Context, load: Load, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
@@ -170,3 +171,10 @@ def _returning_kinds(context: Context, load: Load, parameters: Mapping[str, str]
                 f"{each.kind}: {found.removed - found.ended:,} rows of {had.about}, the last delivery that had this"
                 " kind, are missing now; Canvas will not remove these."
             )
+
+
+def _left_for_good(parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
+    """Find what a remaster that is asked for by parameter leaves behind: it derives no removals (DIFF 2)."""
+    missing = sum(each.removed - each.ended for each in changed.kinds)
+    if missing and parameters.get("diffing_remaster_data_set") == "true" and not has_batch_mode(parameters):
+        yield f"{missing:,} rows are missing; a remaster does not remove them, and later deliveries will not either."

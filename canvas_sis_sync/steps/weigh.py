@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from canvas_sis_sync import plan_text
+from canvas_sis_sync import plan_text, report
 from canvas_sis_sync.model import Approval, Basis, Batch, Plan, State, Tripped
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.bases import basis_of, find_bases
@@ -36,13 +36,10 @@ def weigh(context: Context, batch: Batch) -> Batch:
     bases = find_bases(context, parameters)
     basis = basis_of(batch, parameters, bases)
     plan = make_plan(context, load_of(context, batch), bases, parameters)
-    approval = batch.approval
-    if approval is not None and approval.basis != basis:
-        plan = replace(plan, breakers=(_void(approval, basis), *plan.breakers), unchanged=False)
-        approval = None
+    plan, approval = honoured(plan, batch.approval, basis)
     for note in plan.notes:
         context.show.note(note)
-    context.archive.write_plan(batch.id, plan_text.as_json(plan))
+    context.archive.write_plan(batch.id, plan_text.as_json(plan, report.approval_json(approval)))
     limits = limits_in_force(context.settings)
     known = {"basis": basis, "limits": limits, "planned": plan.planned, "notes": plan.notes}
     if plan.unchanged:
@@ -51,6 +48,13 @@ def weigh(context: Context, batch: Batch) -> Batch:
     if plan.breakers and approval is None:
         return context.move(batch, State.HELD, _reason(plan), approval=None, **known)
     return context.journal.amend(batch, **known)
+
+
+def honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan, Approval | None]:
+    """Give an approval when it is for exactly this basis; else none, and the plan held since it is void."""
+    if approval is None or approval.basis == basis:
+        return plan, approval
+    return replace(plan, breakers=(_void(approval, basis), *plan.breakers), unchanged=False), None
 
 
 def would_be_weighed_otherwise(context: Context, batch: Batch) -> bool:
