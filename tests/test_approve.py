@@ -110,7 +110,11 @@ def test_it_needs_no_canvas(home: Home, sandbox: Sandbox, held: Batch) -> None:
 
 
 def test_a_term_that_is_over_may_be_missing_from_then_on(home: Home, sandbox: Sandbox, term_over: Batch) -> None:
-    assert "term F26 may be missing from now on." in yes(home, term_over, "--remember")
+    assert "with --remember" in home.run().message
+    assert "(with --remember, what vanishes may be missing" in home.type("plan").stdout
+    said = yes(home, term_over, "--remember")
+    assert "With --remember, term F26 may be missing from then on." in said
+    assert "term F26 may be missing from now on." in said
     approval = home.last().approval
     assert approval is not None
     assert approval.remembered == (("term", "F26"),)
@@ -192,3 +196,17 @@ def test_a_message_names_what_can_be_typed(home: Home, sandbox: Sandbox, held: B
     for word in (f"plan {held.id}", f"approve {held.id} --reason TEXT", f"discard {held.id} --reason TEXT"):
         assert f"`sis-sync {word}`" in message
     assert home.say("discard", held.id, "exported anew").startswith(f"Batch {held.id} will not be sent.")
+
+
+def test_an_approval_is_taken_back_by_a_discard_until_the_next_run(
+    home: Home, sandbox: Sandbox, term_over: Batch
+) -> None:
+    yes(home, term_over, "--remember")
+    assert home.say("discard", term_over.id, "a slip").startswith(f"Batch {term_over.id} will not be sent.")
+    batch = home.last()
+    assert (batch.state, batch.approval) == (State.DISCARDED, None)
+    assert [step.reason for step in batch.steps[-2:]] == ["known", "a slip"]
+    with home.journal() as journal:
+        assert not journal.remembered(batch.target)
+    assert home.run().result.outcome == "idle"
+    assert len(sandbox.imports) == 1

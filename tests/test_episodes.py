@@ -7,6 +7,7 @@ import time
 
 import pytest
 from homes import Home
+from nights import DIFFING, accepted, approve, cut, export, held
 
 from canvas_sis_sync.commands.run import Told
 from canvas_sis_sync.episodes import UNREACHABLE, Telling, met, over
@@ -193,3 +194,18 @@ def test_without_a_journal_everything_is_told(cron: Cron, sandbox: Sandbox) -> N
     (cron.home.archive / "journal.sqlite3").unlink()
     runs = [cron.run() for _ in range(2)]
     assert [(told.result.exit_code, told.tell) for told in runs] == [(5, True), (5, True)]
+
+
+def test_an_approval_that_became_void_is_told_at_once_and_each_time(cron: Cron, sandbox: Sandbox) -> None:
+    home = cron.home
+    home.configure(**DIFFING)
+    accepted(home, export())
+    held(home, cut(export(), 60), "removals", "group-removals")
+    batch = home.last()
+    assert not cron.run().tell
+    for status in ("inactive", "completed"):
+        approve(home, batch)
+        home.configure(SIS_IMPORT_DIFFING_DROP_STATUS=status)
+        told = [cron.run() for _ in range(2)]
+        assert "The approval is void: the import parameters changed" in told[0].message
+        assert [each.tell for each in told] == [True, False]

@@ -21,6 +21,9 @@ from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import require_journal
 
+FEW = 5
+"""Vanished groups that are named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -43,7 +46,7 @@ def show(settings: Settings, batch_id: str) -> Shown:
         return Shown(
             f"The plan of batch {batch.id} cannot be read any more. It is held for this: {batch.reason}", basis
         )
-    return Shown(plan_text.table(plan), basis)
+    return Shown("\n".join([plan_text.table(plan), *_may_be_remembered(plan)]), basis)
 
 
 def approve(
@@ -88,6 +91,12 @@ def _basis(batch: Batch, plan: Mapping[str, Any] | None) -> Basis:
             f"Nothing was changed. Type `sis-sync discard {batch.id} --reason TEXT`, and export again.",
         )
     return batch.basis
+
+
+def _may_be_remembered(plan: Mapping[str, Any]) -> list[str]:
+    named = [f"{each['by']} {each['group'] or '(none)'}" for each in plan["gone"]]
+    more = f" and {len(named) - FEW} more" if len(named) > FEW else ""
+    return [f"With --remember, {', '.join(named[:FEW])}{more} may be missing from then on."] if named else []
 
 
 def _gone(batch: Batch, plan: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:

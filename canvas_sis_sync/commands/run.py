@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from canvas_sis_sync import episodes, inbox, log, outcome, report, tick
+from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import (
     EXIT_HELD,
     EXIT_TIME_RAN_OUT,
@@ -17,6 +18,7 @@ from canvas_sis_sync.errors import (
     JournalError,
     SyncError,
 )
+from canvas_sis_sync.model import Batch
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
@@ -104,7 +106,11 @@ def _subject(result: Result) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
     if result.trouble is not None:
         return subject, result.trouble.sentence
-    return subject, f"{result.about.id} {result.about.state}" if result.about else result.outcome
+    about = result.about
+    if about is None:
+        return subject, result.outcome
+    # Held twice in the same words, because another approval became void, is two troubles.
+    return subject, f"{about.id} {about.state}, step {len(about.steps)}: {about.reason}"
 
 
 def _message(settings: Settings, result: Result) -> str:
@@ -113,12 +119,19 @@ def _message(settings: Settings, result: Result) -> str:
     if result.trouble is not None:
         lines.append(report.trouble_message(result.trouble, result.about, base_url, first, left))
     elif result.about is not None:
-        lines.append(report.batch_message(result.about, base_url, first, left))
+        gone = _has_gone(settings, result.about)
+        lines.append(report.batch_message(result.about, base_url, first, left, gone=gone))
     if result.outcome == "idle" and not lines:
         lines.append("Nothing to do: no drop in the inbox, nothing under way.")
     if result.outcome == "locked":
         lines.append("Another run of this home is at work; this one leaves it to that.")
     return "\n".join(lines)
+
+
+def _has_gone(settings: Settings, batch: Batch) -> bool:
+    """Say whether a batch's plan has terms, accounts or courses that vanish whole."""
+    plan = Archive(settings.archive).read_plan(batch.id)
+    return bool(plan and plan["gone"])
 
 
 def _others(settings: Settings) -> list[str]:
