@@ -71,6 +71,7 @@ def _kind_json(kind: KindChanges, effect: Effect | None) -> dict[str, Any]:
         "rows_read": effect.rows,
         "will_be_removed": effect.removed,
         "turned": dict(kind.turned),
+        "added_ending": dict(kind.added_ending),
         "changed_columns": dict(kind.changed_columns),
         "duplicates_before": kind.duplicates_before,
         "duplicates_now": kind.duplicates_now,
@@ -122,7 +123,7 @@ def _kinds(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _cells(kind: Mapping[str, Any]) -> tuple[str, ...]:
-    ended = sum(kind["turned"].values())
+    ended = sum(kind["turned"].values()) + sum(kind["added_ending"].values())
     counts = (kind[name] for name in ("rows_before", "rows_now", "added", "changed", "removed"))
     name = kind["kind"]
     short = name if len(name) <= WIDEST_NAME else f"{name[: WIDEST_NAME - 2]}.."
@@ -168,7 +169,9 @@ def _reasons(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _turned(kind: Mapping[str, Any]) -> str:
-    return ", ".join(f"{count:,} become {word}" for word, count in kind["turned"].items() if count)
+    turned = [f"{count:,} become {word}" for word, count in kind["turned"].items() if count]
+    came = [f"{count:,} new ones are {word}" for word, count in kind["added_ending"].items() if count]
+    return ", ".join(turned + came)
 
 
 def _columns(kind: Mapping[str, Any]) -> str:

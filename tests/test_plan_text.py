@@ -30,7 +30,8 @@ ENROLLMENTS = KindChanges(
     removed=4_132,
     ended=12,
     changed_columns={"status": 30, "role": 4, "notify": 2, "start_date": 1},
-    turned={"completed": 25, "inactive": 0, "deleted": 5},
+    turned={"completed": 25, "inactive": 0, "deleted": 3},
+    added_ending={"deleted": 2},
     duplicates_now=2,
 )
 USERS = KindChanges("user", rows_before=20_000, rows_now=20_000, columns_gained=("email",), columns_lost=("fax", "tel"))
@@ -84,8 +85,10 @@ def test_the_table_shows_each_kind_and_what_canvas_does_with_it() -> None:
 def test_below_the_table_stands_what_it_has_no_room_for() -> None:
     text = "\n".join(shown(PLAN))
     assert "user: new columns: email; columns gone: fax, tel." in text
-    told = "enrollment: 25 become completed, 5 become deleted; changed in status 30, role 4, notify 2 and 1"
-    assert f"{told}\n  more; repeated keys, of which the last row counts: 0 before, 2 now." in text
+    assert (
+        "enrollment: 25 become completed, 3 become deleted, 2 new ones are deleted; changed in status 30, role 4,"
+        " notify 2 and 1 more; repeated keys, of which the last row counts: 0 before, 2 now."
+    ) in text.replace("\n  ", " ")
     assert "\nuser: its columns changed: email is new.\n" in text
     assert "one file" not in text
     assert "\nsection: not in this delivery.\n" in text
