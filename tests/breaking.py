@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from canvas_sis_sync import breaker
+from canvas_sis_sync.changes import scope
 from canvas_sis_sync.model import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation, Tripped
 from canvas_sis_sync.settings import Limit
 
@@ -16,8 +18,8 @@ LIMITS = {kind: Limit(percent=10, count=5000) for kind in ("term", "course", "se
 LIMITS |= {"user": Limit(percent=2), "change_sis_id": Limit()}
 
 LAST_TERM = (
-    GroupChanges("term", "F30", "course", 60, 60),
-    GroupChanges("term", "F30", "enrollment", 40_000, 40_000, ended=10),
+    GroupChanges("term", "F30", "course", 60, 60, removed_by_term={"F30": 60}),
+    GroupChanges("term", "F30", "enrollment", 40_000, 40_000, ended=10, removed_by_term={"F30": 39_990}),
 )
 THE_REST = (
     KindChanges("course", rows_before=120, rows_now=120, removed=60),
@@ -38,7 +40,14 @@ def judged(
 ) -> tuple[Tripped, ...]:
     """Judge changes in a courses' world where the only term is F31."""
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
-    return breaker.judge(Changes(kinds, **(known | changes)), prediction or Prediction(), situation, limits)
+    changed = Changes(kinds, **(known | changes))
+    prediction = replace(prediction or Prediction(), scope=scope(parameters_of(situation), changed))
+    return breaker.judge(changed, prediction, situation, limits)
+
+
+def parameters_of(situation: Situation) -> Mapping[str, str]:
+    named = {"batch_mode": "true", "batch_mode_term_id": situation.term} if situation.batch_mode else {}
+    return named | ({"multi_term_batch_mode": "true"} if situation.multi_term else {})
 
 
 def ids(tripped: tuple[Tripped, ...]) -> list[str]:

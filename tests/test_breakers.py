@@ -10,7 +10,7 @@ import pytest
 from breaking import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
 
 from canvas_sis_sync import breaker
-from canvas_sis_sync.model import GroupChanges, KindChanges, Prediction, Situation
+from canvas_sis_sync.model import Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
 from canvas_sis_sync.settings import Limit
 
 # --- the other breakers that look at kinds ---
@@ -81,36 +81,47 @@ def test_a_kind_that_had_none_or_has_one_is_not_empty() -> None:
     assert not judged(kind("login", 0), kind("user", 7, rows_now=1), kind("change_sis_id", 9, rows_now=0, in_now=False))
 
 
-def test_columns_must_not_change_while_rows_disappear_under_diffing() -> None:
-    changes = kind("enrollment", 98_000, removed=121, ended=1, columns_gained=("notify",), columns_lost=("a", "b"))
-    (tripped,) = judged(changes)
-    assert tripped.breaker == "columns"
-    assert "(new: notify; no longer there: a, b) while 120 rows are missing" in tripped.message
-    assert "send the old columns once more" in tripped.message
+UNCOMPARED = Effect("enrollment", Mode.WHOLE, "its columns changed: notify is new", uncompared=True)
+
+
+def test_missing_rows_must_not_escape_a_comparison_that_canvas_cannot_make() -> None:
+    changes = kind("enrollment", 98_000, removed=121, ended=1)
+    (tripped,) = judged(changes, prediction=Prediction((UNCOMPARED,), base_import=12))
+    assert (tripped.breaker, tripped.kind) == ("columns", "enrollment")
+    assert tripped.message == (
+        "enrollment: Canvas would never remove 120 missing rows, as it cannot compare all of this kind with import 12"
+        " (its columns changed: notify is new): send it with the columns and files of that import once more, and change"
+        " those in the next delivery."
+    )
 
 
 @pytest.mark.parametrize(
-    ("changes", "situation"),
+    ("changes", "situation", "effect"),
     [
-        (kind("enrollment", 98_000, removed=1, ended=1, columns_lost=("a",)), DIFFING),
-        (kind("enrollment", 98_000, removed=1), DIFFING),
-        (kind("enrollment", 98_000, removed=1, columns_lost=("a",)), Situation(now=NOW)),
-        (kind("enrollment", 98_000, removed=1, columns_lost=("a",)), replace(DIFFING, remaster=True)),
-        (kind("admin", 98_000, removed=1, columns_lost=("a",)), DIFFING),
+        (kind("enrollment", removed=1, ended=1), DIFFING, UNCOMPARED),
+        (kind("enrollment", removed=1, columns_lost=("a",)), DIFFING, replace(UNCOMPARED, uncompared=False)),
+        (kind("enrollment", removed=1), Situation(now=NOW), UNCOMPARED),
+        (kind("enrollment", removed=1), replace(DIFFING, remaster=True), UNCOMPARED),
+        (kind("admin", removed=1), DIFFING, replace(UNCOMPARED, kind="admin")),
+        (kind("enrollment", removed=1), DIFFING, replace(UNCOMPARED, kind="section")),
     ],
+    ids=["none missing", "compared", "no diffing", "remaster", "no limit", "another kind"],
 )
-def test_columns_may_change_while_nothing_is_to_be_removed(changes: KindChanges, situation: Situation) -> None:
-    assert not judged(changes, situation=situation)
+def test_columns_and_files_may_change_while_nothing_is_kept_from_removal(
+    changes: KindChanges, situation: Situation, effect: Effect
+) -> None:
+    assert not judged(changes, situation=situation, prediction=Prediction((effect,), base_import=12))
 
 
 def test_a_breaker_that_is_off_is_silent_in_all_that_looks_at_its_kind() -> None:
     changes = (
-        kind("enrollment", removed=1000, rows_now=0, added=1000, columns_lost=("a",)),
+        kind("enrollment", removed=1000, rows_now=0, added=1000),
         kind("user", removed=900, added=900, turned={"deleted": 1}),
     )
     groups = (GroupChanges("account", "S", "enrollment", 500, 400),)
-    assert {"removals", "group-removals", "new-keys", "empty", "columns"} == set(ids(judged(*changes, groups=groups)))
-    assert not judged(*changes, groups=groups, limits={"enrollment": Limit(), "user": Limit()})
+    arguments = {"groups": groups, "prediction": Prediction((UNCOMPARED,))}
+    assert {"removals", "group-removals", "new-keys", "empty", "columns"} == set(ids(judged(*changes, **arguments)))
+    assert not judged(*changes, **arguments, limits={"enrollment": Limit(), "user": Limit()})
 
 
 # --- circumstances ---
@@ -141,7 +152,8 @@ UNKNOWN = Prediction(base_import=4711, base_known=False)
         (DIFFING, True),
         (replace(DIFFING, has_before=False), True),
         (replace(DIFFING, remaster=True), False),
-        (replace(DIFFING, skip_deletes=True), False),
+        (replace(DIFFING, skip_deletes=True), True),
+        (replace(DIFFING, skip_deletes=True, skips_removals=True), False),
         (Situation(), False),
     ],
 )
@@ -246,10 +258,11 @@ def test_batch_mode_for_several_terms_needs_one() -> None:
 
 def test_a_first_delivery_trips_only_what_needs_no_other() -> None:
     situation = replace(DIFFING, has_before=False, newest_before=NOW, newest_now=0, thresholds_in_a_row=9)
-    changes = kind("user", removed=900, added=900, turned={"deleted": 90}, columns_lost=("a",))
+    changes = kind("user", removed=900, added=900, turned={"deleted": 90})
     arguments = (changes, kind("login", rows_now=0), *THE_REST)
-    assert not judged(*arguments, situation=situation, groups=LAST_TERM)
-    found = judged(*arguments, situation=replace(situation, has_before=True), groups=LAST_TERM)
+    known = {"groups": LAST_TERM, "prediction": Prediction((replace(UNCOMPARED, kind="user"),))}
+    assert not judged(*arguments, situation=situation, **known)
+    found = judged(*arguments, situation=replace(situation, has_before=True), **known)
     assert set(ids(found)) == {"gone", "removals", "new-keys", "empty", "columns", "older", "thresholds"}
 
 

@@ -38,22 +38,23 @@ class Breaker:
 
 
 BREAKERS = (
+    Breaker("first-in-batch-mode", batch_mode.first, at_first=True),
+    Breaker("batch-term", batch_mode.term, at_first=True),
+    Breaker("batch-empty", batch_mode.empty, at_first=True),
+    Breaker("batch-terms", batch_mode.terms, at_first=True),
+    Breaker("unknown-base", circumstances.unknown_base, at_first=True),
+    Breaker("renames", circumstances.renames, at_first=True),
+    Breaker("thresholds", circumstances.thresholds),
+    Breaker("older", circumstances.older),
+    Breaker("canary", circumstances.canary, at_first=True),
     Breaker("gone", losses.gone),
     Breaker("removals", losses.removals),
     Breaker("group-removals", losses.group_removals),
     Breaker("new-keys", losses.new_keys),
     Breaker("empty", losses.empty),
     Breaker("columns", losses.columns),
-    Breaker("canary", circumstances.canary, at_first=True),
-    Breaker("older", circumstances.older),
-    Breaker("unknown-base", circumstances.unknown_base, at_first=True),
-    Breaker("renames", circumstances.renames, at_first=True),
-    Breaker("thresholds", circumstances.thresholds),
-    Breaker("first-in-batch-mode", batch_mode.first, at_first=True),
-    Breaker("batch-term", batch_mode.term, at_first=True),
-    Breaker("batch-empty", batch_mode.empty, at_first=True),
-    Breaker("batch-terms", batch_mode.terms, at_first=True),
 )
+"""What explains the rest comes first: reports begin with what tripped first."""
 
 
 def judge(changes: Changes, prediction: Prediction, situation: Situation, limits: Limits) -> tuple[Tripped, ...]:

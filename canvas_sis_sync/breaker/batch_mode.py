@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from canvas_sis_sync.breaker.case import BATCH_MODE_KINDS, Case
+from canvas_sis_sync.breaker.case import Case
 from canvas_sis_sync.model import Tripped
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS
 
 
 def first(case: Case) -> Iterator[Tripped]:
@@ -23,12 +24,13 @@ def term(case: Case) -> Iterator[Tripped]:
     if not case.batch_mode or case.situation.multi_term:
         return
     name = case.situation.term
-    if case.scope is None:
+    scope = case.prediction.scope
+    if scope is None:
         message = (
             f"Which term {name or 'this'} is, which batch mode would delete in, cannot be told from here: write"
             " SIS_IMPORT_BATCH_MODE_TERM_ID=sis_term_id:X."
         )
-    elif case.scope & (case.changes.course_terms_before | case.changes.course_terms_now):
+    elif scope & (case.changes.course_terms_before | case.changes.course_terms_now):
         return
     else:
         message = (

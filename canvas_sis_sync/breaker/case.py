@@ -12,13 +12,10 @@ from functools import cached_property
 from typing import Protocol
 
 from canvas_sis_sync.model import Changes, GroupChanges, KindChanges, Prediction, Situation
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS, OWNERS
 
 FLOOR = 100
 """Rows that a kind or a group must have had for percentages to count, and to be gone as a whole."""
-BATCH_MODE_KINDS = ("course", "section", "enrollment")
-"""Kinds that batch mode deletes (DIFF 9)."""
-OWNERS = {"section": ("course",), "enrollment": ("course", "section", "user")}
-"""Kinds whose objects Canvas deletes with others, and which those are (DIFF 9)."""
 
 GroupName = tuple[str, str]
 """What the group is by, and its SIS id."""
@@ -108,13 +105,6 @@ class Case:
         concerned = [name for name, rows in lost.items() if rows and name not in self.situation.remembered]
         return tuple(sorted(concerned, key=lambda name: -lost[name]))
 
-    @cached_property
-    def scope(self) -> frozenset[str] | None:
-        """SIS ids of the terms that batch mode concerns, "" for the default term; None when they cannot be told."""
-        if self.situation.multi_term:
-            return self.changes.terms_now or None
-        return term_ids(self.situation.term, self.changes.term_integration_ids)
-
     def limit(self, kind: str) -> Limit | None:
         """Give the limit of a kind, None when its breaker is off."""
         limit = self.limits.get(kind)
@@ -145,11 +135,16 @@ class Case:
     @cached_property
     def turned(self) -> dict[str, dict[str, int]]:
         """Rows by kind whose status ends them from now on, by that word, without those that Canvas is to skip."""
-        skipped = {"deleted"} if self.situation.skip_deletes else set()
-        return {
-            each.kind: {word: rows for word, rows in each.turned.items() if rows and word not in skipped}
-            for each in self.changes.kinds
-        }
+        return {each.kind: self._taken(each.turned) for each in self.changes.kinds}
+
+    @cached_property
+    def added_ending(self) -> dict[str, dict[str, int]]:
+        """New rows by kind whose status ends something, by that word, without those that Canvas is to skip."""
+        return {each.kind: self._taken(each.added_ending) for each in self.changes.kinds}
+
+    def _taken(self, by_word: Mapping[str, int]) -> dict[str, int]:
+        skipped = "deleted" if self.situation.skip_deletes else ""
+        return {word: rows for word, rows in by_word.items() if rows and word != skipped}
 
     def refused(self, kind: str) -> int:
         """Give the rows that Canvas refuses although only they keep batch mode from deleting (DIFF 9)."""
@@ -166,30 +161,30 @@ class Case:
 
     def group_missing(self, part: GroupChanges) -> int:
         """Give the rows of a group and kind that Canvas would remove because they are not in the delivery."""
-        if self.batch_mode and part.by == "term" and self.scope is not None and part.name not in self.scope:
-            return 0
-        return min(part.removed - part.ended, self.missing.get(part.kind, 0))
+        rows = part.removed - part.ended
+        if self.batch_mode and self.prediction.scope is not None:
+            rows = sum(part.removed_by_term.get(term, 0) for term in self.prediction.scope)
+        return min(rows, self.missing.get(part.kind, 0))
 
     def group_turned(self, part: GroupChanges) -> int:
         """Give the rows of a group and kind whose status ends them from now on.
 
         A group does not tell which word: where Canvas is to skip deleted rows this is the most it can be.
         """
-        return min(part.turned, sum(self.turned.get(part.kind, {}).values()))
+        found = (self.turned.get(part.kind, {}), self.added_ending.get(part.kind, {}))
+        return min(part.turned, sum(sum(by_word.values()) for by_word in found))
+
+    def group_loss(self, part: GroupChanges) -> int:
+        """Give the rows of a group and kind that go."""
+        return self.group_missing(part) + self.group_turned(part)
 
     def going_missing(self, kind: str) -> int:
         """Give the missing rows of a kind without those of groups that are gone as a whole."""
         aside = sum(self.group_missing(part) for parts in self.gone.values() for part in parts if part.kind == kind)
         return max(self.missing[kind] - aside, 0)
 
-
-def term_ids(term: str, integration_ids: Mapping[str, str]) -> frozenset[str] | None:
-    """Give the SIS ids that batch_mode_term_id (API 2) stands for, None when only Canvas can tell."""
-    if term == "default":
-        return frozenset({""})
-    form, _, name = term.partition(":")
-    if form == "sis_term_id":
-        return frozenset({name})
-    if form == "sis_integration_id":
-        return frozenset({integration_ids[name]} if name in integration_ids else ())
-    return None
+    def loss(self, changes: KindChanges) -> int:
+        """Give the rows of a kind that go, without the missing ones of groups that are gone as a whole."""
+        kind = changes.kind
+        ending = sum(self.turned[kind].values()) + sum(self.added_ending[kind].values())
+        return self.going_missing(kind) + ending + self.refused(kind) + self.hanging(changes)

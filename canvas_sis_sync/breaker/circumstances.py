@@ -32,7 +32,7 @@ def older(case: Case) -> Iterator[Tripped]:
 
 def unknown_base(case: Case) -> Iterator[Tripped]:
     """Find out that nobody here knows what Canvas would compare with, and so what it would remove."""
-    if case.derives and not case.prediction.base_known and not case.situation.skip_deletes:
+    if case.derives and not case.prediction.base_known and not case.situation.skips_removals:
         yield Tripped(
             "unknown-base",
             f"Canvas would compare with import {case.prediction.base_import}, which was not sent from here: what it"

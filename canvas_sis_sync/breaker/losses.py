@@ -12,37 +12,50 @@ from canvas_sis_sync.model import GroupChanges, KindChanges, Tripped
 def removals(case: Case) -> Iterator[Tripped]:
     """Find kinds that lose more than their limit, groups that are gone as a whole aside."""
     for each, limit in case.watched:
-        missing, turned, refused = case.going_missing(each.kind), case.turned[each.kind], case.refused(each.kind)
-        hanging = case.hanging(each)
-        count = missing + sum(turned.values()) + refused + hanging
+        count = case.loss(each)
         if exceeded(limit, count, each.rows_before):
-            parts = [f"{missing:,} missing"] if missing else []
-            parts += [f"{rows:,} now {word}" for word, rows in turned.items()]
-            parts += [f"{refused:,} that Canvas would refuse and then delete"] if refused else []
-            parts += [f"{hanging:,} that hang on courses, sections or users to be deleted"] if hanging else []
             yield Tripped(
                 "removals",
-                f"{each.kind}: {words.share(count, each.rows_before)} would be removed: {words.listed(parts)};"
+                f"{each.kind}: {words.share(count, each.rows_before)} would be removed: {_parts(case, each)};"
                 f" {words.limit(each.kind, limit, each.rows_before)}.",
                 each.kind,
             )
 
 
+def _parts(case: Case, changes: KindChanges) -> str:
+    missing, refused, hanging = case.going_missing(changes.kind), case.refused(changes.kind), case.hanging(changes)
+    parts = [f"{missing:,} missing"] if missing else []
+    parts += [f"{rows:,} now {word}" for word, rows in case.turned[changes.kind].items()]
+    parts += [f"{words.new_rows(rows)} {word}" for word, rows in case.added_ending[changes.kind].items()]
+    parts += [f"{refused:,} that Canvas would refuse and then delete"] if refused else []
+    parts += [f"{hanging:,} that hang on courses, sections or users to be deleted"] if hanging else []
+    return words.listed(parts)
+
+
 def group_removals(case: Case) -> Iterator[Tripped]:
-    """Find groups that lose more of a kind than its limit, those first that lose most."""
-    counted = ((case.group_missing(part) + case.group_turned(part), part) for part in case.changes.groups)
+    """Find groups that lose more of a kind than its limit, those first that lose most.
+
+    One that is all of its kind is left to `removals`.
+    """
+    all_of_kind = {(each.kind, each.rows_before, case.loss(each)) for each in case.changes.kinds}
+    counted = [(case.group_loss(part), part) for part in case.changes.groups if (part.by, part.name) not in case.gone]
     for count, part in sorted(counted, key=lambda pair: -pair[0]):
         limit = case.limit(part.kind)
-        is_gone = (part.by, part.name) in case.gone
-        if limit is not None and not is_gone and exceeded(limit, count, part.rows_before):
+        if (part.kind, part.rows_before, count) in all_of_kind or limit is None:
+            continue
+        if exceeded(limit, count, part.rows_before):
             yield Tripped(
                 "group-removals",
                 f"{part.kind}: {words.share(count, part.rows_before)} would be removed in"
-                f" {words.place(part.by, part.name)}; {words.limit(part.kind, limit, part.rows_before)}.",
+                f" {_place(case, part.by, part.name)}; {words.limit(part.kind, limit, part.rows_before)}.",
                 part.kind,
                 part.by,
                 part.name,
             )
+
+
+def _place(case: Case, by: str, name: str) -> str:
+    return words.place(by, name, knows_courses=case.changes.of("course") is not None)
 
 
 def gone(case: Case) -> Iterator[Tripped]:
@@ -53,9 +66,9 @@ def gone(case: Case) -> Iterator[Tripped]:
 
 def _gone_message(case: Case, group: GroupName, parts: list[GroupChanges]) -> str:
     by, name = group
-    rows = words.listed([f"{part.rows_before:,} of {part.kind}" for part in parts])
+    rows = words.listed([words.rows(part.rows_before, part.kind) for part in parts])
     end = f"; {words.ended(case.changes.term_ends.get(name, ''), case.situation.now)}" if by == "term" and name else ""
-    return f"Nothing is left of {words.place(by, name)}, whose rows were {rows}{end}."
+    return f"Nothing is left of {_place(case, by, name)}, which had {rows}{end}."
 
 
 def new_keys(case: Case) -> Iterator[Tripped]:
@@ -85,18 +98,15 @@ def empty(case: Case) -> Iterator[Tripped]:
 
 
 def columns(case: Case) -> Iterator[Tripped]:
-    """Find kinds whose rows diffing could never remove, because the columns change at the same time (DIFF 4)."""
+    """Find kinds whose missing rows diffing could never remove, as their columns or files changed too (DIFF 3, 4)."""
     for each, _ in case.watched:
         missing = each.removed - each.ended
-        if case.derives and missing and (each.columns_gained or each.columns_lost):
+        effect = case.prediction.of(each.kind)
+        if case.derives and missing and effect and effect.uncompared:
             yield Tripped(
                 "columns",
-                f"{each.kind}: its columns changed ({_columns(each)}) while {missing:,} rows are missing, which Canvas"
-                " would never remove then: send the old columns once more, and change them in the next delivery.",
+                f"{each.kind}: Canvas would never remove {words.rows(missing, 'missing')}, as it cannot compare all of"
+                f" this kind with import {case.prediction.base_import} ({effect.reason}): send it with the columns and"
+                " files of that import once more, and change those in the next delivery.",
                 each.kind,
             )
-
-
-def _columns(changes: KindChanges) -> str:
-    sides = (("new", changes.columns_gained), ("no longer there", changes.columns_lost))
-    return "; ".join(f"{side}: {', '.join(names)}" for side, names in sides if names)

@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime
 from canvas_sis_sync.breaker.case import Limit, percentage_counts
 
 
-def place(by: str, name: str) -> str:
-    """Name a group."""
+def place(by: str, name: str, *, knows_courses: bool = True) -> str:
+    """Name a group; without courses of either delivery no row's term and account are known."""
     if name:
         return f"{by} {name}"
+    if not knows_courses:
+        return f"courses whose {by} is not known, as there is no courses.csv"
     return "the rows that name no course" if by == "course" else f"the courses that name no {by}"
 
 
@@ -19,6 +21,16 @@ def share(count: int, rows: int) -> str:
     """Give `count` of `rows` rows in words, with the percentage."""
     percent = f" ({count * 100 / rows:.1f} %)" if rows else ""
     return f"{count:,} of {rows:,} rows{percent}"
+
+
+def rows(count: int, kind: str) -> str:
+    """Count rows of a kind."""
+    return f"{count:,} {kind} row" if count == 1 else f"{count:,} {kind} rows"
+
+
+def new_rows(count: int) -> str:
+    """Count rows that are new."""
+    return "1 new row that is" if count == 1 else f"{count:,} new rows that are"
 
 
 def limit(kind: str, allowed: Limit, rows: int) -> str:

@@ -6,7 +6,7 @@ others what is plausible. Section numbers with DIFF refer to the fact sheet on d
 
 from canvas_sis_sync.changes.batch_mode import predict_batch_mode, scope
 from canvas_sis_sync.changes.bounds import planned
-from canvas_sis_sync.changes.canvas_diffing import DiffBase, choose_base, is_certain, predict_diffing
+from canvas_sis_sync.changes.canvas_diffing import DiffBase, choose_base, is_certain, predict_diffing, skips_removals
 from canvas_sis_sync.changes.comparing import compare, compare_apart, compare_kind, recognised
 from canvas_sis_sync.changes.differences import Sink
 from canvas_sis_sync.changes.effects import predict_plain
@@ -25,4 +25,5 @@ __all__ = [
     "predict_plain",
     "recognised",
     "scope",
+    "skips_removals",
 ]

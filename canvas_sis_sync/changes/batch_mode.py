@@ -10,19 +10,20 @@ from collections.abc import Collection, Mapping
 
 from canvas_sis_sync.changes.effects import is_on, whole
 from canvas_sis_sync.model import Changes, Effect, KindChanges, Prediction
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS
 
-DELETED_KINDS = frozenset({"course", "section", "enrollment"})
 DEFAULT_TERM = ""
 """Stands for the term of courses that name none."""
 
 
-def predict_batch_mode(changes: Changes, parameters: Mapping[str, str], terms: Collection[str] | None) -> Prediction:
-    """Say what batch mode would delete: rows that are gone, of kinds supplied now, in `terms` (DIFF 9).
+def predict_batch_mode(changes: Changes, parameters: Mapping[str, str]) -> Prediction:
+    """Say what batch mode would delete: rows that are gone, of kinds supplied now, in its terms (DIFF 9).
 
-    A header alone is supplied. `terms` are SIS ids as `scope` gives them; None when they cannot be told from here:
-    everything that is gone counts. Rows already in the drop status count too, although Canvas leaves them alone.
+    A header alone is supplied. Where the terms cannot be told from here, everything that is gone counts. Rows already
+    in the drop status count too, although Canvas leaves them alone.
     """
-    return Prediction(tuple(_effect(each, changes, parameters, terms) for each in changes.kinds))
+    terms = scope(parameters, changes)
+    return Prediction(tuple(_effect(each, changes, parameters, terms) for each in changes.kinds), scope=terms)
 
 
 def scope(parameters: Mapping[str, str], changes: Changes) -> frozenset[str] | None:
@@ -44,7 +45,7 @@ def scope(parameters: Mapping[str, str], changes: Changes) -> frozenset[str] | N
 def _effect(
     each: KindChanges, changes: Changes, parameters: Mapping[str, str], terms: Collection[str] | None
 ) -> Effect:
-    if each.kind not in DELETED_KINDS:
+    if each.kind not in BATCH_MODE_KINDS:
         return whole(each, "imported whole, batch mode does not delete this kind", parameters)
     by_term = changes.removed_by_term.get(each.kind, {})
     removed = each.removed - each.ended if terms is None else sum(by_term.get(term, 0) for term in terms)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from canvas_sis_sync.changes.effects import NOT_HERE, ending_rows, is_on, whole, whole_kinds
@@ -84,6 +84,17 @@ def predict_diffing(
         effects = whole_kinds(changes.kinds, "change_threshold keeps Canvas from comparing", parameters)
         return Prediction(effects, base.import_id, refused=refused)
     return _Comparison(base, parameters, changes, scratch).of(now, base.files)
+
+
+def skips_removals(parameters: Mapping[str, str]) -> bool:
+    """Tell whether Canvas passes over whatever is missing: skip_deletes spares deleted rows alone (DIFF 6)."""
+    return all(_is_skipped(kind, parameters) for kind in KINDS)
+
+
+def _is_skipped(kind: str, parameters: Mapping[str, str]) -> bool:
+    """Tell whether Canvas passes over removed rows of a kind, as these have a deleted status (DIFF 6)."""
+    status = parameters.get(_DROP_STATUS.get(kind, "")) or "deleted"
+    return is_on(parameters, "skip_deletes") and "deleted" in status
 
 
 def _unknown(changes: Changes) -> tuple[Effect, ...]:
@@ -184,7 +195,7 @@ class _Comparison:
         if refused := _refused_by_rows(differences, self.parameters):
             reason = "diff_row_count_threshold keeps Canvas from comparing"
             effects = whole_kinds(self.changes.kinds, reason, self.parameters)
-        return Prediction(effects, self.base.import_id, refused=refused, differences=differences)
+        return Prediction(effects, self.base.import_id, refused=refused)
 
     def _kind(self, kind: Kind, now: Sources, base: Sources) -> tuple[Effect, int]:
         """Give what becomes of a kind, and the rows of its difference files.
@@ -197,12 +208,24 @@ class _Comparison:
             taken = compare_pair(Pair(kind, (), tuple(now))).pair.now if len(now) > 1 else now
             if len(taken) < len(now):
                 return self._kind(kind, taken, base)
-            return whole(self._at_large(kind), obstacle, self.parameters), 0
+            effect = whole(self._at_large(kind), obstacle, self.parameters)
+            return replace(effect, uncompared=self._would_remove(kind, base)), 0
         outcomes = [self._pair(kind, source, earlier, alone=len(now) == 1) for source, earlier in _paired(now, base)]
         taken = tuple(source for source, outcome in zip(now, outcomes, strict=True) if outcome.changes.in_now)
         if len(taken) < len(now):
             return self._kind(kind, taken, base)
-        return self._effect(kind, outcomes), sum(outcome.differences for outcome in outcomes)
+        effect = self._effect(kind, outcomes)
+        uncompared = any(outcome.obstacle for outcome in outcomes) and self._would_remove(kind, base)
+        return replace(effect, uncompared=uncompared), sum(outcome.differences for outcome in outcomes)
+
+    def _would_remove(self, kind: Kind, base: Sources) -> bool:
+        """Tell whether rows that only the base has would be removed, if the delivery could be compared with it."""
+        return self._removes(kind) and any(
+            "status" in source.header and not set(kind.key).isdisjoint(source.header) for source in base
+        )
+
+    def _removes(self, kind: Kind) -> bool:
+        return kind.name not in _NEVER_REMOVED and not _is_skipped(kind.name, self.parameters)
 
     def _at_large(self, kind: Kind) -> KindChanges:
         return self.changes.of(kind.name) or KindChanges(kind.name, in_now=False)
@@ -213,13 +236,8 @@ class _Comparison:
             found = self._at_large(kind)
         else:
             found = compare_pair(Pair(kind, (base,), (now,), scratch=self.scratch)).changes
-        removes = "status" in now.header and kind.name not in _NEVER_REMOVED and not self._is_skipped(kind)
+        removes = "status" in now.header and self._removes(kind)
         return _Outcome(found, obstacle, removes=removes and not obstacle)
-
-    def _is_skipped(self, kind: Kind) -> bool:
-        """Tell whether Canvas passes over removed rows, as these have a deleted status (DIFF 6)."""
-        status = self.parameters.get(_DROP_STATUS.get(kind.name, "")) or "deleted"
-        return is_on(self.parameters, "skip_deletes") and "deleted" in status
 
     def _effect(self, kind: Kind, outcomes: Sequence[_Outcome]) -> Effect:
         obstacles = [outcome.obstacle for outcome in outcomes if outcome.obstacle]

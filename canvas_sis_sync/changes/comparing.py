@@ -155,7 +155,11 @@ class _Comparing:
         # Batch mode looks after the import, when courses have moved; a blank cell moves none (CSV 10.5).
         moved = homes | {course: home for course, home in courses_now.homes.items() if home[0]}
         losses = [loss for compared in self._kinds.values() if (loss := _losses_of(compared))]
-        by = {each: [loss.by(home_finder(each, homes)) for loss in losses] for each in ("term", "account", "course")}
+        term_of = home_finder("term", moved)
+        by = {
+            each: [loss.by(home_finder(each, homes), term_of) for loss in losses]
+            for each in ("term", "account", "course")
+        }
         group_by = group_by or ("term" if any(term for term, _ in homes.values()) else "account")
         return Changes(
             kinds=tuple(compared.changes for compared in self._kinds.values()),
@@ -169,7 +173,7 @@ class _Comparing:
             terms_now=terms_now.touched | renamed_terms(self._sources("change_sis_id")[1]),
             missing_canaries=tuple(f"{kind}:{key}" for kind, key in self._canaries if not self._is_alive(kind, key)),
             dependants=self._dependants.counts,
-            removed_by_term=removed_by_term(losses, home_finder("term", moved)),
+            removed_by_term=removed_by_term(losses, term_of),
         )
 
     def _is_alive(self, kind: str, key: str) -> bool:

@@ -9,9 +9,8 @@ from canvas_sis_sync.changes.differences import GONE_LIMIT, Places, Tally
 from canvas_sis_sync.changes.layout import Columns
 from canvas_sis_sync.changes.reading import Look, Side
 from canvas_sis_sync.changes.statuses import DELETED, ending
-from canvas_sis_sync.sis_csv import Kind
+from canvas_sis_sync.sis_csv import OWNERS, Kind
 
-_OWNERS = {"section": ("course",), "enrollment": ("course", "section", "user")}
 _KEPT = {"course", "section", "user"}
 
 
@@ -20,13 +19,13 @@ class Dependants:
 
     def __init__(self) -> None:
         #: By kind; None where too much is gone to be kept.
-        self.counts: dict[str, int | None] = dict.fromkeys(_OWNERS, 0)
+        self.counts: dict[str, int | None] = dict.fromkeys(OWNERS, 0)
         self._gone: dict[str, set[str]] = {}
         self._gone_integrations: set[str] = set()
 
     def note(self, kind: Kind, tally: Tally, before: Side) -> None:
         """Note what of a kind is gone, and how many of its rows hang on what was noted earlier."""
-        if kind.name in _OWNERS:
+        if kind.name in OWNERS:
             self.counts[kind.name] = None if self._is_too_much(kind) else before.dependants
         if kind.name in _KEPT:
             self._gone[kind.name] = tally.gone - {""}
@@ -34,11 +33,11 @@ class Dependants:
             self._gone_integrations = tally.gone_integrations - {""}
 
     def _is_too_much(self, kind: Kind) -> bool:
-        return sum(len(self._gone.get(owner, ())) for owner in _OWNERS[kind.name]) > GONE_LIMIT
+        return sum(len(self._gone.get(owner, ())) for owner in OWNERS[kind.name]) > GONE_LIMIT
 
     def look(self, kind: Kind, columns: Sequence[str], places: Places | None) -> Look | None:
         """Give what counts the rows of a kind with these columns that hang on what is gone; ended rows do not."""
-        if kind.name not in _OWNERS or self._is_too_much(kind):
+        if kind.name not in OWNERS or self._is_too_much(kind):
             return None
         wanted = self._wanted(kind, columns, places)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import nsmallest
 
 from canvas_sis_sync.model import GroupChanges
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS
 
 MOST_TOLD = 3
 """Terms, accounts and courses of each that people are told of."""
@@ -25,21 +26,38 @@ class Losses:
     removed: Counter[str]
     ended: Counter[str]
     turned: Counter[str]
+    #: By the same, of the kinds that batch mode deletes: what is removed without what had ended, by term.
+    removed_by_term: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
-    def by(self, home_of: Callable[[str], str]) -> Losses:
-        """Add up those whose home is the same; "" is no course."""
+    def by(self, home_of: Callable[[str], str], term_of: Callable[[str], str]) -> Losses:
+        """Add up those of courses whose home is the same; "" is no course."""
         return Losses(
             self.kind,
             _folded(self.rows_before, home_of),
             _folded(self.removed, home_of),
             _folded(self.ended, home_of),
             _folded(self.turned, home_of),
+            self._by_term(home_of, term_of) if self.kind in BATCH_MODE_KINDS else {},
         )
+
+    def _by_term(self, home_of: Callable[[str], str], term_of: Callable[[str], str]) -> Mapping[str, Mapping[str, int]]:
+        found: dict[str, Counter[str]] = {}
+        for course, count in (self.removed - self.ended).items():
+            if course:
+                found.setdefault(home_of(course), Counter())[term_of(course)] += count
+        return found
 
     def at(self, by: str, name: str) -> GroupChanges:
         """Give what one group loses."""
         return GroupChanges(
-            by, name, self.kind, self.rows_before[name], self.removed[name], self.ended[name], self.turned[name]
+            by,
+            name,
+            self.kind,
+            self.rows_before[name],
+            self.removed[name],
+            self.ended[name],
+            self.turned[name],
+            self.removed_by_term.get(name, {}),
         )
 
 
@@ -82,7 +100,7 @@ def removed_by_term(losses: Iterable[Losses], term_of: Callable[[str], str]) -> 
     """Give per kind of batch mode the rows removed that had not ended, by term; "" is also for no course."""
     found = {}
     for each in losses:
-        if each.kind in {"course", "section", "enrollment"}:
+        if each.kind in BATCH_MODE_KINDS:
             left: Counter[str] = Counter()
             for course, count in (each.removed - each.ended).items():
                 left[term_of(course) if course else ""] += count

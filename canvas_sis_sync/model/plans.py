@@ -62,6 +62,9 @@ class GroupChanges:
     ended: int = 0
     #: Rows whose status became deleted, completed or inactive, and new rows that have such a status.
     turned: int = 0
+    #: What is removed, without what had ended, of the kinds that batch mode deletes: by the term of the row's course,
+    #: as in `Changes.removed_by_term`.
+    removed_by_term: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ class Effect:
     rows: int = 0
     #: At most so many of these rows delete, conclude or deactivate what they name, removed ones included.
     ending: int = 0
+    #: Rows of the kind that are missing would be removed, if its columns or files were those of the base.
+    uncompared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,9 @@ class Prediction:
     base_known: bool = True
     #: Why Canvas would not diff at all (a threshold), a sentence; "" otherwise.
     refused: str = ""
-    #: Rows of all difference files.
-    differences: int = 0
+    #: SIS ids of the terms that batch mode deletes in, "" for the default term; None where they cannot be told, and
+    #: without batch mode.
+    scope: frozenset[str] | None = None
 
     def of(self, kind: str) -> Effect | None:
         """Give what happens to one kind, None when the delivery has nothing to do with it."""
@@ -155,6 +161,8 @@ class Situation:
     batch_mode: bool = False
     multi_term: bool = False
     skip_deletes: bool = False
+    #: It skips every row that Canvas derives from a missing one, as all of these get a deleted status (DIFF 6).
+    skips_removals: bool = False
     #: batch_mode_term_id as configured (API 2), "" for none.
     term: str = ""
     #: Newest mtime among the files, seconds; None where it is not known.

@@ -16,9 +16,8 @@ from canvas_sis_sync.preflight.reading import Watched
 from canvas_sis_sync.preflight.rows import Heading
 from canvas_sis_sync.preflight.rules import rules_of
 from canvas_sis_sync.preflight.tally import Tally
-from canvas_sis_sync.sis_csv import KINDS, CsvFile, Kind, Malformed, NotUtf8, open_csv
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS, KINDS, CsvFile, Kind, Malformed, NotUtf8, open_csv
 
-DELETED_BY_BATCH_MODE = frozenset({"course", "section", "enrollment"})
 """Kinds of which batch mode deletes what is missing (DIFF 9)."""
 
 
@@ -131,5 +130,5 @@ def _conclude(heading: Heading, aim: Aim, result: Result) -> None:
             tally.make_one(rule.id)
     if not result.file.rows:
         tally.add("file-header-only")
-    if result.refused and aim.deletes_what_is_missing and heading.kind.name in DELETED_BY_BATCH_MODE:
+    if result.refused and aim.deletes_what_is_missing and heading.kind.name in BATCH_MODE_KINDS:
         tally.add("set-refused-rows-deleted")

@@ -5,13 +5,16 @@ where a file lies. Section numbers with CSV refer to the fact sheet on Canvas's 
 """
 
 from canvas_sis_sync.sis_csv.counter import RowCounter, Summary, count_rows
+from canvas_sis_sync.sis_csv.deletion import BATCH_MODE_KINDS, OWNERS
 from canvas_sis_sync.sis_csv.formats import Column, Kind, Strictness, ValueType
 from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
 from canvas_sis_sync.sis_csv.reader import Block, CsvFile, Malformed, open_csv, read_blocks
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 
 __all__ = [
+    "BATCH_MODE_KINDS",
     "KINDS",
+    "OWNERS",
     "Block",
     "Column",
     "CsvFile",

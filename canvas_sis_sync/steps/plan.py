@@ -89,7 +89,7 @@ def _left_out(
 
 def _prediction(load: Load, bases: Bases, parameters: Mapping[str, str], changed: Changes) -> Prediction:
     if has_batch_mode(parameters):
-        return changes.predict_batch_mode(changed, parameters, changes.scope(parameters, changed))
+        return changes.predict_batch_mode(changed, parameters)
     if not data_set(parameters):
         return changes.predict_plain(changed, parameters)
     base = bases.diff_base
@@ -109,6 +109,7 @@ def _situation(context: Context, load: Load, bases: Bases, parameters: Mapping[s
         batch_mode=has_batch_mode(parameters),
         multi_term="multi_term_batch_mode" in parameters,
         skip_deletes=parameters.get("skip_deletes") == "true",
+        skips_removals=changes.skips_removals(parameters),
         term=parameters.get("batch_mode_term_id", ""),
         newest_before=bases.before.newest if bases.before else None,
         newest_now=load.newest,

@@ -238,7 +238,7 @@ def client(sandbox: Sandbox) -> Client:
 
 def predict(before: Files, now: Files, asked: Mapping[str, str]) -> tuple[Changes, Prediction]:
     changes = compare(delivery(before), delivery(now))
-    return changes, predict_batch_mode(changes, asked, scope(asked, changes))
+    return changes, predict_batch_mode(changes, asked)
 
 
 def cleaned_up(seen: Seen) -> dict[str, int]:

@@ -14,7 +14,6 @@ from canvas_sis_sync.changes import (
     predict_batch_mode,
     predict_diffing,
     predict_plain,
-    scope,
 )
 from canvas_sis_sync.model import Changes, Effect, KindChanges, Mode, Planned, Prediction
 
@@ -90,7 +89,7 @@ def test_what_hangs_on_a_course_goes_with_it() -> None:
     assert (removals["Course"], removals["CourseSection"], removals["Enrollment"]) == (1, 1, 1 + 2)
     batch_mode = {"batch_mode": "true", "batch_mode_term_id": "sis_term_id:T"}
     changes = compare(delivery(FULL), delivery({"c.csv": f"{COURSES}C1,s,l,T,active\n"}))
-    removals = planned(changes, predict_batch_mode(changes, batch_mode, scope(batch_mode, changes))).removals
+    removals = planned(changes, predict_batch_mode(changes, batch_mode)).removals
     assert (removals["Course"], removals["CourseSection"], removals["Enrollment"]) == (1, 1, 2)
 
 

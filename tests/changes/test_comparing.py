@@ -232,7 +232,7 @@ def test_of_a_term_that_loses_a_row_all_kinds_are_told() -> None:
     assert compare(spring(), spring(losing(0, 3))).groups == (
         GroupChanges("term", "S31", "course", rows_before=2),
         GroupChanges("term", "S31", "section", rows_before=2),
-        GroupChanges("term", "S31", "enrollment", rows_before=6, removed=2),
+        GroupChanges("term", "S31", "enrollment", rows_before=6, removed=2, removed_by_term={"S31": 2}),
     )
 
 
@@ -272,14 +272,14 @@ def test_rows_that_turn_count_for_their_group() -> None:
 def test_repeated_rows_do_not_count_for_their_group() -> None:
     before = [*ROWS, ROWS[0].replace("active", "completed"), ROWS[0]]
     assert compare(spring(before), spring(losing(0, 1, 2, 3, 4, 5))).groups[-1] == GroupChanges(
-        "term", "S31", "enrollment", 6, 6
+        "term", "S31", "enrollment", 6, 6, removed_by_term={"S31": 6}
     )
 
 
 def test_an_enrollment_without_a_course_is_in_that_of_its_section() -> None:
     rows = [row.replace("c1,s1", ",s1") for row in ROWS]
     changes = compare(spring(rows), spring(rows[1:]))
-    assert changes.groups[-1] == GroupChanges("term", "S31", "enrollment", 6, 1)
+    assert changes.groups[-1] == GroupChanges("term", "S31", "enrollment", 6, 1, removed_by_term={"S31": 1})
     bare = [row.split(",", 1)[1] for row in ROWS]
     files = [
         delivery(courses=SPRING, s=SECTIONS_OF_ALL, e=ENROLLMENTS.split(",", 1)[1] + "".join(each))
@@ -309,12 +309,12 @@ def test_where_most_is_lost_is_told_by_term_account_and_course() -> None:
     changes = compare(spring([*ROWS, "c1,s1,u9,student,deleted\n"]), spring(rows))
     assert changes.concentrated == (
         GroupChanges("term", "F31", "enrollment", 3, turned=3),
-        GroupChanges("term", "S31", "enrollment", 7, 4, 1),
-        GroupChanges("account", "A1", "enrollment", 7, 3, 1, 3),
-        GroupChanges("account", "A2", "enrollment", 6, 1),
+        GroupChanges("term", "S31", "enrollment", 7, 4, 1, removed_by_term={"S31": 3}),
+        GroupChanges("account", "A1", "enrollment", 7, 3, 1, 3, removed_by_term={"S31": 2}),
+        GroupChanges("account", "A2", "enrollment", 6, 1, removed_by_term={"S31": 1}),
         GroupChanges("course", "c3", "enrollment", 3, turned=3),
-        GroupChanges("course", "c1", "enrollment", 4, 3, 1),
-        GroupChanges("course", "c2", "enrollment", 3, 1),
+        GroupChanges("course", "c1", "enrollment", 4, 3, 1, removed_by_term={"S31": 2}),
+        GroupChanges("course", "c2", "enrollment", 3, 1, removed_by_term={"S31": 1}),
     )
 
 

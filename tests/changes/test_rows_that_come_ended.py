@@ -27,8 +27,8 @@ def test_the_same_people_under_another_key_are_counted_when_they_come_deleted() 
     changes, found = compared(PEOPLE, ENROLLMENTS + PEOPLE.replace("student,active", "Student,deleted"))
     assert (found.added, found.removed, found.turned, found.added_ending) == (8, 8, {}, {"deleted": 8})
     assert [group for group in changes.groups if group.kind == "enrollment"] == [
-        GroupChanges("term", "F31", "enrollment", 4, 4, turned=4),
-        GroupChanges("term", "S31", "enrollment", 4, 4, turned=4),
+        GroupChanges("term", "F31", "enrollment", 4, 4, turned=4, removed_by_term={"F31": 4}),
+        GroupChanges("term", "S31", "enrollment", 4, 4, turned=4, removed_by_term={"S31": 4}),
     ]
 
 
