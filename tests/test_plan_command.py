@@ -372,3 +372,12 @@ def test_a_drop_that_cannot_be_read_is_told(home: Home, sandbox: Sandbox, sent: 
         (home.inbox / "users.csv").chmod(0)
         with pytest.raises(HomeError):
             look(home)
+
+
+def test_a_batch_that_is_held_for_something_else_is_not_told_to_be_approved(
+    home: Home, sandbox: Sandbox, held: Batch
+) -> None:
+    with home.journal_to_write() as journal:
+        journal.amend(held, basis=None)
+    last = look(home).text.splitlines()[-1]
+    assert last == f"Next: `sis-sync discard {held.id} --reason TEXT`, and export again."
