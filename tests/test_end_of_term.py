@@ -30,7 +30,7 @@ def test_a_term_that_is_over_is_held_and_told_by_its_name_and_end(home: Home, sa
     home.configure(**DIFFING)
     accepted(home, FULL)
     batch = held(home, AFTER, "gone")
-    assert "Nothing is left of term F25, whose rows were 2 of course and 240 of enrollment; it ended on 2025-12-19" in (
+    assert "Nothing is left of term F25, which had 2 course rows and 240 enrollment rows; it ended on 2025-12-19" in (
         batch.reason
     )
     assert plan(home, batch)["gone"] == [{"by": "term", "group": "F25"}]
