@@ -169,7 +169,7 @@ def lost_of(world: World, kind: str, term: str, fates: tuple[str, ...]) -> int:
     return sum(world.rows[kind, term, fate] for fate in fates if is_removed(world, kind, term, fate))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_what_trips_is_what_the_rows_say(world: World) -> None:
     tripped = breaker.judge(changes_of(world.rows), prediction_of(world), situation_of(world), world.limits)
@@ -186,7 +186,7 @@ def test_what_trips_is_what_the_rows_say(world: World) -> None:
     assert {("term", name) for name in gone_of(world)} == set(breaker.gone_groups(changes_of(world.rows)))
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(worlds(), st.sampled_from(KINDS), st.integers(0, 100), st.integers(0, 5000))
 def test_a_raised_limit_never_makes_anything_trip(world: World, kind: str, percent: int, count: int) -> None:
     limit = world.limits[kind]

@@ -41,6 +41,7 @@ def test_a_term_that_is_over_is_held_and_told_by_its_name_and_end(home: Home, sa
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [DIFFING, BATCH_MODE, MULTI_TERM], ids=["diffing", "batch mode", "multi-term"])
 def test_approved_the_term_goes_and_the_other_stays(home: Home, sandbox: Sandbox, mode: dict[str, str]) -> None:
     home.configure(**(DIFFING if mode is DIFFING else {}))
@@ -55,6 +56,7 @@ def test_approved_the_term_goes_and_the_other_stays(home: Home, sandbox: Sandbox
     assert len(sandbox.imports) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [(), ("--remember",)], ids=["for once", "for good"])
 def test_a_term_may_be_missing_again_only_if_that_is_remembered(
     home: Home, sandbox: Sandbox, option: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from homes import Home
 from nights import (
     DIFFING,
@@ -28,6 +29,7 @@ FULL = export()
 SCHOOLS = 370
 
 
+@pytest.mark.slow
 def test_exactly_the_limit_goes_and_one_more_does_not(home: Home, sandbox: Sandbox) -> None:
     home.configure(**DIFFING)
     accepted(home, FULL)
@@ -50,6 +52,7 @@ def test_a_limit_is_raised_for_one_run_alone(home: Home, sandbox: Sandbox) -> No
     assert enrolled(sandbox) == places(fewer)
 
 
+@pytest.mark.slow
 def test_a_kind_whose_breaker_is_off_is_not_watched_and_the_others_are(home: Home, sandbox: Sandbox) -> None:
     home.configure(**DIFFING, SIS_SYNC_BREAKER_ENROLLMENT="off")
     accepted(home, FULL)
@@ -60,6 +63,7 @@ def test_a_kind_whose_breaker_is_off_is_not_watched_and_the_others_are(home: Hom
     assert enrolled(sandbox) == places(half)
 
 
+@pytest.mark.slow
 def test_without_any_mode_half_an_export_drops_nobody(home: Home, sandbox: Sandbox) -> None:
     accepted(home, FULL)
     accepted(home, cut(cut(FULL, ROWS // 2), STUDENTS // 2, "users.csv"))
@@ -92,6 +96,7 @@ def _lines(header: str, rows: Iterable[str]) -> str:
     return "\n".join([header, *rows, ""])
 
 
+@pytest.mark.slow
 def test_one_broken_school_among_370_is_held_and_named(home: Home, sandbox: Sandbox) -> None:
     home.configure(**DIFFING, SIS_SYNC_BREAKER_GROUP_BY="account")
     accepted(home, districts())

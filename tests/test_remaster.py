@@ -78,6 +78,7 @@ def test_a_row_refused_in_a_diffed_import_is_found_by_its_place_in_the_differenc
     assert nightly.folder_of(diffed).joinpath("waiting.json").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_a_row_that_left_or_changed_does_not_wait(nightly: Home) -> None:
     send(nightly, delivery("u1", enrolled="u1 u8 u9"))
     assert len(waiting(nightly)["rows"]) == 2
@@ -114,6 +115,7 @@ def test_a_student_removed_in_the_delivery_that_is_remastered_is_dropped(nightly
     assert enrolled(sandbox) == {"u1": "active", "u2": "deleted", "u9": "active"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["never", "every:7d"])
 def test_without_auto_what_is_defined_by_now_asks_for_nothing(nightly: Home, setting: str) -> None:
     nightly.configure(SIS_SYNC_REMASTER=setting)
@@ -124,6 +126,7 @@ def test_without_auto_what_is_defined_by_now_asks_for_nothing(nightly: Home, set
     assert len(waiting(nightly)["rows"]) == 1
 
 
+@pytest.mark.slow
 def test_a_deleted_user_is_not_one_that_has_come(nightly: Home) -> None:
     send(nightly, delivery("u1", enrolled="u1 u9"))
     deleted = delivery("u1", enrolled="u1 u9")
@@ -168,6 +171,7 @@ def test_what_was_not_accepted_is_not_sent_again(nightly: Home, sandbox: Sandbox
     assert not (nightly.folder_of(diffed) / "waiting.json").exists()
 
 
+@pytest.mark.slow
 def test_what_another_delivery_has_followed_is_not_sent_again(nightly: Home, sandbox: Sandbox) -> None:
     nightly.configure(SIS_SYNC_REMASTER="every:7d")
     send(nightly, delivery("u1", "u2"))
@@ -183,6 +187,7 @@ def test_what_another_delivery_has_followed_is_not_sent_again(nightly: Home, san
     assert enrolled(sandbox) == {"u1": "active", "u2": "deleted"}
 
 
+@pytest.mark.slow
 def test_above_the_limit_of_refused_rows_somebody_decides_first(nightly: Home) -> None:
     nightly.configure(SIS_SYNC_REMASTER="every:7d", SIS_SYNC_MAX_ERROR_ROWS="0")
     send(nightly, delivery("u1"))
@@ -222,6 +227,7 @@ def test_where_the_base_cannot_be_read_nothing_is_done_and_that_is_said(nightly:
     assert len(waiting(nightly)["rows"]) == 1
 
 
+@pytest.mark.slow
 def test_more_refused_rows_than_can_be_kept_track_of_are_said(nightly: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("canvas_sis_sync.steps.waiting.MOST_WAITING", 1)
     (first,) = send(nightly, delivery("u1", enrolled="u1 u8"))
@@ -297,6 +303,7 @@ def test_a_run_that_is_killed_decides_again_and_enters_one(
     assert enrolled(sandbox)["u9"] == "active"
 
 
+@pytest.mark.slow
 def test_one_look_at_a_time_sends_the_remaster_with_the_next(nightly: Home) -> None:
     send(nightly, delivery("u1", enrolled="u1 u9"))
     send(nightly, delivery("u1", "u9"), patient=False)

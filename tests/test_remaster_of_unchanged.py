@@ -46,6 +46,7 @@ def test_what_can_be_taken_by_now_is_sent_after_an_unchanged_delivery_and_once(
     assert [unchanged(home, days) for days in (0, 2)] == [[], []]
 
 
+@pytest.mark.slow
 def test_everything_is_sent_after_an_unchanged_delivery_once_its_time_has_come(home: Home, diffed: Batch) -> None:
     home.configure(SIS_SYNC_REMASTER=EVERY)
     assert unchanged(home, 6.9) == []
@@ -54,6 +55,7 @@ def test_everything_is_sent_after_an_unchanged_delivery_once_its_time_has_come(h
     assert unchanged(home, 7.2) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["never", "auto"])
 def test_where_none_is_due_an_unchanged_delivery_asks_for_none(home: Home, diffed: Batch, setting: str) -> None:
     no_longer = delivery("u1", "u2")
@@ -78,6 +80,7 @@ def test_what_is_not_known_of_the_rows_that_wait_is_said(home: Home, diffed: Bat
     assert any("No remaster is sent" in note for note in told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "due", "soon", "later"), [("auto", 0, 0.9, 1.1), (EVERY, 7.1, 8.2, 14.3)])
 def test_one_that_was_discarded_is_not_entered_again_at_once(
     home: Home, diffed: Batch, setting: str, due: float, soon: float, later: float
@@ -94,6 +97,7 @@ def test_one_that_was_discarded_is_not_entered_again_at_once(
     assert (remaster.remaster_of, remaster.state) == (diffed.id, State.IMPORTED)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_after_entering_it_enters_no_second_one(
     home: Home, sandbox: Sandbox, diffed: Batch
 ) -> None:

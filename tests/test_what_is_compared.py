@@ -54,6 +54,7 @@ def undo(home: Home, sandbox: Sandbox) -> None:
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [fail, abort, undo])
 def test_an_import_that_did_not_stand_is_not_compared_with(
     home: Home, sandbox: Sandbox, first: Batch, end: Callable[[Home, Sandbox], None]
@@ -98,6 +99,7 @@ def test_behind_a_threshold_canvas_compares_with_an_older_one_and_people_with_th
     assert home.last().sis_import.diffed_against == 1
 
 
+@pytest.mark.slow
 def test_rows_behind_a_threshold_still_count_for_breakers(home: Home, sandbox: Sandbox, first: Batch) -> None:
     home.configure(SIS_IMPORT_CHANGE_THRESHOLD="2")
     accepted(home, leaving(FULL, 10))
@@ -107,6 +109,7 @@ def test_rows_behind_a_threshold_still_count_for_breakers(home: Home, sandbox: S
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 def test_after_three_imports_behind_a_threshold_the_next_is_held(home: Home, sandbox: Sandbox, first: Batch) -> None:
     home.configure(SIS_IMPORT_CHANGE_THRESHOLD="0")
     for more in (1, 2, 3):
@@ -143,6 +146,7 @@ def test_what_canvas_imported_is_compared_with_although_it_was_not_accepted_here
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 def test_without_an_accepted_delivery_the_base_of_diffing_is_compared_with(home: Home, sandbox: Sandbox) -> None:
     """Canvas refused all rows of the first import, which is the base all the same."""
     home.configure(**DIFFING, SIS_SYNC_MAX_ERROR_ROWS="off")
@@ -153,6 +157,7 @@ def test_without_an_accepted_delivery_the_base_of_diffing_is_compared_with(home:
     assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
 
 
+@pytest.mark.slow
 def test_batch_mode_counts_what_vanished_while_its_kind_was_left_out(home: Home, sandbox: Sandbox) -> None:
     first = accepted(home, FULL)
     home.configure(**BATCH_MODE)
@@ -165,6 +170,7 @@ def test_batch_mode_counts_what_vanished_while_its_kind_was_left_out(home: Home,
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 def test_the_first_delivery_in_batch_mode_may_delete_what_an_earlier_program_left(home: Home, sandbox: Sandbox) -> None:
     import_by_hand(sandbox, FULL)
     home.configure(**BATCH_MODE)

@@ -234,13 +234,15 @@ def test_bare_text_is_told_and_a_web_page_is_not() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*FULL, *FULL["data"], "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*FULL, *FULL["data"], "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
 
 @settings(max_examples=25, deadline=None)
-@given(JSON, st.dictionaries(st.sampled_from([*FULL, "x"]), JSON))
+@given(JSON, st.dictionaries(st.sampled_from([*FULL, "x"]), JSON, max_size=8))
 def test_no_json_at_all_gives_anything_but_a_value_or_unreadable(answer: Any, fields: dict[str, Any]) -> None:
     for parse in (answers.parse_imports, answers.parse_messages, answers.parse_announced, answers.parse_user):
         for value in (answer, {**fields, "id": 1}):

@@ -86,7 +86,9 @@ WAYS = {
     "disk": {"MEMORY_BYTES": 0, "BUCKET_BYTES": 20},
     "two processes": {"MEMORY_BYTES": 0, "BUCKET_BYTES": 20, "LEAST_FORKED_BYTES": 0},
 }
-EVERY_WAY = pytest.mark.parametrize(("way", "examples"), [("memory", 100), ("disk", 60), ("two processes", 12)])
+EVERY_WAY = pytest.mark.parametrize(
+    ("way", "examples"), [("memory", 60), ("disk", 30), pytest.param("two processes", 12, marks=pytest.mark.slow)]
+)
 
 
 @contextmanager
