@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from canvas_sis_sync import breaker
-from canvas_sis_sync.changes import scope
+from canvas_sis_sync.changes import predict_batch_mode
 from canvas_sis_sync.model import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation, Tripped
 from canvas_sis_sync.settings import Limit
 
@@ -41,7 +41,7 @@ def judged(
     """Judge changes in a courses' world where the only term is F31."""
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
     changed = Changes(kinds, **(known | changes))
-    prediction = replace(prediction or Prediction(), scope=scope(parameters_of(situation), changed))
+    prediction = replace(prediction or Prediction(), scope=predict_batch_mode(changed, parameters_of(situation)).scope)
     return breaker.judge(changed, prediction, situation, limits)
 
 

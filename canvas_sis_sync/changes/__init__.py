@@ -4,7 +4,7 @@ Owns the comparison by key, its size in memory and on disk, and the prediction o
 others what is plausible. Section numbers with DIFF refer to the fact sheet on diffing and batch mode.
 """
 
-from canvas_sis_sync.changes.batch_mode import predict_batch_mode, scope
+from canvas_sis_sync.changes.batch_mode import predict_batch_mode
 from canvas_sis_sync.changes.bounds import planned
 from canvas_sis_sync.changes.canvas_diffing import DiffBase, choose_base, is_certain, predict_diffing, skips_removals
 from canvas_sis_sync.changes.comparing import compare, compare_apart, compare_kind, recognised
@@ -24,6 +24,5 @@ __all__ = [
     "predict_diffing",
     "predict_plain",
     "recognised",
-    "scope",
     "skips_removals",
 ]

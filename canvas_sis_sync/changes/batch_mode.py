@@ -22,11 +22,11 @@ def predict_batch_mode(changes: Changes, parameters: Mapping[str, str]) -> Predi
     A header alone is supplied. Where the terms cannot be told from here, everything that is gone counts. Rows already
     in the drop status count too, although Canvas leaves them alone.
     """
-    terms = scope(parameters, changes)
+    terms = _scope(parameters, changes)
     return Prediction(tuple(_effect(each, changes, parameters, terms) for each in changes.kinds), scope=terms)
 
 
-def scope(parameters: Mapping[str, str], changes: Changes) -> frozenset[str] | None:
+def _scope(parameters: Mapping[str, str], changes: Changes) -> frozenset[str] | None:
     """Give the SIS ids of batch mode's terms, "" being the default term; None when they cannot be told from here.
 
     A single term that is named wins over multi-term mode, whose terms are those that the delivery touches (DIFF 11).

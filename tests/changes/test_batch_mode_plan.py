@@ -12,7 +12,7 @@ import pytest
 from rehearsal import Files, Seen, assert_within_bounds, delivery, import_and_look
 from sandbox.sandbox_client import Client
 
-from canvas_sis_sync.changes import compare, predict_batch_mode, predict_plain, scope
+from canvas_sis_sync.changes import compare, predict_batch_mode, predict_plain
 from canvas_sis_sync.model import AbortKind, Changes, Mode, Prediction
 from canvas_sis_sync.sandbox import Sandbox
 
@@ -285,8 +285,8 @@ def test_a_false_multi_term_mode_deletes_nothing(client: Client) -> None:
 @pytest.mark.parametrize("term", ["sis_term_id:", "sis_integration_id:unknown", "4711", "current"])
 def test_where_the_term_cannot_be_told_everything_counts(term: str) -> None:
     asked = {"batch_mode": "true", "batch_mode_term_id": term}
-    changes, prediction = predict(FULL, {"e.csv": ENROLLED}, asked)
-    assert scope(asked, changes) is None
+    _, prediction = predict(FULL, {"e.csv": ENROLLED}, asked)
+    assert prediction.scope is None
     assert prediction.of("enrollment").removed == 6
 
 
@@ -304,8 +304,7 @@ def test_where_the_term_cannot_be_told_everything_counts(term: str) -> None:
 def test_the_scope_is_in_sis_ids(asked: Mapping[str, str], terms: set[str] | None) -> None:
     renamed = "old_id,new_id,type\nX,Y,term\nC1,C2,course\n"
     rows = f"{TERMS}T,Autumn,active\nT2,Spring,Deleted\nT3,,active\n,x,active\nT4,x,\n"
-    changes = compare(delivery(FULL), delivery({"r.csv": renamed, "t.csv": rows}))
-    assert scope(asked, changes) == terms
+    assert predict(FULL, {"r.csv": renamed, "t.csv": rows}, asked)[1].scope == terms
 
 
 def test_each_kind_says_what_becomes_of_it() -> None:

@@ -295,6 +295,16 @@ def test_rows_that_belong_to_no_course_are_in_no_group() -> None:
     assert changes.removed_by_term == {"enrollment": {"": 2}}
 
 
+def test_in_groups_too_what_is_removed_is_cut_by_the_term_of_its_course() -> None:
+    courses = "c1,C,,S31,active\nc2,C,,F31,active\nc3,C,A1,F31,active\n"
+    rows = "c1,,u1,ta,active\nc2,,u1,ta,active\nc2,,u2,ta,deleted\nc3,,u1,ta,active\n,s9,u1,ta,active\n"
+    both = delivery(c=COURSES + courses, e=ENROLLMENTS + rows), delivery(c=COURSES + courses, e=ENROLLMENTS)
+    found = {group.name: group for group in compare(*both, group_by="account").groups if group.kind == "enrollment"}
+    assert found["A1"].removed_by_term == {"F31": 1}
+    assert found[""].removed_by_term == {"S31": 1, "F31": 1}
+    assert compare(*both).removed_by_term["enrollment"] == {"": 1, "S31": 1, "F31": 2}
+
+
 def test_group_rows_of_a_course_belong_to_its_term() -> None:
     before = delivery(c=SPRING, g="group_id,name,course_id,status\ng1,G,c1,available\ng2,G,,available\n")
     now = delivery(c=SPRING, g="group_id,name,course_id,status\n")

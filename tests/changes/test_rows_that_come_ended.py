@@ -48,6 +48,14 @@ def test_new_rows_are_placed_by_the_columns_that_they_have_now() -> None:
     assert [(group.name, group.turned) for group in changes.groups if group.kind == "enrollment"] == [("F31", 1)]
 
 
+def test_new_rows_have_a_course_by_their_section_though_the_old_ones_named_it() -> None:
+    named = "".join(f"c{1 + number % 2},u{number},student,active\n" for number in range(8))
+    before = delivery(c=COURSES, s=SECTIONS, e=f"course_id,user_id,role,status\n{named}")
+    now = delivery(c=COURSES, s=SECTIONS, e=f"{ENROLLMENTS}{PEOPLE}s1,n1,ta,deleted\n")
+    found = [group for group in compare(before, now).groups if group.kind == "enrollment"]
+    assert {group.name: group.turned for group in found} == {"F31": 0, "S31": 1}
+
+
 def test_a_status_that_only_the_new_delivery_has_a_column_for_counts() -> None:
     bare = "".join(f"{row.rsplit(',', 1)[0]}\n" for row in PEOPLE.splitlines())
     before = delivery(e=f"section_id,user_id,role\n{bare}")
