@@ -49,7 +49,7 @@ def test_columns_and_files_that_changed_keep_rows_from_removal(base: Files, now:
         (BASE, {"u.csv": f"{WIDER}U1,a,x,active\n"}, {"skip_deletes": "true"}),
         (BASE, {"u.csv": f"{WIDER}U1,a,x,active\n"}, {"change_threshold": "1"}),
         ({"u.csv": "user_id,login_id\nU1,a\n"}, BASE, {}),
-        ({"l.csv": "existing_user_id,login_id,status\n"}, {"l.csv": "existing_user_id,login_id\n"}, {}),
+        ({"l.csv": "user_id,existing_user_id,status\n"}, {"l.csv": "user_id,existing_user_id,status,email\n"}, {}),
         ({"r.csv": "old_id,new_id,type\n"}, {"r.csv": "old_id,new_id,type,x\n"}, {}),
         (
             {"g.csv": "group_category_id,category_name,status\n"},
