@@ -5,9 +5,10 @@ Owns how the work is shared out. What comes out does not depend on it.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ BUCKET_BYTES = 1 << 20
 MOST_BUCKETS = 1024
 LARGE_BUCKET_BYTES = 16 << 20
 """A bucket that has more on one side, as most rows have the same cell, is compared in several passes."""
-LEAST_FORKED_BYTES = 4 << 20
+LEAST_FORKED_BYTES = 8 << 20
 """Less CSV on both sides together is read sooner than a process is started."""
 
 
@@ -70,7 +71,8 @@ class Compared:
 def compare_pair(pair: Pair) -> Compared:
     """Compare the files of a kind, without those that Canvas refuses as a whole. Raises HomeError, OSError."""
     while True:
-        compared = _Work(pair).compare()
+        with _without_garbage_collection():
+            compared = _Work(pair).compare()
         refused = {compared.before.refused, compared.now.refused} - {None}
         if not refused:
             return compared
@@ -79,6 +81,18 @@ def compare_pair(pair: Pair) -> Compared:
             before=tuple(source for source in pair.before if source.file not in refused),
             now=tuple(source for source in pair.now if source.file not in refused),
         )
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Spare the collector lists of millions of cells, none of which is in a cycle: a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _size(sources: Sequence[Source]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import threading
@@ -22,7 +23,7 @@ from canvas_sis_sync.changes import (
     recognised,
     spool,
 )
-from canvas_sis_sync.changes.layout import Layout, best_spread, lay_out
+from canvas_sis_sync.changes.layout import Layout, best_spread, lay_out, spreading
 from canvas_sis_sync.changes.spool import Bucket
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.model import Changes, DeliveryFile, GroupChanges, KindChanges
@@ -597,3 +598,44 @@ def test_rows_are_put_into_buckets_by_the_column_in_which_most_of_them_follow_ea
     assert best_spread(layout, columns) == "course_id"
     assert best_spread(layout, columns | {"course_id": ["c1"] * 700}) == "section_id"
     assert best_spread(layout, {name: ["x"] for name in columns}) == "course_id"
+
+
+def test_the_collector_is_left_as_it_was(spread: None, tmp_path: Path) -> None:
+    compare(*large())
+    assert gc.isenabled()
+    with pytest.raises(HomeError):
+        compare(*large(), scratch=tmp_path / "missing")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        compare(*large())
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_rows_without_a_cell_to_spread_them_by_are_spread_by_their_key() -> None:
+    layout, _ = lay_out(KINDS["user_observer"], ("observer_id", "student_id"), ())
+    rows = {"observer_id": ["o1", "", ""], "student_id": ["s1", "s2", "s3"]}
+    assert len(set(spreading(layout, rows, "observer_id"))) == 3
+    assert spreading(layout, rows, "observer_id")[0] == "o1"
+
+
+def test_nothing_hangs_on_what_is_only_completed() -> None:
+    before = everything("c1,C,,,active\n", "s1,c1,S,active\n", "", "c1,,u1,,active\n")
+    now = everything("c1,C,,,completed\n", "s1,c1,S,active\n", "", "c1,,u1,,active\n")
+    assert compare(before, now).dependants == {"section": 0, "enrollment": 0}
+
+
+def test_nothing_is_told_by_term_or_account_where_courses_name_none() -> None:
+    courses = "course_id,short_name\nc1,C\n"
+    changes = compare(spring(courses=courses), spring(losing(0), courses))
+    assert {group.by for group in changes.concentrated} == {"course"}
+
+
+def test_a_section_is_in_the_course_that_it_was_in_before() -> None:
+    files = [
+        delivery(c=SPRING, s=f"{SECTIONS}s1,{course},S,active\n", e=f"section_id,user_id,status\n{row}")
+        for course, row in (("c1", "s1,u1,active\n"), ("c3", ""))
+    ]
+    assert {group.name for group in compare(*files).groups} == {"S31"}
