@@ -73,6 +73,7 @@ def test_who_is_missing_is_dropped_in_the_term_and_in_no_other(home: Home, sandb
     assert enrolled(sandbox) == places(FULL) - enrolled(sandbox, "deleted")
 
 
+@pytest.mark.slow
 def test_an_import_that_canvas_aborts_deletes_nobody_and_is_explained(home: Home, sandbox: Sandbox) -> None:
     first = accepted(home, FULL)
     home.configure(**BATCH_MODE | {"SIS_IMPORT_CHANGE_THRESHOLD": "4"})

@@ -224,6 +224,7 @@ def test_an_interruption_ends_with_130(sis_sync: Caller, monkeypatch: pytest.Mon
     assert "the next run goes on with it" in told.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_is_told_to_stop_ends_with_130_and_the_next_one_goes_on(
     home: Home, sandbox: Sandbox, number: signal.Signals

@@ -116,6 +116,7 @@ def test_an_export_is_seen_only_once_it_is_complete(tmp_path: Path, monkeypatch:
 # --- the sandbox ---
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="that system has no signals to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:

@@ -41,6 +41,7 @@ def test_exactly_the_limit_goes_and_one_more_does_not(home: Home, sandbox: Sandb
     assert enrolled(sandbox) == places(within)
 
 
+@pytest.mark.slow
 def test_a_limit_is_raised_for_one_run_alone(home: Home, sandbox: Sandbox) -> None:
     home.configure(**DIFFING)
     accepted(home, FULL)

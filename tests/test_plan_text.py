@@ -179,7 +179,7 @@ def test_what_does_not_fit_beside_the_numbers_stands_below_them() -> None:
 
 
 counts = st.integers(0, 99_999_999)
-words = st.text(max_size=300)
+words = st.text("ab c-\u00e4\u4e2d\x00\x07\n\r\t\x1b\x7f\x85\u2028\u202e\ufeff\U0001f600", max_size=300)
 
 
 @given(

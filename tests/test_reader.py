@@ -267,7 +267,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert peak < path.stat().st_size / 4
 
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=6) | st.text(
+CELLS = st.text("aZ\0\v\x1f\x7f\x85\u00e4\u1680\u2028\u3000\u4e2d\U0001f600\uffff", max_size=6) | st.text(
     'ab"",\r\n \t\u00a0', max_size=5
 )
 TABLES = st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=5)

@@ -161,6 +161,7 @@ def test_a_remaster_never_takes_the_place_of_an_import_that_is_not_diffed(nightl
     assert remasters(nightly) == []
 
 
+@pytest.mark.slow
 def test_what_was_not_accepted_is_not_sent_again(nightly: Home, sandbox: Sandbox) -> None:
     nightly.configure(SIS_SYNC_REMASTER="every:7d", SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
     send(nightly, delivery("u1"))
@@ -240,6 +241,7 @@ def test_more_refused_rows_than_can_be_kept_track_of_are_said(nightly: Home, mon
     assert len(waiting(nightly)["rows"]) == 1
 
 
+@pytest.mark.slow
 def test_a_file_in_a_folder_is_known_by_its_base_name(nightly: Home) -> None:
     names = [f"u{number}" for number in range(60)]
     files = {f"night/{name}": text for name, text in delivery(*names, enrolled="u1 u99").items()}
@@ -282,6 +284,7 @@ def test_without_the_list_of_the_delivery_before_nothing_is_done_and_that_is_sai
     assert remasters(nightly) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_at", ["entered", "before"])
 def test_a_run_that_is_killed_decides_again_and_enters_one(
     nightly: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, killed_at: str
@@ -313,6 +316,7 @@ def test_one_look_at_a_time_sends_the_remaster_with_the_next(nightly: Home) -> N
     assert [batch.state for batch in remasters(nightly)] == [State.IMPORTED]
 
 
+@pytest.mark.slow
 def test_a_remaster_that_failed_is_retried_as_one(nightly: Home, sandbox: Sandbox) -> None:
     send(nightly, delivery("u1", enrolled="u1 u9"))
     nightly.drop(delivery("u1", "u9"))

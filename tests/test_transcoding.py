@@ -41,7 +41,7 @@ def test_a_byte_without_a_meaning_is_an_error_that_names_the_file() -> None:
         recoded(delivered(b"u1,\x81\n"), "cp1252")
 
 
-@given(st.text(), st.integers(1, 64))
+@given(st.text("a\r\n\u00e4\u2028\u20ac\uffff\U0001f600"), st.integers(1, 64))
 def test_characters_cut_by_a_block_stay_whole(text: str, block: int) -> None:
     whole = text.encode("utf-16")
     ends = [*range(0, len(whole), block), len(whole)]

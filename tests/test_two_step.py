@@ -88,6 +88,7 @@ def test_an_announcement_whose_answer_is_lost_is_made_again(home: Home, sandbox:
     assert (announcements(sandbox), len(uploads(sandbox))) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_announces_is_followed_by_another_announcement(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("late-answer=30")
     kill_once(home, lambda: bool(sandbox.imports))

@@ -64,6 +64,7 @@ def test_what_would_do_something_is_sent(
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 def test_batch_mode_is_sent_each_time(home: Home, sandbox: Sandbox) -> None:
     accepted(home, FULL)
     home.configure(**BATCH_MODE)
@@ -73,6 +74,7 @@ def test_batch_mode_is_sent_each_time(home: Home, sandbox: Sandbox) -> None:
     assert enrolled(sandbox) == places(FULL)
 
 
+@pytest.mark.slow
 def test_a_failed_import_in_between_makes_the_same_worth_sending(home: Home, sandbox: Sandbox, first: Batch) -> None:
     sandbox.add_fault("fail")
     failed = deliver(home, export(121))

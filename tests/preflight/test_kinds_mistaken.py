@@ -27,6 +27,7 @@ def test_a_column_too_many_is_noticed(case: str) -> None:
     assert alarm(columns)
 
 
+@pytest.mark.slow
 def test_ordinary_headers_raise_no_alarm() -> None:
     chance = random.Random(7)
     for kind in KINDS.values():
