@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -14,7 +14,6 @@ from sandbox.sandbox_client import Client
 
 from canvas_sis_sync.changes import compare, predict_batch_mode, predict_plain
 from canvas_sis_sync.model import AbortKind, Changes, Mode, Prediction
-from canvas_sis_sync.sandbox import Sandbox
 
 TERMS = "term_id,name,status\n"
 COURSES = "course_id,short_name,long_name,term_id,status\n"
@@ -223,17 +222,6 @@ CASES = {
         {"t.csv": FULL["t.csv"], "s.csv": f"{SECTIONS}{T_SECTIONS}"}, removed(section=0), {**MULTI, **ONE_TERM}
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Client:
-    return Client(sandbox, account=sandbox.add_account())
 
 
 def predict(before: Files, now: Files, asked: Mapping[str, str]) -> tuple[Changes, Prediction]:

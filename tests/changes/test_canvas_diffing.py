@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from rehearsal import (
     ABSENT,
@@ -17,8 +15,6 @@ from rehearsal import (
     rehearse,
 )
 from sandbox.sandbox_client import Client
-
-from canvas_sis_sync.sandbox import Sandbox
 
 USERS = "user_id,login_id,status\n"
 TERMS = "term_id,name,status\nT,Autumn,active\n"
@@ -230,17 +226,6 @@ PAIRS = {
     "8: zero-byte file: nothing happens": of_users(ABC, "", ABSENT, 0, 0),
     "8: only empty lines: nothing happens": of_users(ABC, "\n\n", ABSENT, 0, 0),
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Client:
-    return Client(sandbox, account=sandbox.add_account())
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)

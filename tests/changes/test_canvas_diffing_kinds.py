@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
@@ -24,7 +24,6 @@ from rehearsal import (
 from sandbox.sandbox_client import Client
 
 from canvas_sis_sync.changes import DiffBase, compare, predict_diffing
-from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.sis_csv import KINDS
 
 KEYS = {
@@ -210,17 +209,6 @@ PAIRS = {
         prepared=True,
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Client:
-    return Client(sandbox, account=sandbox.add_account())
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)

@@ -13,7 +13,6 @@ from sandbox.sandbox_client import Client, zipped
 from canvas_sis_sync.canvas.answers import parse_imports
 from canvas_sis_sync.changes import DiffBase, choose_base, compare, is_certain, planned, predict_diffing
 from canvas_sis_sync.model import Mode, Planned, SisImport
-from canvas_sis_sync.sandbox import Sandbox
 
 USERS = "user_id,login_id,status\n"
 ONE: Files = {"u.csv": f"{USERS}a,a,active\n"}
@@ -66,17 +65,6 @@ ROWS = {
     ],
     "an import without an identifier is none": [Step(asked={"diffing_data_set_identifier": ""}), Step(), Step(base=1)],
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def client(sandbox: Sandbox) -> Client:
-    return Client(sandbox, account=sandbox.add_account())
 
 
 def listed(client: Client) -> list[SisImport]:

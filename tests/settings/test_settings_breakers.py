@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from canvas_sis_sync import settings
-from canvas_sis_sync.errors import EXIT_USAGE, SettingsError, UsageError
+from canvas_sis_sync.errors import EXIT_USAGE, UsageError
 from canvas_sis_sync.settings import Limit, Remaster, Settings, raised
 from canvas_sis_sync.sis_csv import KINDS
 
-CANVAS = {"CANVAS_BASE_URL": "https://canvas.example.edu", "CANVAS_API_TOKEN": "fake-token-1234567890"}
-
 Load = Callable[..., Settings]
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def run(flags: Mapping[str, str] | None = None, **environ: str) -> Settings:
-        return settings.load(tmp_path, environ=CANVAS | environ, flags=flags)
-
-    return run
-
-
-@pytest.fixture
-def problem(load: Load) -> Callable[..., SettingsError]:
-    def run(flags: Mapping[str, str] | None = None, **environ: str) -> SettingsError:
-        with pytest.raises(SettingsError) as caught:
-            load(flags, **environ)
-        return caught.value
-
-    return run
 
 
 def test_every_kind_with_a_key_has_a_breaker_in_the_order_of_imports(load: Load) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from canvas_sis_sync import settings
 from canvas_sis_sync.settings import Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_example_names_every_setting_and_shows_its_default() -> None:

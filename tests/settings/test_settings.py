@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from canvas_sis_sync import settings
-from canvas_sis_sync.errors import EXIT_SETTINGS, SettingsError
+from canvas_sis_sync.errors import SettingsError
 from canvas_sis_sync.settings import Limit, Secret, Settings
 
 TOKEN = "fake-token-1234567890"
@@ -30,27 +30,6 @@ def write_env(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """Load this test's home with address and token set, and an otherwise empty environment."""
-
-    def run(flags: Mapping[str, str] | None = None, **environ: str) -> Settings:
-        return settings.load(tmp_path, environ=CANVAS | environ, flags=flags)
-
-    return run
-
-
-@pytest.fixture
-def problem(load: Load) -> Callable[..., SettingsError]:
-    def run(flags: Mapping[str, str] | None = None, **environ: str) -> SettingsError:
-        with pytest.raises(SettingsError) as caught:
-            load(flags, **environ)
-        assert caught.value.exit_code == EXIT_SETTINGS
-        return caught.value
-
-    return run
 
 
 def source(loaded: Settings, name: str) -> tuple[str, str]:
