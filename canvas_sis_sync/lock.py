@@ -44,14 +44,18 @@ def target_lock(folder: Path, target: Target, pause: Callable[[float], None]) ->
     `folder` is the user's state folder; whatever `pause` raises ends the waiting. Raises HomeError when `folder` can
     neither be made nor written to.
     """
-    name = re.sub(r"[^a-z0-9.-]", "_", f"{target.host}-{target.account_id}".lower())
-    lock = FileLock(folder / f"{name}.lock", mode=0o600)
+    lock = FileLock(folder / f"{account_name(target)}.lock", mode=0o600)
     while not _taken(lock, folder):
         pause(0.2)
     try:
         yield
     finally:
         lock.release()
+
+
+def account_name(target: Target) -> str:
+    """Return a file name, without its ending, that stands for an account in the user's state folder."""
+    return re.sub(r"[^a-z0-9.-]", "_", f"{target.host}-{target.account_id}".lower())
 
 
 def _taken(lock: FileLock, folder: Path) -> bool:

@@ -1,8 +1,9 @@
 """Which import is ours? Owns the judgement after the answer to a POST was lost (docs/life-of-a-batch.md).
 
-Pure, and without a clock: ids above the mark, the journalled user and what Canvas shows of the files decide. Asking
-again, waiting out the quiet time and adopting belong to others. In doubt a person is asked: an import taken for
-somebody else's would be sent twice.
+Pure, and without a clock: ids above the mark, the journalled user and what Canvas shows of the files decide. Names
+and sizes are evidence; content, where Canvas gives it back, is proof. Asking, waiting out the quiet time and adopting
+belong to others. In doubt a person is asked: an import of ours that is taken for somebody else's would be sent twice,
+and one of somebody else that is taken for ours would lose the batch.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import unquote_plus
 
 from canvas_sis_sync.model import Attachment, Batch, Entry, Listing, SisImport
+
+_DEDUPLICATED = "_deduplicated.csv"
 
 
 class Found(StrEnum):
@@ -39,6 +42,20 @@ class Resolution:
     imports: tuple[SisImport, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of candidates beyond Canvas's records of them."""
+
+    #: Whether the files that Canvas gives back are the batch's, by import id; imports whose files it does not give are
+    #: missing.
+    same_content: Mapping[int, bool] = field(default_factory=dict)
+    #: Imports that another home of this user may have made.
+    perhaps_others: frozenset[int] = frozenset()
+
+
+NO_EVIDENCE = Evidence()
+
+
 class _Whose(StrEnum):
     OURS = "ours"
     NOT_OURS = "not ours"
@@ -59,15 +76,20 @@ def candidates(batch: Batch, listing: Listing, taken: Collection[int]) -> tuple[
     return tuple(picked[import_id] for import_id in sorted(picked))
 
 
-def judge(batch: Batch, candidates: Iterable[SisImport]) -> Resolution:
-    """Tell which candidate is the batch's import.
+def look_alikes(batch: Batch, candidates: Iterable[SisImport]) -> tuple[SisImport, ...]:
+    """Return the candidates whose attachments have the names and sizes of the batch's files: content decides those."""
+    return tuple(seen for seen in candidates if seen.attachments and _whose(batch, seen) is _Whose.OURS)
+
+
+def judge(batch: Batch, candidates: Iterable[SisImport], evidence: Evidence = NO_EVIDENCE) -> Resolution:
+    """Return which candidate is the batch's import.
 
     As long as one that shows too little may still turn out to be ours, the answer is to look again, even beside one
     that is: two with the same files are for a person to choose from.
     """
     groups: defaultdict[_Whose, list[SisImport]] = defaultdict(list)
     for seen in candidates:
-        groups[_whose(batch, seen)].append(seen)
+        groups[_by_evidence(_whose(batch, seen), seen, evidence)].append(seen)
     if groups[_Whose.NOT_YET_KNOWN]:
         return Resolution(Found.LOOK_AGAIN, tuple(groups[_Whose.NOT_YET_KNOWN]))
     possible = sorted(groups[_Whose.OURS] + groups[_Whose.UNKNOWABLE], key=lambda seen: seen.id)
@@ -78,6 +100,16 @@ def judge(batch: Batch, candidates: Iterable[SisImport]) -> Resolution:
 
 def _same_user(batch: Batch, seen: SisImport) -> bool:
     return batch.user_id is None or seen.user_id is None or seen.user_id == batch.user_id
+
+
+def _by_evidence(whose: _Whose, seen: SisImport, evidence: Evidence) -> _Whose:
+    """Let content decide on an import that looks like ours; without it, one that another home may have made is open."""
+    if whose is not _Whose.OURS:
+        return whose
+    same = evidence.same_content.get(seen.id)
+    if same is None:
+        return _Whose.UNKNOWABLE if seen.id in evidence.perhaps_others else _Whose.OURS
+    return _Whose.OURS if same else _Whose.NOT_OURS
 
 
 def _whose(batch: Batch, seen: SisImport) -> _Whose:
@@ -97,7 +129,7 @@ def _left_over(attachments: Iterable[Attachment], entries: Iterable[Entry]) -> l
     for entry in entries:
         shelves[_base_name(entry.name)].append(entry)
     for attachment in sorted(attachments, key=lambda attachment: attachment.size is None):
-        shelf = shelves[_base_name(attachment.name)]
+        shelf = shelves[_source_name(attachment)]
         fitting = [entry for entry in shelf if _is_copy(attachment, entry)]
         if not fitting:
             return None
@@ -105,16 +137,35 @@ def _left_over(attachments: Iterable[Attachment], entries: Iterable[Entry]) -> l
     return [entry for shelf in shelves.values() for entry in shelf]
 
 
+def sources_of(attachment: Attachment, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the entries that an attachment may be a copy of, by name and size."""
+    name = _source_name(attachment)
+    return tuple(entry for entry in entries if _base_name(entry.name) == name and _is_copy(attachment, entry))
+
+
 def _is_copy(attachment: Attachment, entry: Entry) -> bool:
     """Compare sizes; Canvas removes password columns from its copy (API 5)."""
     if attachment.size is None:
         return True
-    return attachment.size <= entry.size if entry.has_passwords else attachment.size == entry.size
+    if entry.has_passwords or is_deduplicated(attachment):
+        return attachment.size <= entry.size
+    return attachment.size == entry.size
 
 
 def _base_name(name: str) -> str:
     """Compare names as loosely as a file store may have rewritten them; the size has to fit as well."""
     return unicodedata.normalize("NFC", unquote_plus(name.rsplit("/", 1)[-1])).casefold()
+
+
+def is_deduplicated(attachment: Attachment) -> bool:
+    """Say whether Canvas took exact duplicate lines out of its copy (changes-since-2022, Imports)."""
+    return _base_name(attachment.name).endswith(_DEDUPLICATED)
+
+
+def _source_name(attachment: Attachment) -> str:
+    """Return the loose name of the file that an attachment is a copy of."""
+    name = _base_name(attachment.name)
+    return name.removesuffix(_DEDUPLICATED) + ".csv" if is_deduplicated(attachment) else name
 
 
 def _certain(entry: Entry) -> bool:

@@ -50,6 +50,7 @@ def batch_from_record(record: Mapping[str, Any]) -> Batch:
     plain["files"] = _many(DropFile, record.get("files"))
     plain["entries"] = _many(Entry, record.get("entries"))
     plain["strays"] = tuple(record.get("strays") or ())
+    plain["choices"] = tuple(record.get("choices") or ())
     plain["notes"] = tuple(record.get("notes") or ())
     plain["basis"] = _basis_from_record(record.get("basis"))
     plain["planned"] = Planned(**_known(Planned, record["planned"])) if record.get("planned") else None

@@ -155,7 +155,7 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
         if batch.target == context.target:
             return batch
         if batch.state in UNSENT:
-            return context.journal.amend(batch, target=context.target, strays=())  # they stay where they are
+            return context.journal.amend(batch, target=context.target, mark=None, strays=())  # they stay where they are
         context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
     return None
 
@@ -182,10 +182,12 @@ def _next_claimed(context: Context) -> Batch | None:
             context.show.note("Waiting until nobody has written to the oldest drop for a while.")
             continue
         before = inbox.signature(drops[0])
-        wait_for_go(context)
+        asked = wait_for_go(context)
         again = _settled_first(context)
         if again and again[0] is not None and inbox.signature(again[0]) == before:
-            return claim(context, again[0])
+            batch = claim(context, again[0], mark=asked.highest_id)
+            context.claimed_here.add(batch.id)
+            return batch
     return None
 
 

@@ -243,12 +243,22 @@ def test_a_person_can_say_which_candidate_it_is(home: Home, sandbox: Sandbox, tw
 
 def test_a_person_can_say_that_no_candidate_is_it(home: Home, sandbox: Sandbox, twice: list[int]) -> None:
     batch = home.last()
+    assert home.run().result.exit_code == 5
     said = release.retry(home.settings(), batch.id, "neither", fast_clock())
     assert "applied twice" in said
     assert home.run().result.outcome == "imported"
     assert len(sandbox.imports) == 3
     assert home.last().retry_of == batch.id
     assert home.last().import_id == sandbox.imports[-1].id
+
+
+def test_a_retry_by_somebody_who_was_not_asked_yet_holds_and_names_the_candidates(
+    home: Home, sandbox: Sandbox, twice: list[int]
+) -> None:
+    release.retry(home.settings(), home.last().id, "it failed", fast_clock())
+    told = home.run()
+    assert (told.result.exit_code, len(sandbox.imports)) == (5, 2)
+    assert all(str(import_id) in told.message for import_id in twice)
 
 
 def test_a_crash_after_acceptance_is_found_by_the_next_run(home: Home, sandbox: Sandbox) -> None:
@@ -269,16 +279,19 @@ def test_a_crash_before_a_byte_was_sent_waits_out_the_quiet_time(home: Home, san
     assert (posts(sandbox), len(sandbox.imports)) == (1, 1)
 
 
-def test_looks_of_several_runs_add_up_to_the_quiet_time_by_canvas_clock(home: Home, sandbox: Sandbox) -> None:
+def test_looks_of_several_runs_add_up_to_the_quiet_time(home: Home, sandbox: Sandbox) -> None:
     home.drop()
     lose(home, sandbox, accepted=False)
     home.configure(SIS_SYNC_LOST_SECONDS=120)
-    for skew in (0, 60, 110):
+    clock = fast_clock()
+    for skew, pause in ((0, 0), (60, 60), (110, 50)):
+        clock.sleep(pause)
         sandbox.add_fault(f"clock-skew={skew}")
-        assert home.run(patient=False).result.outcome == "waiting"
+        assert home.run(clock=clock, patient=False).result.outcome == "waiting"
         assert home.last().state is State.SENDING
-    sandbox.add_fault("clock-skew=121")
-    home.run(patient=False)
+    clock.sleep(15)
+    sandbox.add_fault("clock-skew=125")
+    home.run(clock=clock, patient=False)
     assert (posts(sandbox), len(sandbox.imports)) == (1, 1)
 
 

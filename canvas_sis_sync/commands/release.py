@@ -24,7 +24,7 @@ from canvas_sis_sync.model import (
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.sis_csv import open_csv
-from canvas_sis_sync.steps.begin import resolve
+from canvas_sis_sync.steps.begin import account_record, resolve
 from canvas_sis_sync.steps.claim import RETRIED_ZIP
 
 
@@ -94,6 +94,7 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         state = _live_state(at, batch)
         release = _release_of(at, batch, state, reason)
         successor = at.journal.replace_by_retry(batch, _successor(at, batch), release, reason=reason, who=at.who)
+        account_record(settings, batch.target).give_up(batch.id)
         at.archive.make_batch_folder(successor.id)
         at.file(successor)
         at.file(at.batch(batch.id))
@@ -114,10 +115,14 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
             )
         if import_id in at.journal.taken(batch.target, import_id, but=batch.id):
             raise UsageError(f"Import {import_id} belongs to another batch.", "Nothing was recorded.")
+        record = account_record(settings, batch.target)
+        if import_id in record.taken_by_others():
+            raise UsageError(f"Import {import_id} belongs to a batch of another home.", "Nothing was recorded.")
         try:
             found = at.canvas.get_import(batch.target.account_id, import_id)
         except NotFound:
             raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
+        record.take(batch.id, batch.mark or 0, batch.user_id, import_id)
         batch = at.journal.move(
             batch, State.IMPORTING, reason=reason, who=at.who, import_id=import_id, sis_import=found
         )
@@ -176,6 +181,7 @@ def _successor(at: Desk, batch: Batch) -> Batch:
         claimed_at=at.clock.now(),
         files=(DropFile(RETRIED_ZIP, 0, 0, ""),),
         reason=f"sends batch {batch.id} again",
+        mark=batch.mark if batch.import_id is None else batch.import_id,
         retry_of=batch.id,
         remaster_of=batch.remaster_of,
     )

@@ -67,7 +67,7 @@ class Batch:
     zip_sha256: str = ""
     #: The import parameters of the last sending, without the upload's own.
     parameters: Mapping[str, str] = field(default_factory=dict)
-    #: Highest import id of the account before the POST.
+    #: Highest import id of the account before the claim, and from sending on before the POST.
     mark: int | None = None
     #: Canvas id of the token's user at sending.
     user_id: int | None = None
@@ -78,6 +78,14 @@ class Batch:
     cut_after: float | None = None
     #: Canvas's clock at the first look for a lost import, None while nothing is lost.
     lost_since: float | None = None
+    #: This machine's clock at that look.
+    lost_since_here: float | None = None
+    #: The mark of an announcement whose answer was lost: its record may appear above it, and never gets data.
+    announced_above: int | None = None
+    #: True while it may have been sent in a past that this journal does not know, such as before a restore from backup.
+    perhaps_sent: bool = False
+    #: Imports that a person was asked to choose from.
+    choices: tuple[int, ...] = ()
     import_id: int | None = None
     #: Canvas's record at the last look.
     sis_import: SisImport | None = None

@@ -40,6 +40,8 @@ class Attachment:
 
     name: str
     size: int | None
+    #: Where Canvas gives its content back; carries an access code on older Canvas, so it is never journalled.
+    url: str | None = field(default=None, repr=False, compare=False, metadata={"secret": True})
 
 
 class AbortKind(StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from canvas_sis_sync import gate, outcome, report
@@ -23,8 +25,11 @@ class Asked:
     about: SisImport | None = None
 
 
-def ask(context: Context) -> Asked:
-    """Ask once: the unfinished imports (all pages), then the newest fifty of any state. Raises CanvasError."""
+def ask(context: Context, batch: Batch | None = None) -> Asked:
+    """Ask once: the unfinished imports (all pages), then the newest fifty of any state.
+
+    `batch` is the one that is about to be sent, None before the claim. Raises CanvasError.
+    """
     target, journal = context.target, context.journal
     unfinished = context.canvas.list_imports(target.account_id, states=sorted(CANVAS_UNFINISHED))
     recent = context.canvas.list_imports(target.account_id, limit=FIRST_PAGE)
@@ -35,19 +40,20 @@ def ask(context: Context) -> Asked:
         previous=previous,
         over_limit=bool(previous and previous.over_limit),
         own_imports=journal.own_imports(target, lowest),
-        strays=journal.strays(target, lowest),
+        strays=journal.strays(target, lowest) | _lost_announcements(context, seen, (batch, previous)),
         releases=journal.releases(target, lowest),
     )
     shown = gate.Account(unfinished, recent, _record_of(context, previous, seen))
     decision = gate.decide(known, shown, _policy(context))
     log.info("gate: %s, %s", decision.verdict, decision.reason)
-    return Asked(decision, max(seen, default=0), _about(decision, shown, seen))
+    known_ids = [*seen, *([shown.previous_import.id] if shown.previous_import else [])]
+    return Asked(decision, max(known_ids, default=0), _about(decision, shown, seen))
 
 
-def wait_for_go(context: Context) -> Asked:
+def wait_for_go(context: Context, batch: Batch | None = None) -> Asked:
     """Ask until the gate is open. Raises HeldError when somebody must act, TimeRanOut, CanvasError."""
     for _ in context.waits("another import was unfinished in Canvas; nothing was sent onto it"):
-        asked = ask(context)
+        asked = ask(context, batch)
         if asked.decision.verdict is Verdict.HOLD:
             raise _held(context, asked)
         if asked.decision.verdict is Verdict.GO:
@@ -64,6 +70,22 @@ def _held(context: Context, asked: Asked) -> HeldError:
     if asked.about is not None:
         details += report.import_lines(asked.about, outcome.first_messages)
     return HeldError(asked.decision.reason, f"Next: {asked.decision.hint}", details=details)
+
+
+def _lost_announcements(
+    context: Context, seen: Mapping[int, SisImport], batches: Iterable[Batch | None]
+) -> frozenset[int]:
+    """Return the records of announcements of ours whose answer was lost, which may appear late; they never get data."""
+    found = {
+        record.id
+        for batch in batches
+        if batch is not None and batch.announced_above is not None
+        for record in seen.values()
+        if record.workflow_state == "initializing"
+        and batch.announced_above < record.id < (batch.import_id or sys.maxsize)
+        and record.user_id in (None, batch.user_id)
+    }
+    return frozenset(found) - context.account_record.taken_by_others()
 
 
 def _about(decision: GateDecision, shown: gate.Account, seen: dict[int, SisImport]) -> SisImport | None:

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 
 from canvas_sis_sync import __version__
+from canvas_sis_sync.account_record import AccountRecord
 from canvas_sis_sync.archive import Archive, wording
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.journal.file import FILE_NAME, is_lost
 from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.lock import target_lock
+from canvas_sis_sync.lock import account_name, target_lock
 from canvas_sis_sync.model import Target
 from canvas_sis_sync.polling import Clock, Deadline, Retry
 from canvas_sis_sync.progress import Show
@@ -49,9 +50,16 @@ def assemble(
         sending_lock=lambda: target_lock(
             settings.state_folder, target, partial(context.pause, what="another home was sending to this account")
         ),
+        account_record=account_record(settings, target),
         patient=patient,
     )
     return context
+
+
+def account_record(settings: Settings, target: Target) -> AccountRecord:
+    """Return the record of what this user's homes have sent to an account."""
+    path = settings.state_folder / f"{account_name(target)}.sqlite3"
+    return AccountRecord(path, settings.home.resolve())
 
 
 def open_journal(settings: Settings, clock: Clock) -> Journal:

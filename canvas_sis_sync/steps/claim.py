@@ -16,9 +16,10 @@ RETRIED_ZIP = "retried.zip"
 """Name of an earlier batch's zip, sent again by a retry or a remaster, among the claimed files of the new one."""
 
 
-def claim(context: Context, drop: Drop, *, set_aside: str = "", who: str = "run") -> Batch:
+def claim(context: Context, drop: Drop, *, mark: int | None = None, set_aside: str = "", who: str = "run") -> Batch:
     """Enter the drop in the journal and move its files under the archive.
 
+    `mark` is the highest import id that the account shows: what is above it may have been sent after the claim.
     With `set_aside`, the reason of the person `who`, it goes there without ever being sent: `pack` discards it. The
     journal lists the files before the first of them is moved. Raises HomeError when there is no room or the disk
     does not take it; what was moved by then is gone on with by `resume`.
@@ -36,6 +37,7 @@ def claim(context: Context, drop: Drop, *, set_aside: str = "", who: str = "run"
             drop_name=drop.name,
             drop_kind=drop.kind,
             claimed_at=context.clock.now(),
+            mark=mark,
             files=drop.files,
             reason=f"{len(drop.files)} files, {total} bytes, from {drop.name}",
             set_aside=set_aside,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from canvas_sis_sync.account_record import AccountRecord
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import TimeRanOut
@@ -32,10 +33,14 @@ class Context:
     clock: Clock
     deadline: Deadline
     show: Show
-    #: Takes the account's lock in the user's state folder, so that two homes cannot send at once.
+    #: Takes the account's lock in the user's state folder, so that two homes cannot send or reconcile at once.
     sending_lock: Callable[[], AbstractContextManager[None]]
+    #: Which home has sent what to the account, kept beside that lock.
+    account_record: AccountRecord
     #: False with --no-wait: every wait ends the run.
     patient: bool
+    #: Ids of the batches that this run claimed: only these are certain never to have been sent.
+    claimed_here: set[str] = field(default_factory=set)
 
     def waits(self, what: str) -> Iterator[None]:
         """Iterate with growing pauses, 1 to 30 s, from now on; a look comes before the first pause.

@@ -6,17 +6,15 @@ is sent again), or stays while somebody must say which import it is.
 
 from __future__ import annotations
 
-from canvas_sis_sync import reconcile
 from canvas_sis_sync.errors import HeldError, NotFound
 from canvas_sis_sync.model import AbortKind, Batch, Listing, SisImport, State
 from canvas_sis_sync.reconcile import Found
 from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.find_import import find
 from canvas_sis_sync.steps.send import accepted, give_up, unannounced, way
 
 HOSTED_REQUEST_SECONDS = 45
 """A direct upload cut after more than this was probably cut by the hosted limit of a minute (API 9)."""
-NEVER_PROCESSED_SECONDS = 30 * 60
-"""A record that is still `initializing` at this age is passed over by Canvas for good (API 6)."""
 
 
 def recover(context: Context, batch: Batch) -> Batch:
@@ -24,32 +22,36 @@ def recover(context: Context, batch: Batch) -> Batch:
 
     Raises HeldError when it cannot be settled, TimeRanOut, CanvasError.
     """
-    quiet = _Quiet(context)
-    context.show.note(f"Finding out whether Canvas has batch {batch.id}.")
-    for _ in context.waits(f"it was not settled whether Canvas has batch {batch.id}"):
-        quiet.begin_look()
-        listing = context.canvas.imports_above(batch.target.account_id, batch.mark or 0)
-        batch = quiet.look(batch, listing)
-        if batch.import_id is not None:
-            settled = _look_at_known(context, batch, batch.import_id, quiet)
-        elif batch.upload == "two-step":
-            settled = unannounced(context, batch, "it was announced, but no data were sent; it will be announced again")
-        else:
-            settled = _look_for_it(context, batch, listing, quiet)
-        if settled is not None:
-            return settled
+    with context.sending_lock():
+        quiet = _Quiet(context, batch)
+        context.show.note(f"Finding out whether Canvas has batch {batch.id}.")
+        for _ in context.waits(f"it was not settled whether Canvas has batch {batch.id}"):
+            quiet.begin_look()
+            listing = context.canvas.imports_above(batch.target.account_id, batch.mark or 0)
+            batch = quiet.look(batch, listing)
+            if batch.import_id is not None:
+                settled = _look_at_known(context, batch, batch.import_id, quiet)
+            elif batch.upload == "two-step" and not batch.perhaps_sent:
+                reason = "it was announced, but no data were sent; it will be announced again"
+                settled = unannounced(context, batch, reason)
+            else:
+                settled = _look_for_it(context, batch, listing, quiet)
+            if settled is not None:
+                return settled
     raise AssertionError("waiting never ends by itself")
 
 
 class _Quiet:
-    """How long it has been quiet since the answer was lost, or since this run began to look.
+    """How long it has been quiet since the answer was lost, or since this run began to look, in seconds.
 
-    This run's own time is told by its monotonic clock; time before this run by Canvas's clock, journalled at the
-    first look. Our wall clock is not asked: it may have been set in between.
+    This run's own time is measured by its monotonic clock alone. For the time between two runs there are two clocks
+    that may have been set, Canvas's and ours, both journalled at the first look: the smaller difference counts.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, batch: Batch) -> None:
         self._context = context
+        self._lost_since = batch.lost_since
+        self._lost_since_here = batch.lost_since_here
         self._began = context.clock.monotonic()
         self._seconds = 0.0
 
@@ -58,12 +60,15 @@ class _Quiet:
         self._seconds = self._context.clock.monotonic() - self._began
 
     def look(self, batch: Batch, listing: Listing) -> Batch:
-        """Take note of when Canvas gave a complete listing; gives the batch with the first such time."""
+        """Take note of when Canvas gave a complete listing; return the batch with the first such time."""
         if listing.canvas_now is None:
             return batch
+        now = self._context.clock.now()
         if batch.lost_since is None:
-            return self._context.journal.amend(batch, lost_since=listing.canvas_now)
-        self._seconds = max(self._seconds, listing.canvas_now - batch.lost_since)
+            return self._context.journal.amend(batch, lost_since=listing.canvas_now, lost_since_here=now)
+        if self._lost_since is not None and self._lost_since_here is not None:
+            between = min(listing.canvas_now - self._lost_since, now - self._lost_since_here)
+            self._seconds = max(self._seconds, between)
         return batch
 
     @property
@@ -73,19 +78,13 @@ class _Quiet:
 
 
 def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet) -> Batch | None:
-    taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
-    candidates = [
-        seen
-        for seen in reconcile.candidates(batch, listing, taken | set(batch.strays))
-        if not _never_processed(seen, listing)
-    ]
-    resolution = reconcile.judge(batch, candidates)
-    log.info("looked for the import: %s", resolution.found, extra={"batch": batch.id})
+    resolution = find(context, batch, listing)
+    undecided = resolution.found is Found.UNDECIDABLE or (resolution.found is Found.OURS and batch.perhaps_sent)
+    if undecided:
+        choices = tuple(found.id for found in resolution.imports)
+        raise undecided_hold(context.journal.amend(batch, choices=choices), resolution.imports)
     if resolution.found is Found.OURS:
-        found = resolution.imports[0]
-        return adopt(context, batch, found, "found after its answer was lost")
-    if resolution.found is Found.UNDECIDABLE:
-        raise undecided(batch, resolution.imports)
+        return adopt(context, batch, resolution.imports[0], "found after its answer was lost")
     if resolution.found is Found.NONE and quiet.is_over:
         return _certainly_none(context, batch)
     return None
@@ -100,7 +99,9 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
             "If your Canvas is hosted by Instructure, set SIS_SYNC_UPLOAD=two-step, and the next run goes on. If it is"
             f" not, raise its time-out and type `sis-sync retry {batch.id} --reason TEXT`.",
         )
-    return context.move(batch, State.PACKED, "Canvas certainly has no import of it; it will be sent again")
+    context.account_record.give_up(batch.id)
+    reason = "Canvas certainly has no import of it; it will be sent again"
+    return context.move(batch, State.PACKED, reason, perhaps_sent=False)
 
 
 def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
@@ -142,19 +143,23 @@ def adopt(context: Context, batch: Batch, found: SisImport, how: str) -> Batch:
     return accepted(context, context.journal.amend(batch, strays=left), found)
 
 
-def undecided(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
-    """Word the hold of a batch that may be any of several imports."""
+def undecided_hold(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
+    """Word the hold of a batch that may be any of several imports, or that may have been sent before."""
     listed = ", ".join(f"{found.id} ({found.workflow_state})" for found in imports)
+    if batch.perhaps_sent:
+        sentence = (
+            f"Canvas has an import with the files of batch {batch.id} that this journal does not know: {listed}. The"
+            " batch may have been sent before, for example when the archive was restored from a backup. Nothing is sent"
+            " until somebody decides."
+        )
+    else:
+        sentence = (
+            f"The answer to the upload of batch {batch.id} was lost, and it cannot be determined from here which import"
+            f" it became: {listed}. Nothing is sent until somebody decides."
+        )
     return HeldError(
-        f"The answer to the upload of batch {batch.id} was lost, and it cannot be told from here which import it"
-        f" became: {listed}. Nothing is sent until somebody says.",
+        sentence,
         "Compare their files and times in Canvas. If one is it: "
         f"`sis-sync adopt {batch.id} {imports[0].id} --reason TEXT`. If none is: `sis-sync retry {batch.id} --reason"
         " TEXT`.",
     )
-
-
-def _never_processed(seen: SisImport, listing: Listing) -> bool:
-    if seen.workflow_state != "initializing" or seen.created_at is None or listing.canvas_now is None:
-        return False
-    return listing.canvas_now - seen.created_at > NEVER_PROCESSED_SECONDS

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from canvas_sis_sync import options
-from canvas_sis_sync.canvas import Offer
+from canvas_sis_sync.canvas import Offer, User
 from canvas_sis_sync.errors import (
     AccessRefused,
     AnswerLost,
@@ -15,8 +17,10 @@ from canvas_sis_sync.errors import (
     Throttled,
 )
 from canvas_sis_sync.model import Batch, SisImport, State
-from canvas_sis_sync.steps.ask_gate import wait_for_go
+from canvas_sis_sync.reconcile import Found
+from canvas_sis_sync.steps.ask_gate import FIRST_PAGE, wait_for_go
 from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.find_import import find
 from canvas_sis_sync.steps.parameters import parameters_of
 from canvas_sis_sync.steps.weigh import still_stands
 
@@ -30,39 +34,90 @@ DID_NOT_RUN = (NothingArrived, Throttled, AccessRefused, RedirectRefused)
 def send(context: Context, batch: Batch) -> Batch:
     """Ask the gate once more, journal what is about to happen, and POST.
 
-    Gives the batch sending (it is not known yet what became of it), importing or rejected, or still packed when it has
-    to be weighed anew. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed`
-    when the request provably did not run.
+    Return the batch sending (it is not known yet what became of it), importing or rejected, or still packed when it has
+    to be weighed again. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed`
+    when the request provably did not run; ZipAltered when the zip changed while it was being sent.
     """
     for _ in context.waits("Canvas was throttling this token"):
         with context.sending_lock():
-            asked = wait_for_go(context)
+            asked = wait_for_go(context, batch)
             if not still_stands(context, batch):
                 return context.journal.amend(batch, basis=None)
             user = context.canvas.current_user()
-            batch = context.move(
-                batch,
-                State.SENDING,
-                f"sending {batch.zip_size} bytes",
-                target=context.target,
-                mark=asked.highest_id,
-                user_id=user.id,
-                parameters=parameters_of(context.settings, batch),
-                upload=way(context, batch),
-                import_id=None,
-                sis_import=None,
-                cut_after=None,
-                lost_since=None,
-            )
-            context.archive.write_receipt(batch)
+            if suspect := _perhaps_sent(context, batch, user):
+                return suspect
+            batch = _about_to_send(context, batch, asked.highest_id, user)
             try:
                 return _post(context, batch)
             except Throttled as error:
-                batch = context.move(batch, State.PACKED, error.sentence)
+                batch = _did_not_run(context, batch, error)
             except DID_NOT_RUN as error:
-                context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
+                _did_not_run(context, batch, error)
                 raise
     raise AssertionError("waiting never ends by itself")
+
+
+def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Batch:
+    context.account_record.begin(batch.id, mark, user.id)
+    batch = context.move(
+        batch,
+        State.SENDING,
+        f"sending {batch.zip_size} bytes",
+        target=context.target,
+        mark=mark,
+        user_id=user.id,
+        parameters=parameters_of(context.settings, batch),
+        upload=way(context, batch),
+        import_id=None,
+        sis_import=None,
+        cut_after=None,
+        lost_since=None,
+        lost_since_here=None,
+        perhaps_sent=False,
+    )
+    context.archive.write_receipt(batch)
+    return batch
+
+
+def _did_not_run(context: Context, batch: Batch, error: CanvasError) -> Batch:
+    context.account_record.give_up(batch.id)
+    return context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
+
+
+def _perhaps_sent(context: Context, batch: Batch, user: User) -> Batch | None:
+    """Return the batch in `sending` when Canvas has an import that it may have become in a past this journal lacks.
+
+    Only a batch that this run claimed cannot have been sent: an archive may have been restored from a backup that was
+    made while the batch was packed, or before it was retried.
+    """
+    if batch.id in context.claimed_here:
+        return None
+    account, mark = context.target.account_id, batch.mark
+    if mark is None:
+        previous = context.journal.previous_sent(context.target)
+        mark = previous.import_id if previous else None
+    if mark is None:
+        listing = context.canvas.list_imports(account, limit=FIRST_PAGE)
+    else:
+        listing = context.canvas.imports_above(account, mark)
+    resolution = find(
+        context, replace(batch, mark=mark, user_id=user.id, target=context.target, perhaps_sent=True), listing
+    )
+    if resolution.found is Found.NONE:
+        return None
+    return context.move(
+        batch,
+        State.SENDING,
+        "Canvas has an import with its files that this journal does not know; it was not sent",
+        target=context.target,
+        mark=min(found.id for found in resolution.imports) - 1,
+        user_id=user.id,
+        import_id=None,
+        sis_import=None,
+        lost_since=None,
+        lost_since_here=None,
+        perhaps_sent=True,
+    )
 
 
 def way(context: Context, batch: Batch) -> str:
@@ -113,6 +168,7 @@ def _two_step(context: Context, batch: Batch) -> Batch:
             " two-step way; set SIS_SYNC_UPLOAD=direct",
             strays=(*batch.strays, answer.id),
         )
+    _take(context, batch, answer)
     batch = context.journal.amend(batch, import_id=answer.id, sis_import=answer, reason=f"announced as {answer.id}")
     context.archive.write_receipt(batch)
     if options.compare(batch.parameters, answer).dangerous:
@@ -123,9 +179,12 @@ def _two_step(context: Context, batch: Batch) -> Batch:
 def unannounced(context: Context, batch: Batch, reason: str) -> Batch:
     """Take back a batch whose announcement has no answer.
 
-    No data have left, so it may be announced again; the record that this one may have made is nobody's.
+    No data have left, so it may be announced again; the record that this one may have made, perhaps only later, is
+    nobody's.
     """
-    return context.move(note_stray(context, batch), State.PACKED, reason)
+    context.account_record.give_up(batch.id)
+    above = batch.mark if batch.announced_above is None else batch.announced_above
+    return context.move(note_stray(context, batch), State.PACKED, reason, announced_above=above)
 
 
 def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> Batch:
@@ -161,9 +220,14 @@ def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None
 
 def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
     """Journal that `answer` is the batch's import; while it is `initializing` the batch stays in sending."""
+    _take(context, batch, answer)
     if answer.workflow_state == "initializing":
         return context.journal.amend(batch, import_id=answer.id, sis_import=answer)
     return _importing(context, batch, answer)
+
+
+def _take(context: Context, batch: Batch, answer: SisImport) -> None:
+    context.account_record.take(batch.id, batch.mark or 0, batch.user_id, answer.id)
 
 
 def _importing(context: Context, batch: Batch, answer: SisImport) -> Batch:
