@@ -111,7 +111,7 @@ class AccountRecord:
             yield
         except (sqlite3.Error, OSError) as error:
             raise HeldError(
-                f"{self._path}, the record of which home sent which import, cannot be used: {error}. Nothing was sent.",
-                "Fix the file or its folder. If the file is damaged, delete it while no other home of this user has a"
-                " batch in `sending`.",
+                f"{self._path}, the record of which home sent which import, cannot be used: {error}.",
+                "Fix the file or its folder; the next run continues. If the file is damaged, delete it while no other"
+                " home of this user has a batch in `sending`.",
             ) from error
