@@ -95,12 +95,14 @@ class AccountRecord:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
         try:
-            self._path.chmod(0o600)
             connection.execute("PRAGMA synchronous=FULL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] > VERSION:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
                 raise sqlite3.DatabaseError("it was written by a later version of sis-sync")
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            if not version:
+                self._path.chmod(0o600)
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             yield connection
         finally:
             connection.close()
