@@ -12,6 +12,7 @@ from pathlib import Path
 from canvas_sis_sync import inbox, preflight
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageError
+from canvas_sis_sync.plain_text import inert, lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Aim, Finding, Report, merged
 from canvas_sis_sync.progress import Show
@@ -79,31 +80,30 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
         reports.append(report)
         refused = refused or is_refused(report, refuse_on)
     whole = merged(reports)
-    return Checked(whole, refused, "\n".join([*_lines(whole), *hints, _verdict(whole, refused=refused)]))
+    return Checked(whole, refused, lines([*_lines(whole), *hints, _verdict(whole, refused=refused)]))
 
 
 def write_csv(report: Report, path: Path) -> None:
-    """Write the findings as a CSV that a spreadsheet opens. Raises HomeError when the disk does not take it."""
+    """Write the findings as a CSV for spreadsheets, `inert`. Raises HomeError when the disk does not take it."""
     with wording(path), path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("severity", "rule", "file", "row", "column", "message"))
         for found in report.findings:
-            writer.writerow((found.severity, found.rule, found.file, found.row, found.column, found.message))
+            place = inert(found.file or ""), found.row, inert(found.column or "")
+            writer.writerow((found.severity, found.rule, *place, inert(found.message)))
 
 
 def rules() -> str:
     """List all rules, a line each."""
     widest = max(map(len, preflight.RULES))
-    return "\n".join(
-        f"{rule.id:<{widest}}  {rule.severity:<7}  {rule.message('...')}" for rule in preflight.RULES.values()
-    )
+    return lines(f"{rule.id:<{widest}}  {rule.severity:<7}  {rule.message('...')}" for rule in preflight.RULES.values())
 
 
 def rule(name: str) -> str:
     """Explain one rule. Raises UsageError for one that does not exist."""
     if name not in preflight.RULES:
         raise UsageError(f"There is no rule {name}.", "`sis-sync rules` lists them.")
-    return preflight.explain(name)
+    return lines(preflight.explain(name).split("\n"))
 
 
 def _aim(settings: Settings, asked: Asked, clock: Clock) -> Aim:
@@ -162,7 +162,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{checked.name}: {checked.kind or 'not recognised'}, {rows}"
     for (file, severity, rule_id), group in groupby(sorted(report.findings, key=_by_rule), key=_group):
         places = list(group)
-        yield f"\n{file or 'The set'}: {severity} {rule_id}, {_places(len(places), report.counts[rule_id])}"
+        yield ""
+        yield f"{file or 'The set'}: {severity} {rule_id}, {_places(len(places), report.counts[rule_id])}"
         for found in places[:PLACES_SHOWN]:
             yield f"  {'whole file' if found.row is None else f'row {found.row:,}'}: {found.message}"
     if report.findings:

@@ -11,11 +11,12 @@ from typing import IO, Any
 
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import UsageError
+from canvas_sis_sync.plain_text import inert
 from canvas_sis_sync.sis_csv import Kind
 
 
 class RowsFolder:
-    """Takes rows as a comparison finds them; `DIR/<kind>/added.csv`, `changed.csv` and `removed.csv`.
+    """Takes rows as a comparison finds them; `DIR/<kind>/added.csv`, `changed.csv` and `removed.csv`, `inert`.
 
     A context manager that closes the files. Raises UsageError for a folder that has something in it, HomeError for one
     that cannot be made.
@@ -50,8 +51,8 @@ class RowsFolder:
         self._written[what] += len(rows)
         if place not in self._writers:
             self._writers[place] = self._open(*place)
-            self._writers[place].writerow(columns)
-        self._writers[place].writerows(rows)
+            self._writers[place].writerow(map(inert, columns))
+        self._writers[place].writerows(map(inert, row) for row in rows)
 
     def _open(self, kind: str, what: str) -> Any:
         (self.folder / kind).mkdir(mode=0o700, exist_ok=True)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from canvas_sis_sync.errors import SettingsError
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.settings import layers
 from canvas_sis_sync.settings.limits import BREAKERS, Limit, raised
 from canvas_sis_sync.settings.refusals import EXCLUDES, NEEDS, contradictions
@@ -236,9 +237,9 @@ def _together(problems: list[SettingsError]) -> SettingsError:
     """Make one error of all, each with its sentence, and each different hint once."""
     if len(problems) == 1:
         return problems[0]
-    sentences = "".join(f"\n- {problem.sentence}" for problem in problems)
+    sentences = (f"- {problem.sentence}" for problem in problems)
     hints = dict.fromkeys(problem.hint for problem in problems)
-    return SettingsError(f"There are {len(problems)} problems with the settings:{sentences}", "\n".join(hints))
+    return SettingsError(lines([f"There are {len(problems)} problems with the settings:", *sentences]), lines(hints))
 
 
 def _effective(parameters: dict[str, str]) -> dict[str, str]:
