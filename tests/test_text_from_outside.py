@@ -29,6 +29,7 @@ def plain(home: Home) -> Iterator[Home]:
 
 def assert_plain(home: Home) -> None:
     assert any(home.outputs)
+    assert not [text for text in home.outputs if "did not foresee" in text]
     found = {text[:200]: faults(text) for text in (*home.outputs, *logs(home)) if faults(text)}
     assert not found
 
@@ -52,13 +53,18 @@ def look_everywhere(home: Home) -> None:
 def test_names_of_files_in_the_inbox(plain: Home) -> None:
     plain.configure(**NEVER)
     for number, name in enumerate(IN_NAMES):
-        plain.drop({f"{name}.csv": USERS.replace("u", f"u{number}"), f"{name}.txt": "x"}, folder=f"drop{number % 2}{name}")
+        plain.drop(
+            {f"{name}.csv": USERS.replace("u", f"u{number}"), f"{name}.txt": "x"}, folder=f"drop{number % 2}{name}"
+        )
         plain.drop({f"{name}.pdf": "left lying"})
     look_everywhere(plain)
     plain.type("check", *(str(path) for path in plain.inbox.iterdir()))
+    for path in plain.inbox.rglob("*\udcff*.csv"):
+        path.unlink()  # the journal cannot hold a name that is not UTF-8
     for _ in range(3):
         plain.type("run")
     plain.type("run", "--json", "-v")
+    assert plain.batches()
     plain.type("discard", "--all-but-newest", "--reason", "x")
     plain.type("status")
 
@@ -189,13 +195,21 @@ def test_names_of_account_and_user_and_refusals(new_home: Callable[..., Home], s
 
 
 def test_reasons_and_logins(plain: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain.configure(SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="default")
+    plain.configure(
+        SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="default", SIS_IMPORT_CHANGE_THRESHOLD=9
+    )
     monkeypatch.setenv("LOGNAME", IN_NAMES[0])
     plain.drop()
     assert plain.type("run").returncode == 5
     batch = plain.last().id
     reason = "".join(IN_UTF8)
-    for arguments in ("approve", batch, "--yes"), ("plan", batch), ("discard", batch), ("status",), ("status", "--json"):
+    for arguments in (
+        ("approve", batch, "--yes"),
+        ("plan", batch),
+        ("discard", batch),
+        ("status",),
+        ("status", "--json"),
+    ):
         plain.type(*arguments, *(("--reason", reason) if arguments[0] in {"approve", "discard"} else ()))
     assert "FORGED" in "".join(logs(plain))
 
@@ -238,7 +252,7 @@ def test_settings(plain: Home, text: str, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_home_with_such_a_name(new_home: Callable[..., Home], sandbox: Sandbox) -> None:
-    home = new_home(sandbox.url, name="".join(IN_NAMES[:12]))
+    home = new_home(sandbox.url, name="".join(IN_NAMES[:6]))
     home.drop({"x.csv": "no,header\n"})
     look_everywhere(home)
     home.type("init")

@@ -7,6 +7,7 @@ What cannot be read without guessing raises `Unreadable`, which `client` turns i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ OPTIONS = (
 """The fields of an import that echo its parameters (API 5)."""
 
 LONGEST_TEXT = 300
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Unreadable(ValueError):
@@ -75,10 +77,15 @@ class Offer:
 def parse_json(body: bytes) -> Any:
     """Read a body as JSON. Raises `Unreadable` for HTML, text, an empty body and anything else."""
     try:
-        return json.loads(body)
+        text = body.decode(json.detect_encoding(body), "replace")
+        answer = json.loads(text)
     except (ValueError, RecursionError) as problem:
         page = body.lstrip()[:1] == b"<"
         raise Unreadable("a web page instead of data" if page else "something that is not JSON") from problem
+    if _HALF.search(text):
+        # Half a surrogate pair is no character: neither journal nor receipt can hold it.
+        answer = json.loads(json.dumps(answer, ensure_ascii=False).encode(errors="replace"))
+    return answer
 
 
 def parse_user(answer: Any) -> User:

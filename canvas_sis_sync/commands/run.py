@@ -105,7 +105,7 @@ def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
 def _subject(result: Result) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
     if result.trouble is not None:
-        return subject, result.trouble.sentence
+        return subject, plain_text.visible(result.trouble.sentence)
     about = result.about
     if about is None:
         return subject, result.outcome
