@@ -1,4 +1,4 @@
-"""Whatever comes from outside, by whatever way: nothing hidden, no forged line in output and log of the real commands."""
+"""Whatever comes from outside, by whatever way: nothing hidden and no forged line in output and log of the commands."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ def test_ids_in_rows(plain: Home) -> None:
     """Canvas's messages repeat them, and so do plans: here a term and a course for each text vanish whole."""
     plain.configure(**NEVER, SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="s", SIS_SYNC_BREAKER_GROUP_BY="course")
     rows = [f"{number}{text}" for number, text in enumerate(IN_ROWS)]
-    courses = "course_id,short_name,long_name,term_id,status\n" + "".join(f"{id},C,C,{id},active\n" for id in rows)
-    terms = "term_id,name,status\n" + "".join(f"{id},T,active\n" for id in rows)
+    courses = "course_id,short_name,long_name,term_id,status\n" + "".join(f"{row},C,C,{row},active\n" for row in rows)
+    terms = "term_id,name,status\n" + "".join(f"{row},T,active\n" for row in rows)
     enrolled = [f"{rows[0]},u{number},student,active\n" for number in range(120)]
-    enrolled += [f"{id},nobody{id},student,active\n" for id in rows]
+    enrolled += [f"{row},nobody{row},student,active\n" for row in rows]
     users = "user_id,login_id,status\n" + "".join(f"u{number},u{number},active\n" for number in range(120))
     files = {"terms.csv": terms, "courses.csv": courses, "users.csv": users}
     plain.drop({**files, "enrollments.csv": "course_id,user_id,role,status\n" + "".join(enrolled)})
