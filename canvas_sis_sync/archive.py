@@ -21,8 +21,8 @@ from typing import Any
 
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.model import Batch, ImportMessage
-from canvas_sis_sync.plain_text import inert, original
 from canvas_sis_sync.record import batch_from_record, to_record
+from canvas_sis_sync.spreadsheet import Writer, original
 
 RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
@@ -114,14 +114,13 @@ class Archive:
         return self._read(self.batch_folder(batch_id) / WAITING)
 
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
-        """Write errors.csv, `inert` and never with `row_info`, and give the number of messages."""
+        """Write errors.csv, never with `row_info`, and give the number of messages."""
         text = StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("sis_import_id", "file", "message", "row"))
+        writer = Writer(text)
+        writer.add(("sis_import_id", "file", "message", "row"))
         count = 0
         for message in messages:
-            row = "" if message.row is None else message.row
-            writer.writerow((batch.import_id, inert(message.file or ""), inert(message.message), row))
+            writer.add((batch.import_id, message.file, message.message, message.row))
             count += 1
         self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
         return count

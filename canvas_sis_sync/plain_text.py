@@ -1,4 +1,4 @@
-"""Text from outside made harmless where people meet it: on terminals, in logs and mails, in JSON and in spreadsheets.
+"""Text from outside made harmless where people read it: on terminals, in logs and mails, and in JSON.
 
 Names of files, cells, Canvas's messages and what people type may hold escape sequences, bidirectional marks, invisible
 characters and line ends. A plain `str` counts as one line that may hold any of them; only `lines` makes text of several
@@ -18,8 +18,6 @@ _IGNORABLE = re.compile(
 )
 """Printable for Python, but shown as nothing: fillers and variation selectors."""
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_FORMULAS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212'")
-"""What makes a spreadsheet compute a cell, in full width and small form too, and the quote that prevents it."""
 
 
 class Lines(str):
@@ -64,13 +62,3 @@ def _in_json(character: str) -> str:
     import json
 
     return character if _escaped(character) == character else json.dumps(character)[1:-1]
-
-
-def inert(cell: str) -> str:
-    """Put a quote before a cell that a spreadsheet would compute, or that begins with a quote; see `original`."""
-    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
-
-
-def original(cell: str) -> str:
-    """Return what `inert` was given."""
-    return cell.removeprefix("'")

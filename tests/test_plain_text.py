@@ -12,7 +12,7 @@ from nasty import NASTY, faults
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from canvas_sis_sync.plain_text import as_json, inert, lines, original, visible
+from canvas_sis_sync.plain_text import as_json, lines, visible
 from canvas_sis_sync.progress import Bars, showing
 
 TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(NASTY)
@@ -78,32 +78,6 @@ def test_json_holds_the_same_and_nothing_hidden(value: object) -> None:
 
 def test_json_keeps_letters_readable() -> None:
     assert as_json({"name": "Zoë 🎓\u202e"}) == '{"name": "Zoë 🎓\\u202e"}'
-
-
-@given(st.text())
-def test_a_cell_is_given_back_by_removing_one_quote(text: str) -> None:
-    assert original(inert(text)) == text
-    assert not inert(text).startswith(tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20"))
-
-
-@pytest.mark.parametrize(
-    ("cell", "written"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+1", "'+1"),
-        ("-1", "'-1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
-        ("\uff1d1+1", "'\uff1d1+1"),
-        ("\uff20x", "'\uff20x"),
-        ("'tis", "''tis"),
-        ("a=1", "a=1"),
-        ("", ""),
-    ],
-)
-def test_a_cell_that_a_spreadsheet_would_compute_gets_a_quote(cell: str, written: str) -> None:
-    assert inert(cell) == written
 
 
 def test_a_progress_display_neither_interprets_nor_obeys_what_it_shows() -> None:

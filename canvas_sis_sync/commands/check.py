@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +11,12 @@ from pathlib import Path
 from canvas_sis_sync import inbox, preflight
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageError
-from canvas_sis_sync.plain_text import inert, lines
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Aim, Finding, Report, merged
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.spreadsheet import Writer
 from canvas_sis_sync.steps.begin import open_canvas, patient_retry
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
 from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, encoding_hints, is_refused, judge
@@ -84,13 +84,12 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
 
 
 def write_csv(report: Report, path: Path) -> None:
-    """Write the findings as a CSV for spreadsheets, `inert`. Raises HomeError when the disk does not take it."""
+    """Write the findings as a CSV that a spreadsheet opens. Raises HomeError when the disk does not take it."""
     with wording(path), path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("severity", "rule", "file", "row", "column", "message"))
+        writer = Writer(file)
+        writer.add(("severity", "rule", "file", "row", "column", "message"))
         for found in report.findings:
-            place = inert(found.file or ""), found.row, inert(found.column or "")
-            writer.writerow((found.severity, found.rule, *place, inert(found.message)))
+            writer.add((found.severity, found.rule, found.file, found.row, found.column, found.message))
 
 
 def rules() -> str:
