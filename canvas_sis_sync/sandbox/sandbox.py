@@ -145,9 +145,8 @@ class Sandbox:
     @property
     def tokens_astray(self) -> tuple[Request, ...]:
         """Requests that carried a token to where it must not go: the storage of uploads and of attachments."""
-        return tuple(
-            each for each in self.requests if each.path.startswith(OPEN_PATHS) and each.header("Authorization")
-        )
+        at_storage = (each for each in self.requests if each.path.startswith(OPEN_PATHS))
+        return tuple(each for each in at_storage if each.header("Authorization"))
 
     @property
     def imports(self) -> tuple[Import, ...]:

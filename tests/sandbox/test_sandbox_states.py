@@ -155,6 +155,28 @@ def test_csv_attachments_have_no_passwords(client: Client) -> None:
     assert client.download(files["t.csv"]["url"]).text == "term_id,name,status\nT,T,active\n"
 
 
+def test_an_attachment_wants_the_token_at_canvas_and_none_at_the_storage(sandbox: Sandbox, client: Client) -> None:
+    file = client.run({"t.csv": "term_id,name,status\nT,T,active\n"})["csv_attachments"][0]
+    assert file.keys() >= {"id", "filename", "size", "url"}
+    assert client.ask("GET", file["url"], headers={"User-Agent": "x"}).status_code == 401
+    sent_on = client.ask("GET", file["url"])
+    storage = sent_on.headers["location"]
+    assert sent_on.status_code == 302
+    assert client.ask("GET", f"{storage}x", headers={"User-Agent": "x"}).status_code == 404
+    assert sandbox.tokens_astray == ()
+    assert client.ask("GET", storage).status_code == 400
+    assert [each.path for each in sandbox.tokens_astray] == [f"/storage/{storage.rpartition('/')[2]}"]
+    sandbox.add_fault("attachments-unreadable")
+    assert client.ask("GET", file["url"]).status_code == 404
+
+
+def test_every_answer_says_that_this_is_a_sandbox(sandbox: Sandbox, client: Client) -> None:
+    sandbox.add_fault("throttle")
+    answers = [client.ask("GET", "users/self"), client.ask("GET", "nowhere"), client.ask("GET", "users/self")]
+    assert [answer.headers["X-Sis-Sync-Sandbox"] for answer in answers] == ["1"] * 3
+    assert answers[2].json()["sandbox"] is True
+
+
 def test_a_waiting_import_has_no_attachments(sandbox: Sandbox, client: Client) -> None:
     sandbox.add_import("importing")
     import_id = client.start(users(1))
