@@ -51,6 +51,8 @@ class User:
     name: str
     #: None when Canvas does not tell it.
     sis_user_id: str | None = None
+    #: What answers is no Canvas but the sandbox of this program.
+    is_sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,12 @@ def parse_json(body: bytes) -> Any:
 def parse_user(answer: Any) -> User:
     """Read `users/self`."""
     record = _record(answer, "user")
-    return User(_id(record, "user"), _text(record.get("name")) or "", _text(record.get("sis_user_id")))
+    return User(
+        _id(record, "user"),
+        _text(record.get("name")) or "",
+        _text(record.get("sis_user_id")),
+        is_sandbox=record.get("sandbox") is True,
+    )
 
 
 def parse_account(answer: Any) -> Account:

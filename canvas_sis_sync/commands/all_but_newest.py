@@ -20,6 +20,7 @@ from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import assemble
 from canvas_sis_sync.steps.claim import claim
 from canvas_sis_sync.steps.context import Context, steady
+from canvas_sis_sync.steps.rehearsal import refuse_sandbox
 from canvas_sis_sync.steps.settle import look
 from canvas_sis_sync.sync import deliver, require_whole_journal
 
@@ -42,9 +43,11 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
     """Discard the batch that holds, if it was not sent, and all drops but the newest; give what was done.
 
     Their files go to the archive. A drop that is still being written to is left alone, and the hold with it. Raises
-    HeldError while a run is at work, HomeError, JournalError, CanvasError when the account was never resolved.
+    SettingsError when a sandbox answers at another's home, HeldError while a run is at work, HomeError, JournalError,
+    CanvasError when the account was never resolved.
     """
     with desk(settings, clock) as at:
+        refuse_sandbox(settings, at.journal, at.canvas)
         context = assemble(settings, at.journal, at.canvas, steady(clock), show=show, patient=True)
         require_whole_journal(context)
         waiting = _waiting(context)
