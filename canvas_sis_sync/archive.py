@@ -22,6 +22,7 @@ from typing import Any
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.model import Batch, ImportMessage
 from canvas_sis_sync.record import batch_from_record, to_record
+from canvas_sis_sync.spreadsheet import Writer, original
 
 RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
@@ -115,12 +116,11 @@ class Archive:
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
         """Write errors.csv, never with `row_info`, and give the number of messages."""
         text = StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("sis_import_id", "file", "message", "row"))
+        writer = Writer(text)
+        writer.add(("sis_import_id", "file", "message", "row"))
         count = 0
         for message in messages:
-            row = "" if message.row is None else message.row
-            writer.writerow((batch.import_id, message.file or "", message.message, row))
+            writer.add((batch.import_id, message.file, message.message, message.row))
             count += 1
         self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
         return count
@@ -130,7 +130,7 @@ class Archive:
         path = self.batch_folder(batch_id) / ERRORS
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
-                yield from ((row["file"], int(row["row"])) for row in csv.DictReader(file) if row["row"])
+                yield from ((original(row["file"]), int(row["row"])) for row in csv.DictReader(file) if row["row"])
 
     def newest_batch(self) -> str | None:
         """Give the id of the batch folder with the highest name, None without any."""

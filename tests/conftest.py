@@ -41,7 +41,8 @@ def pytest_runtest_setup() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start every test without the settings of whoever runs it, and with a state folder of its own."""
     for name in list(os.environ):
-        if name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")) or name.lower().endswith("_proxy"):
+        ours = name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_"))
+        if ours or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -7,6 +7,7 @@ What cannot be read without guessing raises `Unreadable`, which `client` turns i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ OPTIONS = (
 """The fields of an import that echo its parameters (API 5)."""
 
 LONGEST_TEXT = 300
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Unreadable(ValueError):
@@ -49,6 +51,8 @@ class User:
     name: str
     #: None when Canvas does not tell it.
     sis_user_id: str | None = None
+    #: What answers is no Canvas but the sandbox of this program.
+    is_sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +79,26 @@ class Offer:
 def parse_json(body: bytes) -> Any:
     """Read a body as JSON. Raises `Unreadable` for HTML, text, an empty body and anything else."""
     try:
-        return json.loads(body)
+        text = body.decode(json.detect_encoding(body), "replace")
+        answer = json.loads(text)
     except (ValueError, RecursionError) as problem:
         page = body.lstrip()[:1] == b"<"
         raise Unreadable("a web page instead of data" if page else "something that is not JSON") from problem
+    if _HALF.search(text):
+        # Half a surrogate pair is no character: neither journal nor receipt can hold it.
+        answer = json.loads(json.dumps(answer, ensure_ascii=False).encode(errors="replace"))
+    return answer
 
 
 def parse_user(answer: Any) -> User:
     """Read `users/self`."""
     record = _record(answer, "user")
-    return User(_id(record, "user"), _text(record.get("name")) or "", _text(record.get("sis_user_id")))
+    return User(
+        _id(record, "user"),
+        _text(record.get("name")) or "",
+        _text(record.get("sis_user_id")),
+        is_sandbox=record.get("sandbox") is True,
+    )
 
 
 def parse_account(answer: Any) -> Account:

@@ -16,7 +16,9 @@ import click
 
 from canvas_sis_sync import __version__
 from canvas_sis_sync.cli.talk import fail, say
+from canvas_sis_sync.cli.usage import usage_message
 from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncError
+from canvas_sis_sync.plain_text import lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = {
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except SyncError as error:
         code = fail(error, as_json="--json" in given)
     except click.ClickException as error:
-        error.show()
+        say(usage_message(error), err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
@@ -58,15 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _bug(error: Exception, *, show: bool) -> int:
-    say(
+    said = [
         f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
-        " claimed is lost.\nRun it again with -vv and report what it prints as a bug.",
-        err=True,
-    )
+        " claimed is lost.",
+        "Run it again with -vv and report what it prints as a bug.",
+    ]
     if show:
         import traceback
 
-        traceback.print_exception(error)
+        said += "".join(traceback.format_exception(error)).split("\n")
+    say(lines(said), err=True)
     return EXIT_BUG
 
 

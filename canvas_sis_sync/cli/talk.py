@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from canvas_sis_sync.errors import SyncError
+from canvas_sis_sync.plain_text import as_json, visible
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print; a reader that has gone away changes neither the work nor the exit code."""
+    """Print one line, or `Lines`; a reader that has gone away changes neither the work nor the exit code."""
     try:
-        click.echo(text, err=err)
+        click.echo(visible(text), err=err)
     except BrokenPipeError:
         stream = sys.stderr if err else sys.stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -28,14 +29,13 @@ def addressed(text: str, home: Path) -> str:
     import re
     import shlex
 
-    return re.sub(r"\bsis-sync (?=[a-z])", lambda _: f"sis-sync --home {shlex.quote(str(home))} ", text)
+    command = visible(f"sis-sync --home {shlex.quote(str(home))} ")
+    return type(text)(re.sub(r"\bsis-sync (?=[a-z])", lambda _: command, text))
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object."""
-    import json
-
-    say(json.dumps(value, ensure_ascii=False, indent=1))
+    say(as_json(value, indent=1))
 
 
 def fail(error: SyncError, *, as_json: bool) -> int:
@@ -45,7 +45,7 @@ def fail(error: SyncError, *, as_json: bool) -> int:
 
         print_json(error_json(error))
     else:
-        say(f"Error: {error.sentence}", err=True)
+        say(type(error.sentence)(f"Error: {error.sentence}"), err=True)
         if error.hint:
             say(error.hint, err=True)
     return error.exit_code

@@ -17,6 +17,7 @@ from canvas_sis_sync.errors import HeldError, UsageError
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Approval, Basis, Batch, State
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import require_journal
@@ -46,7 +47,7 @@ def show(settings: Settings, batch_id: str) -> Shown:
         return Shown(
             f"The plan of batch {batch.id} cannot be read any more. It is held for this: {batch.reason}", basis
         )
-    return Shown("\n".join([plan_text.table(plan), *_may_be_remembered(plan)]), basis)
+    return Shown(lines([plan_text.table(plan), *_may_be_remembered(plan)]), basis)
 
 
 def approve(
@@ -78,7 +79,7 @@ def approve(
         at.file(batch)
         log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
     remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
-    return "\n".join([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
+    return lines([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
 
 
 def _basis(batch: Batch, plan: Mapping[str, Any] | None) -> Basis:

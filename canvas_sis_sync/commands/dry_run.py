@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import options, plan_text, report
+from canvas_sis_sync import options, plain_text, plan_text, report
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.commands.plan import bases_of, looking
 from canvas_sis_sync.commands.status import Status, status
@@ -55,7 +55,7 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
     if packed.plan is None:
         lines += [f"Asked of Canvas: {words}" for words in options.in_words(parameters_of(settings))]
     else:
-        lines.append(f"\n{plan_text.table(packed.plan)}\n")
+        lines.append(plain_text.lines(["", plan_text.table(packed.plan), ""]))
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
     code, outcome, verdict = _verdict(settings, looked, packed)
     return _told(code, outcome, [*lines, verdict], looked, packed)
@@ -131,7 +131,7 @@ def _about_zip(made: Bundle) -> list[str]:
 
 
 def _told(code: int, outcome: str, lines: list[str], looked: Status, packed: Packed | None = None) -> Looked:
-    text = "\n".join(line for line in lines if line)
+    text = plain_text.lines(line for line in lines if line)
     made = packed.bundle if packed else None
     found = {
         "schema": report.SCHEMA,

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from canvas_sis_sync import settings
 from canvas_sis_sync.commands.config import OBLIGATORY, missing
 from canvas_sis_sync.errors import AccessRefused, HomeError, SyncError, UsageError
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.settings import SETTINGS, Settings
 from canvas_sis_sync.settings.layers import ENVIRONMENT
@@ -81,7 +82,7 @@ def init(home: Path, answers: Mapping[str, str], ask: Ask | None) -> Made:
         done = f"Made the home {home}: {', '.join(FOLDERS)}, and its settings in .env."
     # A new home is tried as cron will find it: what the environment says has been written into it.
     found, trouble = _try(home, None if existed else {})
-    return Made("\n".join([done, *found, "", *_crontab(home)]), trouble)
+    return Made(lines([done, *found, "", *_crontab(home)]), trouble)
 
 
 def make_folders(home: Path) -> None:

@@ -21,6 +21,7 @@ from canvas_sis_sync.model import (
     State,
     Target,
 )
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.sis_csv import open_csv
@@ -99,7 +100,7 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         at.file(successor)
         at.file(at.batch(batch.id))
         log.get_logger(batch.id).info("retried as %s by %s: %s", successor.id, at.who, reason)
-    return "\n".join([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
+    return lines([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
 
 
 def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock: Clock) -> str:

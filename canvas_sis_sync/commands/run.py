@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from canvas_sis_sync import episodes, inbox, log, outcome, report, tick
+from canvas_sis_sync import episodes, inbox, log, outcome, plain_text, report, tick
 from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import (
     EXIT_HELD,
@@ -69,7 +69,7 @@ def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
 
 def idle_message(settings: Settings) -> str:
     """Say that there is nothing to do, and what lies in the inbox all the same."""
-    return "\n".join(["Nothing to do: no drop in the inbox, nothing under way.", *_others(settings)])
+    return plain_text.lines(["Nothing to do: no drop in the inbox, nothing under way.", *_others(settings)])
 
 
 def as_json(told: Told) -> dict[str, object]:
@@ -79,7 +79,7 @@ def as_json(told: Told) -> dict[str, object]:
 
 
 def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
-    message = "\n".join([_message(settings, result), *(_others(settings) if watched else ())])
+    message = plain_text.lines([_message(settings, result), *(_others(settings) if watched else ())])
     if result.outcome in {"locked", "idle"} and result.trouble is None:
         return Told(result, message, watched)
     telling = _telling(settings, how, result)
@@ -105,7 +105,7 @@ def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
 def _subject(result: Result) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
     if result.trouble is not None:
-        return subject, result.trouble.sentence
+        return subject, plain_text.visible(result.trouble.sentence)
     about = result.about
     if about is None:
         return subject, result.outcome
@@ -125,7 +125,7 @@ def _message(settings: Settings, result: Result) -> str:
         lines.append("Nothing to do: no drop in the inbox, nothing under way.")
     if result.outcome == "locked":
         lines.append("Another run of this home is at work; this one leaves it to that.")
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def _has_gone(settings: Settings, batch: Batch) -> bool:

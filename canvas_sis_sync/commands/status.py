@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from canvas_sis_sync import gate, inbox, outcome, report
+from canvas_sis_sync import gate, inbox, outcome, plain_text, report
 from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
@@ -83,7 +83,7 @@ def as_json(looked: Status) -> dict[str, Any]:
 
 def as_text(looked: Status) -> str:
     """Give the status in a few lines."""
-    return "\n".join([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked)])
+    return plain_text.lines([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked)])
 
 
 def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -> Status:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from canvas_sis_sync.model import ACCEPTED, OPEN, Batch, Episode, State, Step, Target
+from canvas_sis_sync.plain_text import visible
 from canvas_sis_sync.record import batch_from_record
 
 
@@ -51,7 +52,7 @@ class Questions:
 
     def batch(self, batch_id: str) -> Batch | None:
         """Read a batch by its id, with its steps."""
-        return self._one("WHERE id = ?", batch_id)
+        return self._one("WHERE id = ?", visible(batch_id))  # what a person types may not be text for SQLite
 
     def last_id(self) -> str:
         """Give the id of the batch that was entered last, "" for none."""

@@ -16,7 +16,7 @@ from canvas_sis_sync.preflight.reading import Watched
 from canvas_sis_sync.preflight.rows import Heading
 from canvas_sis_sync.preflight.rules import rules_of
 from canvas_sis_sync.preflight.tally import Tally
-from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS, KINDS, CsvFile, Kind, Malformed, NotUtf8, open_csv
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS, KINDS, CsvFile, Kind, Malformed, NotUtf8, TooManyColumns, open_csv
 
 """Kinds of which batch mode deletes what is missing (DIFF 9)."""
 
@@ -44,6 +44,8 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
         result = _in_halves(file, work, progress) or _as_a_whole(file, work)
     except NotUtf8 as fault:
         return dropped(file.name, "file-not-utf8", str(fault))
+    except TooManyColumns as fault:
+        return dropped(file.name, "file-too-many-columns", str(fault))
     except Malformed as fault:
         return dropped(file.name, "file-malformed-csv", str(fault))
     except UnicodeError:  # from a stream that converts a file, which has changed since it was looked at

@@ -39,12 +39,16 @@ class Given(NamedTuple):
 
 
 def read(
-    home: Path, environ: Mapping[str, str], flags: Mapping[str, str], problems: list[SettingsError]
+    home: Path,
+    dotenv: Mapping[str, str],
+    environ: Mapping[str, str],
+    flags: Mapping[str, str],
+    problems: list[SettingsError],
 ) -> dict[str, Given]:
     """Lay the layers over each other, lowest first; an empty text takes a setting back to its default."""
     given = {setting.name: Given(setting.name, "", DEFAULT) for setting in SETTINGS}
     above = {
-        DOTENV: _read_dotenv(home, problems),
+        DOTENV: dotenv,
         ENVIRONMENT: environ,
         FLAG: {f"SIS_IMPORT_{name.upper()}": text for name, text in flags.items()},
     }
@@ -87,7 +91,7 @@ def mend(home: Path, entry: Given) -> str:
     return f"Mend {home / '.env'}, then type: sis-sync config"
 
 
-def _read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
+def read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
     """Read lines of NAME=value, without dotenv's interpolation: `$` is a sign like others."""
     path = home / ".env"
     texts: dict[str, str] = {}

@@ -8,12 +8,21 @@ from canvas_sis_sync.sis_csv.counter import RowCounter, Summary, count_rows
 from canvas_sis_sync.sis_csv.deletion import BATCH_MODE_KINDS, OWNERS
 from canvas_sis_sync.sis_csv.formats import Column, Kind, Strictness, ValueType
 from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
-from canvas_sis_sync.sis_csv.reader import Block, CsvFile, Malformed, open_csv, read_blocks
+from canvas_sis_sync.sis_csv.reader import (
+    MOST_COLUMNS,
+    Block,
+    CsvFile,
+    Malformed,
+    TooManyColumns,
+    open_csv,
+    read_blocks,
+)
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 
 __all__ = [
     "BATCH_MODE_KINDS",
     "KINDS",
+    "MOST_COLUMNS",
     "OWNERS",
     "Block",
     "Column",
@@ -24,6 +33,7 @@ __all__ = [
     "RowCounter",
     "Strictness",
     "Summary",
+    "TooManyColumns",
     "ValueType",
     "count_rows",
     "open_csv",

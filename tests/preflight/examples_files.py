@@ -13,10 +13,18 @@ ENROLLMENT = "section_id,user_id,role,status"
 GOOD: Files = {"users.csv": USERS}
 LONG = "x" * 256
 
+
+def wide(columns: int) -> str:
+    """Write a file of one row with so many columns, three of which Canvas knows."""
+    names = ["user_id", "login_id", "status", *(f"c{number}" for number in range(columns - 3))]
+    return ",".join(names) + "\nu1,ann,active\n"
+
+
 FILES = {
     "file-not-utf8": Example({"users.csv": USERS.encode() + b"u2,b\xe9a,active\n"}, GOOD),
     "file-headers-unrecognised": Example({"users.csv": USERS.replace(",", ";")}, GOOD),
     "file-malformed-csv": Example({"users.csv": USERS + 'u2,b"e,active\n'}, GOOD),
+    "file-too-many-columns": Example({"users.csv": wide(1001)}, {"users.csv": wide(1000)}),
     "file-unknown-type": Example({"users.csv": USERS, "more.zip": b"PK"}, GOOD),
     "file-empty": Example({"users.csv": "\n\n"}, GOOD),
     "file-header-only": Example({"users.csv": "user_id,login_id,status\n"}, GOOD),
