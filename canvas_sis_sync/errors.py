@@ -63,6 +63,10 @@ class JournalError(HeldError):
     """The journal is unreadable, or missing beside a non-empty archive."""
 
 
+class ZipAltered(HeldError):
+    """The zip is not the one that was checked: the upload was broken off before its end, so Canvas has none of it."""
+
+
 class BadZipError(SyncError):
     """A zip cannot be read, is not whole, or holds what Canvas would refuse."""
 

@@ -1,7 +1,7 @@
 """A batch as JSON: the one form in which journal and receipts keep it.
 
 What is written here is read by later versions too: fields are added, never renamed. Reading passes over fields it
-does not know and fills missing ones with their defaults.
+does not know and fills missing ones with their defaults. Fields whose metadata call them secret are left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Value = TypeVar("Value")
 def to_record(value: Any) -> Any:
     """Turn a value of `model` into what json can write."""
     if hasattr(value, "__dataclass_fields__"):
-        return {field.name: to_record(getattr(value, field.name)) for field in fields(value)}
+        return {name: to_record(getattr(value, name)) for name in _kept(value)}
     if isinstance(value, tuple | list | frozenset):
         return [to_record(item) for item in value]
     if isinstance(value, Mapping):
@@ -96,8 +96,12 @@ def _approval_from_record(record: Mapping[str, Any] | None) -> Approval | None:
 
 
 def _known(kind: type[Any], record: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(kind)}
+    names = _kept(kind)
     return {name: value for name, value in record.items() if name in names}
+
+
+def _kept(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind) if not field.metadata.get("secret")]
 
 
 def _many(kind: type[Value], records: Any) -> tuple[Value, ...]:

@@ -144,7 +144,9 @@ def _direct(context: Context, batch: Batch) -> Batch:
     zip_path = context.archive.zip_path(batch)
     try:
         with context.show.stage("uploading", batch.zip_size) as done:
-            answer = context.canvas.create_import(context.target.account_id, zip_path, batch.parameters, progress=done)
+            answer = context.canvas.create_import(
+                context.target.account_id, zip_path, batch.parameters, sha256=batch.zip_sha256, progress=done
+            )
     except AnswerLost as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
         return context.journal.amend(batch, reason=error.sentence, cut_after=error.seconds)
@@ -205,7 +207,8 @@ def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> B
 def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None:
     try:
         with context.show.stage("uploading", batch.zip_size) as done:
-            stored = context.canvas.upload_to_offer(offer, context.archive.zip_path(batch), progress=done)
+            zip_path = context.archive.zip_path(batch)
+            stored = context.canvas.upload_to_offer(offer, zip_path, progress=done, sha256=batch.zip_sha256)
     except (NothingArrived, RequestRejected):
         # The storage has none of the data, so the announced import is nobody's.
         context.journal.amend(batch, import_id=None, sis_import=None, strays=(*batch.strays, batch.sent_as))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import socket
@@ -10,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 TOKEN = "0000~invented-token-of-nobody"
@@ -111,6 +113,11 @@ class BeforeRequest:
 
     def __call__(self, connection: socket.socket) -> None:
         self.act(connection)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file as the journal does."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _gone() -> bytes:

@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
-from scripted import TOKEN, Reply, reply, reply_json, reset, serving
+from scripted import TOKEN, Reply, reply, reply_json, reset, serving, sha256
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import Canvas, Offer
@@ -184,10 +184,10 @@ def test_what_changes_something_is_never_repeated(question: str, tmp_path: Any) 
     zip_path.write_bytes(b"PK")
     with serving(reply(500)) as server, Canvas(server.url, TOKEN, retry=never, user_agent="x") as canvas:
         ask = {
-            "create": lambda: canvas.create_import(1, zip_path, {}),
+            "create": lambda: canvas.create_import(1, zip_path, {}, sha256=sha256(zip_path)),
             "announce": lambda: canvas.announce_import(1, "a.zip", 2, {}),
             "abort": lambda: canvas.abort_import(1, 5),
-            "upload": lambda: canvas.upload_to_offer(Offer(server.url, ()), zip_path),
+            "upload": lambda: canvas.upload_to_offer(Offer(server.url, ()), zip_path, sha256=sha256(zip_path)),
             "confirm": lambda: canvas.confirm(f"{server.url}/x"),
         }
         if question == "may":
