@@ -250,19 +250,18 @@ class Canvas:
     def fetch_attachment(self, url: str, into: BinaryIO, *, most_bytes: int) -> None:
         """Write a file that Canvas keeps with an import to `into`, once; after an error `into` holds a part of it.
 
-        Redirects are followed. The token goes along as long as they stay on the Canvas host, and from the first one
-        that leaves it to nobody, not even when a storage host points back. Raises `NotFound`, `AccessRefused`,
+        Redirects are followed. The token goes to `url` if that is on the Canvas host, and to no redirect: that carries
+        an authorization of its own (changes-since-2022, Imports). Raises `NotFound`, `AccessRefused`,
         `Throttled` and `NothingArrived`; `AnswerLost` for everything else, also for more than `most_bytes`. HomeError
         when `into` cannot be written.
         """
         sink = Sink(into, most_bytes, time.monotonic() + ATTACHMENT_SECONDS + most_bytes / SLOWEST_BYTES)
-        with_token = True
+        with_token = self._wire.is_home(url)
         for _ in range(MOST_REDIRECTS + 1):
-            with_token = with_token and self._wire.is_home(url)
             answer = self._fetch(url, sink, with_token=with_token)
             if answer.status < 300:
                 return
-            url = _location(answer)
+            url, with_token = _location(answer), False
         raise refusals.lost(answer.asked, "redirects again and again", answer.seconds, answer.status)
 
     def _fetch(self, url: str, sink: Sink, *, with_token: bool) -> Answer:

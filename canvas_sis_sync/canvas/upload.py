@@ -88,8 +88,8 @@ class FileBody:
     def _altered(self, what: str) -> ZipAltered:
         return ZipAltered(
             f"{self._path} {what}. The upload was broken off before its end, so Canvas has imported nothing of it.",
-            "Find out what changes files in the archive, and restore this one from a backup, or retry or skip the"
-            " batch.",
+            "Find out what changes files in the archive, and restore this one from a backup. The next run holds"
+            " the batch until it is as it was packed, or discarded.",
         )
 
 

@@ -15,6 +15,7 @@ from canvas_sis_sync.errors import (
     RedirectRefused,
     RequestRejected,
     Throttled,
+    ZipAltered,
 )
 from canvas_sis_sync.model import Batch, SisImport, State
 from canvas_sis_sync.reconcile import Found
@@ -209,7 +210,7 @@ def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None
         with context.show.stage("uploading", batch.zip_size) as done:
             zip_path = context.archive.zip_path(batch)
             stored = context.canvas.upload_to_offer(offer, zip_path, progress=done, sha256=batch.zip_sha256)
-    except (NothingArrived, RequestRejected):
+    except (NothingArrived, RequestRejected, ZipAltered):
         # The storage has none of the data, so the announced import is nobody's.
         context.journal.amend(batch, import_id=None, sis_import=None, strays=(*batch.strays, batch.sent_as))
         give_up(context, batch, batch.sent_as)
