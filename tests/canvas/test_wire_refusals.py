@@ -6,23 +6,12 @@ import traceback
 from typing import Any
 
 import pytest
-from scripted import TOKEN, Reply, reply, reply_json, reset, serving, sha256
+from scripted import TOKEN, Reply, canvas_at, reply, reply_json, reset, serving, sha256
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import Canvas, Offer
 
 UNAUTHORIZED = {"status": "unauthorized", "errors": [{"message": "user not authorized"}]}
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-def canvas_at(url: str) -> Canvas:
-    return Canvas(url, TOKEN, retry=lambda ask: ask(), user_agent="canvas_sis_sync/test")
 
 
 def whole_text(error: errors.SyncError) -> str:
