@@ -19,7 +19,7 @@ from canvas_sis_sync.canvas.answers import Account, Offer, User
 from canvas_sis_sync.canvas.bodies import Unreadable
 from canvas_sis_sync.canvas.upload import FileBody, FormBody, Progress
 from canvas_sis_sync.canvas.wire import READ_SECONDS, Answer, Request, Sink, Wire
-from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RequestRejected
+from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RedirectRefused, RequestRejected
 from canvas_sis_sync.model import ImportMessage, Listing, SisImport
 
 T = TypeVar("T")
@@ -283,7 +283,10 @@ class Canvas:
             return self._wire.ask(request)
         except NotFound:
             raise
-        except RequestRejected as error:  # by a storage, mostly: its address is good for a few minutes only
+        except (
+            RequestRejected,
+            RedirectRefused,
+        ) as error:  # by a storage, mostly: its address is good for a few minutes only
             raise AnswerLost(error.sentence, error.hint, status=error.status) from error
 
     def _look(self, where: str, what: str, parse: Callable[[Any], T]) -> T:

@@ -243,6 +243,26 @@ def test_a_later_page_that_fails_gives_no_listing_at_all() -> None:
             assert len(server.asked) == 2
 
 
+def test_a_list_that_is_not_newest_first_is_read_until_a_whole_page_is_at_or_below_the_mark() -> None:
+    """One id at or below the mark proves nothing about the next page: an import above it was overlooked."""
+    pages = [
+        page(9, 3, following="/2"),
+        page(8, 4, following="/3"),
+        page(5, 2, following="/4"),
+        page(7, following="/5"),
+    ]
+    with serving(*pages) as server, canvas_at(server.url) as canvas:
+        assert sorted(found.id for found in canvas.imports_above(1, 5).imports) == [8, 9]
+        assert len(server.asked) == 3
+
+
+def test_an_empty_page_is_not_the_end_of_a_list() -> None:
+    with serving(page(following="/2"), page(9, following="/3"), page(5, following="/4")) as server:
+        with canvas_at(server.url) as canvas:
+            assert [found.id for found in canvas.imports_above(1, 5).imports] == [9]
+        assert len(server.asked) == 3
+
+
 def test_pages_in_a_circle_come_to_an_end() -> None:
     with serving(*[page(3, following="/p")] * 9) as server, canvas_at(server.url) as canvas:
         with pytest.raises(errors.AnswerLost, match="circle"):
