@@ -216,8 +216,12 @@ def test_a_file_that_trickles_ends_after_its_time(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_disk_that_is_full_is_no_fault_of_canvas() -> None:
-    full, refused = Path("/dev/full").open("wb", buffering=0), pytest.raises(errors.HomeError, match="written")
-    with full, serving(reply(200, b"x" * 100_000)) as server, canvas_at(server.url) as canvas, refused:
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        serving(reply(200, b"x" * 100_000)) as server,
+        canvas_at(server.url) as canvas,
+        pytest.raises(errors.HomeError, match="written"),
+    ):
         canvas.fetch_attachment(f"{server.url}/x", full, most_bytes=1_000_000)
 
 
