@@ -22,7 +22,7 @@ _PLAIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?(?:[/?#][!-\[\]-~]*)?",
     re.ASCII | re.IGNORECASE,
 )
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.ASCII | re.IGNORECASE)
+_SCHEME = re.compile("[^/?#]*:")
 _USER = re.compile(r"(?<=://)[^/?#\\@]*@")
 
 

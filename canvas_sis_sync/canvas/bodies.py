@@ -44,13 +44,11 @@ def redact(text: str, secrets: Sequence[str]) -> str:
 def parse_json(body: bytes, secrets: Sequence[str] = ()) -> Any:
     """Read a body as JSON, in all texts of which the secrets are replaced, and lone surrogates by U+FFFD.
 
-    Whole numbers of more than 64 bits, which SQLite cannot keep, become text, and NaN and Infinity None. Raises
+    Numbers that SQLite and JSON cannot keep (whole ones of more than 64 bits, NaN, Infinity) become text. Raises
     `Unreadable` for HTML, text, an empty body and anything else.
     """
     try:
-        answer = json.loads(
-            body.decode("utf-8-sig"), parse_int=_whole, parse_float=_finite, parse_constant=lambda _name: None
-        )
+        answer = json.loads(body.decode("utf-8-sig"), parse_int=_whole, parse_float=_finite, parse_constant=str)
         return _clean(answer, secrets, DEEPEST)
     except (ValueError, RecursionError):
         page = body.lstrip()[:1] == b"<"
@@ -102,6 +100,6 @@ def _whole(digits: str) -> int | str:
     return number if -(1 << 63) <= number < 1 << 63 else digits
 
 
-def _finite(digits: str) -> float | None:
+def _finite(digits: str) -> float | str:
     number = float(digits)
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) else digits

@@ -19,7 +19,7 @@ from canvas_sis_sync.canvas.answers import Account, Offer, User
 from canvas_sis_sync.canvas.bodies import Unreadable
 from canvas_sis_sync.canvas.upload import FileBody, FormBody, Progress
 from canvas_sis_sync.canvas.wire import READ_SECONDS, Answer, Request, Sink, Wire
-from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RequestRejected
+from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RedirectRefused, RequestRejected
 from canvas_sis_sync.model import ImportMessage, Listing, SisImport
 
 T = TypeVar("T")
@@ -233,6 +233,7 @@ class Canvas:
             headers={"Content-Type": body.content_type},
             body=body,
             answer_seconds=CREATE_SECONDS,
+            given=True,
             with_token=False,
             fresh=True,
             welcome=REDIRECTS,
@@ -245,7 +246,7 @@ class Canvas:
     def confirm(self, location: str) -> None:
         """Follow the storage's Location, once; the token goes along only on the Canvas host (API 10, step 3)."""
         at_home = self._wire.is_home(location)
-        self._wire.ask(Request("GET", location, "confirm the upload", with_token=at_home, fresh=True))
+        self._wire.ask(Request("GET", location, "confirm the upload", given=True, with_token=at_home, fresh=True))
 
     def fetch_attachment(self, url: str, into: BinaryIO, *, most_bytes: int) -> None:
         """Write a file that Canvas keeps with an import to `into`, once; after an error `into` holds a part of it.
@@ -271,6 +272,7 @@ class Canvas:
             "fetch a file of an import",
             headers={"Accept": "*/*", "Accept-Encoding": "identity"},
             answer_seconds=max(0.001, min(READ_SECONDS, sink.ends - time.monotonic())),
+            given=True,
             with_token=with_token,
             fresh=True,
             welcome=REDIRECTS,
@@ -280,7 +282,10 @@ class Canvas:
             return self._wire.ask(request)
         except NotFound:
             raise
-        except RequestRejected as error:  # by a storage, mostly: its address is good for a few minutes only
+        except (
+            RequestRejected,
+            RedirectRefused,
+        ) as error:  # by a storage, mostly: its address is good for a few minutes only
             raise AnswerLost(error.sentence, error.hint, status=error.status) from error
 
     def _look(self, where: str, what: str, parse: Callable[[Any], T]) -> T:
@@ -311,7 +316,7 @@ class Canvas:
         ends, records, size = time.monotonic() + LISTING_SECONDS, 0, 0
         following: str | None = question.where
         while following is not None:
-            asking = question if not seen else Request("GET", following, question.what)
+            asking = question if not seen else Request("GET", following, question.what, given=True)
             page, answer = self._retry(self._page_of(asking, parse))
             yield page, answers.parse_date(answer.headers.get("Date"))
             seen.add(following)

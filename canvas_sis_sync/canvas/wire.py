@@ -35,7 +35,7 @@ class Request:
     """One question. Nothing in it is retried, followed or guessed."""
 
     method: str
-    #: A path below the base URL, or a whole URL that Canvas gave.
+    #: A path below the base URL; with `given` a whole address, which a server sent.
     where: str
     #: What is asked for, in words that follow "could not": "list the SIS imports".
     what: str
@@ -44,6 +44,7 @@ class Request:
     body: FileBody | None = None
     #: How long the answer may take from the last byte that was sent, to its last byte or (with `into`) its first.
     answer_seconds: float = READ_SECONDS
+    given: bool = False
     with_token: bool = True
     #: On a connection of its own, so that a failure to connect proves that nothing was sent.
     fresh: bool = False
@@ -160,9 +161,8 @@ class Wire:
 
     def _prepared(self, request: Request) -> tuple[refusals.Asked, requests.PreparedRequest]:
         """Make a request ready to be sent; this is where the token is added, once it is known where it goes."""
-        own = request.where.startswith("/")
-        url = self._base + request.where if own else request.where
-        written = self._home if own else addresses.origin(url)
+        url = request.where if request.given else self._base + request.where
+        written = addresses.origin(url) if request.given else self._home
         changes = request.method != "GET"
         host = bodies.redact((written or self._home).netloc, self._secrets)
         asked = refusals.Asked(host, request.what, request.with_token, changes)

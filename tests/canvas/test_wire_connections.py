@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trustme
-from scripted import TOKEN, BeforeRequest, Reply, reply, reply_json, reset, serving, sha256
+from scripted import TOKEN, BeforeRequest, Reply, canvas_at, reply, reply_json, reset, serving, sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Canvas, Offer, client, connections, wire
+from canvas_sis_sync.canvas import Offer, client, connections, wire
 from canvas_sis_sync.canvas.wire import Request, Wire
 
 LOST = errors.AnswerLost
@@ -22,48 +21,11 @@ IMPORT = reply_json({"id": 1, "workflow_state": "created"})
 USER = reply_json({"id": 1, "name": "Robin"})
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(authority: trustme.CA) -> Callable[[str], ssl.SSLContext]:
-    """Make a server's TLS context for a host name, with a certificate of the test's authority."""
-
-    def context(name: str) -> ssl.SSLContext:
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name).configure_cert(made)
-        return made
-
-    return context
-
-
-@pytest.fixture
-def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Name the test's authority in REQUESTS_CA_BUNDLE."""
-    path = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
-    return path
-
-
 @pytest.fixture
 def zip_path(tmp_path: Path) -> Path:
     path = tmp_path / "import.zip"
     path.write_bytes(b"PK" * 1000)
     return path
-
-
-def canvas_at(url: str) -> Canvas:
-    return Canvas(url, TOKEN, retry=lambda ask: ask(), user_agent="canvas_sis_sync/test")
 
 
 def create_at(url: str, zip_path: Path) -> errors.CanvasError:

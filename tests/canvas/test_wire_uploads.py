@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from scripted import TOKEN, BeforeRequest, ScriptedServer, reply, reply_json, serving, sha256
+from scripted import TOKEN, BeforeRequest, ScriptedServer, canvas_at, reply, reply_json, serving, sha256
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import Canvas, Confirmation, Offer, Progress
@@ -23,22 +23,11 @@ from canvas_sis_sync.canvas.upload import PIECE_BYTES, FileBody
 IMPORT = {"id": 9, "workflow_state": "initializing"}
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 @pytest.fixture
 def zip_path(tmp_path: Path) -> Path:
     path = tmp_path / 'my "own"\r\nimport.zip'
     path.write_bytes(bytes(range(256)) * 3000)
     return path
-
-
-def canvas_at(url: str) -> Canvas:
-    return Canvas(url, TOKEN, retry=lambda ask: ask(), user_agent="canvas_sis_sync/test")
 
 
 def test_the_zip_is_the_raw_body_and_its_parameters_stand_in_the_query(zip_path: Path) -> None:
