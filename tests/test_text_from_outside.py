@@ -236,7 +236,7 @@ def test_arguments(plain: Home, text: str) -> None:
         ["sandbox", "--port", text],
     ):
         assert plain.type(*arguments).returncode != 0, arguments
-        plain.type(*arguments, "--json")
+    assert plain.type("run", "--param", text, "--json").returncode == 2
 
 
 @pytest.mark.parametrize("text", IN_NAMES)
@@ -260,3 +260,12 @@ def test_a_home_with_such_a_name(new_home: Callable[..., Home], sandbox: Sandbox
     (home.archive / "journal.sqlite3").unlink()
     home.type("run")
     assert_plain(home)
+
+
+@pytest.mark.parametrize(
+    "command", [["check"], ["plan"], ["plan", "--against"], ["rules"], ["discard", "--reason", "x"]]
+)
+def test_arguments_of_any_length(home: Home, command: list[str]) -> None:
+    done = home.type(*command, "".join(IN_NAMES) * 9)
+    assert done.returncode == 2
+    assert faults(done.stderr) == []

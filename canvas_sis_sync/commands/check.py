@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -127,7 +128,7 @@ def _deliveries(settings: Settings, paths: Sequence[Path]) -> Iterator[Delivery 
 
 
 def _by_path(path: Path, encoding: str) -> Delivery | Report:
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
         raise UsageError(f"There is no {path}.", "Name CSV files, folders or zips, or nothing for the inbox.")
     if path.is_dir():
         with wording(path):
