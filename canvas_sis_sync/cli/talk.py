@@ -1,9 +1,7 @@
-"""How commands speak: text, JSON and errors, on streams that may have gone away."""
+"""How commands speak: text, JSON and errors."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +12,26 @@ from canvas_sis_sync.plain_text import as_json, visible
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print one line, or `Lines`; a reader that has gone away changes neither the work nor the exit code."""
-    try:
-        click.echo(visible(text), err=err)
-    except BrokenPipeError:
-        stream = sys.stderr if err else sys.stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Print one line, or `Lines`. That the reader has gone away, or the disk is full, is the matter of the stream."""
+    click.echo(visible(text), err=err)
 
 
 def addressed(text: str, home: Path) -> str:
     """Let the commands in a text name the home, unless they are typed there: a mail from cron is read elsewhere."""
-    if home == Path.cwd():
+    if _is_here(home):
         return text
     import re
     import shlex
 
     command = visible(f"sis-sync --home {shlex.quote(str(home))} ")
     return type(text)(re.sub(r"\bsis-sync (?=[a-z])", lambda _: command, text))
+
+
+def _is_here(home: Path) -> bool:
+    try:
+        return home == Path.cwd()
+    except OSError:  # the current folder is gone
+        return False
 
 
 def print_json(value: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from canvas_sis_sync import gate, inbox, outcome, plain_text, report
-from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
+from canvas_sis_sync.errors import CanvasError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, Inbox, SisImport, Target, Verdict
@@ -16,6 +16,7 @@ from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.ask_gate import ask
 from canvas_sis_sync.steps.begin import assemble, open_canvas, require_journal
 from canvas_sis_sync.steps.context import Context
+from canvas_sis_sync.tick import not_a_home
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -44,10 +45,7 @@ def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Stat
     try:
         drops = inbox.scan(settings.inbox, settings.marker)
     except OSError as error:
-        raise HomeError(
-            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
-            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
-        ) from error
+        raise not_a_home(settings, error) from error
     require_journal(settings)
     with Journal.open_to_read(settings.archive / FILE_NAME) as journal:
         batch = journal.last()

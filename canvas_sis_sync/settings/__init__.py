@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from canvas_sis_sync.errors import SettingsError
+from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.settings import layers, network
 from canvas_sis_sync.settings.limits import BREAKERS, Limit, raised
@@ -121,9 +121,18 @@ class Settings:
 
 
 def find_home(option: Path | None, environ: Mapping[str, str] | None = None) -> Path:
-    """Give the absolute path of the home: `--home`, else `SIS_SYNC_HOME`, else the current folder."""
-    named = option or (os.environ if environ is None else environ).get(layers.HOME_NAME) or "."
-    return _expanded(str(named)).absolute()
+    """Give the absolute path of the home: `--home`, else `SIS_SYNC_HOME`, else the current folder.
+
+    Raises HomeError when it is relative to a folder that is gone.
+    """
+    named = _expanded(str(option or (os.environ if environ is None else environ).get(layers.HOME_NAME) or "."))
+    try:
+        return named.absolute()
+    except OSError as error:
+        raise HomeError(
+            f"The current folder cannot be found any more: {(error.strerror or str(error)).lower()}.",
+            "Change to a folder that exists, or name the home with --home and its whole path.",
+        ) from error
 
 
 def load(
@@ -183,14 +192,40 @@ def use_network(settings: Settings) -> None:
 
 
 def state_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """Give the folder of this user for what outlives a home; it need not exist."""
-    user = _expanded(environ.get("HOME") or "~")
-    if platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or user / "AppData" / "Local") / "sis-sync"
-    if platform == "darwin":
-        return user / "Library" / "Application Support" / "sis-sync"
-    named = Path(environ.get("XDG_STATE_HOME", ""))
-    return (named if named.is_absolute() else user / ".local" / "state") / "sis-sync"
+    """Return the folder of this user for what outlives a home, by its one real path; it need not exist.
+
+    Locks are in it, so that it must be the same for all of a user's runs: relative paths are passed over, which XDG
+    requires, and links resolved. Raises SettingsError for a user without a home folder.
+    """
+    name, below = {
+        "win32": ("LOCALAPPDATA", "AppData/Local"),
+        "darwin": ("", "Library/Application Support"),
+    }.get(platform, ("XDG_STATE_HOME", ".local/state"))
+    named = Path(environ.get(name, ""))
+    folder = named if named.is_absolute() else _user_folder(environ) / below
+    return Path(os.path.realpath(folder / "sis-sync"))
+
+
+def _user_folder(environ: Mapping[str, str]) -> Path:
+    """Return the home folder of the user: HOME, or what the system knows where that is missing or relative."""
+    named = Path(environ.get("HOME", ""))
+    if named.is_absolute():
+        return named
+    if os.name == "nt":
+        known = Path(os.path.expanduser("~"))  # noqa: PTH111 (Path.home raises where there is none)
+    else:
+        import pwd
+
+        try:
+            known = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        except KeyError:
+            known = Path()
+    if not known.is_absolute():
+        raise SettingsError(
+            "The user who runs sis-sync has no home folder, where it keeps one sender at a time.",
+            "Set HOME, or on Linux XDG_STATE_HOME, to the whole path of a folder that this user can write to.",
+        )
+    return known
 
 
 def _expanded(text: str) -> Path:

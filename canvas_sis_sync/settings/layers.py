@@ -95,13 +95,24 @@ def read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
     """Read lines of NAME=value, without dotenv's interpolation: `$` is a sign like others."""
     path = home / ".env"
     texts: dict[str, str] = {}
-    for binding in parse_stream(StringIO((path.exists() and read_private(path, problems)) or "")):
+    for binding in parse_stream(StringIO((_is_there(path) and read_private(path, problems)) or "")):
         if binding.key is not None and binding.value is not None:
             texts[binding.key] = binding.value
         elif binding.key or binding.error:
             sentence = f"Line {binding.original.line} of {path} is not NAME=value."
             problems.append(SettingsError(sentence, mend(home, Given("", "", DOTENV))))
     return texts
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether a file may be there: also when that cannot be seen, which reading it reports."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _unknown(home: Path, entry: Given) -> SettingsError:
