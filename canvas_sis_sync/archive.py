@@ -19,7 +19,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from canvas_sis_sync import private
 from canvas_sis_sync.errors import HomeError
+from canvas_sis_sync.handles import open_regular
 from canvas_sis_sync.model import Batch, ImportMessage
 from canvas_sis_sync.record import batch_from_record, to_record
 
@@ -30,6 +32,7 @@ PLAN = "plan.json"
 WAITING = "waiting.json"
 ZIP = "import.zip"
 ORIGINAL_ZIP = "original.zip"
+COPY_BLOCK = 1 << 20
 SPARE_BYTES = 16 << 20
 """Room that is left free besides what a batch needs, for journal, receipt and log."""
 
@@ -70,7 +73,7 @@ class Archive:
         folder = self.batch_folder(batch_id)
         with wording(folder):
             for level in (folder.parent.parent, folder.parent, folder):
-                level.mkdir(mode=0o700, exist_ok=True)
+                private.make_folder(level)
                 sync_folder(level.parent)
         return folder
 
@@ -160,8 +163,8 @@ class Archive:
     def _write(self, path: Path, text: str) -> None:
         partial = path.with_name(f".{path.name}.part")
         with wording(path):
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            partial.unlink(missing_ok=True)
+            with open(partial, "x", encoding="utf-8", newline="", opener=private.opener) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -178,15 +181,26 @@ def read_receipt(folder: Path) -> Batch | None:
 
 
 def link_or_copy(source: Path, destination: Path) -> None:
-    """Give a file a second name, or where the system cannot, a copy that lasts; replaces what is there."""
+    """Give a file of ours a second name, or where the system cannot, a copy; replaces what is there."""
     destination.unlink(missing_ok=True)
     try:
         destination.hardlink_to(source)
     except OSError:
-        partial = destination.with_name(f".{destination.name}.part")
-        shutil.copy2(source, partial)
-        sync_file(partial)
-        partial.replace(destination)
+        copy(source, destination)
+
+
+def copy(source: Path, destination: Path) -> None:
+    """Copy a regular file into a private one that lasts and that nobody else has open; replaces what is there.
+
+    Raises FileNotFoundError when the source is a link or no file, OSError.
+    """
+    partial = destination.with_name(".copy.part")
+    partial.unlink(missing_ok=True)
+    with open_regular(source) as reading, open(partial, "xb", opener=private.opener) as writing:
+        shutil.copyfileobj(reading, writing, COPY_BLOCK)
+        writing.flush()
+        os.fsync(writing.fileno())
+    partial.replace(destination)
 
 
 def sync_folder(folder: Path) -> None:
@@ -198,12 +212,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's content last."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager
