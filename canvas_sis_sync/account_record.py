@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from canvas_sis_sync import private
 from canvas_sis_sync.errors import HeldError
 
 VERSION = 1
@@ -92,7 +93,8 @@ class AccountRecord:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.make_folder(self._path.parent)
+        private.make_file(self._path)
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
         try:
             connection.execute("PRAGMA synchronous=FULL")
@@ -100,7 +102,6 @@ class AccountRecord:
             if version > VERSION:
                 raise sqlite3.DatabaseError("it was written by a later version of sis-sync")
             if not version:
-                self._path.chmod(0o600)
                 connection.execute(_TABLE)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             yield connection

@@ -21,7 +21,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from canvas_sis_sync import private
 from canvas_sis_sync.errors import HomeError, RecordError, next_step
+from canvas_sis_sync.handles import open_regular
 from canvas_sis_sync.model import Batch, ImportMessage
 from canvas_sis_sync.model.shapes import PlanRecord, WaitingRecord
 from canvas_sis_sync.record import BATCH_ID, batch_from_record, parse, read, to_record
@@ -38,6 +40,7 @@ YEAR = re.compile(r"\d{4}", re.ASCII)
 MONTH = re.compile(r"\d{2}", re.ASCII)
 ANYTHING = re.compile(r"[^.].*", re.DOTALL)
 NO_FOLDER = "is no folder, or a link, which is not followed"
+COPY_BLOCK = 1 << 20
 SPARE_BYTES = 16 << 20
 """Room that is left free besides what a batch needs, for journal, receipt and log."""
 
@@ -78,7 +81,7 @@ class Archive:
         folder = self.batch_folder(batch_id)
         with wording(folder):
             for level in (folder.parent.parent, folder.parent, folder):
-                level.mkdir(mode=0o700, exist_ok=True)
+                private.make_folder(level)
                 sync_folder(level.parent)
         return folder
 
@@ -177,8 +180,8 @@ class Archive:
     def _write(self, path: Path, text: str) -> None:
         partial = path.with_name(f".{path.name}.part")
         with wording(path):
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            partial.unlink(missing_ok=True)
+            with open(partial, "x", encoding="utf-8", newline="", opener=private.opener) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -251,15 +254,26 @@ def _is_folder(path: Path) -> bool:
 
 
 def link_or_copy(source: Path, destination: Path) -> None:
-    """Give a file a second name, or where the system cannot, a copy that lasts; replaces what is there."""
+    """Give a file of ours a second name, or where the system cannot, a copy; replaces what is there."""
     destination.unlink(missing_ok=True)
     try:
         destination.hardlink_to(source)
     except OSError:
-        partial = destination.with_name(f".{destination.name}.part")
-        shutil.copy2(source, partial)
-        sync_file(partial)
-        partial.replace(destination)
+        copy(source, destination)
+
+
+def copy(source: Path, destination: Path) -> None:
+    """Copy a regular file into a private one that lasts and that nobody else has open; replaces what is there.
+
+    Raises FileNotFoundError when the source is a link or no file, OSError.
+    """
+    partial = destination.with_name(".copy.part")
+    partial.unlink(missing_ok=True)
+    with open_regular(source) as reading, open(partial, "xb", opener=private.opener) as writing:
+        shutil.copyfileobj(reading, writing, COPY_BLOCK)
+        writing.flush()
+        os.fsync(writing.fileno())
+    partial.replace(destination)
 
 
 def sync_folder(folder: Path) -> None:
@@ -271,12 +285,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's content last."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def _nothing_waits(settings: Settings) -> bool:
             return False
         waiting = anything_waits(settings.archive / FILE_NAME)
         return not is_lost(settings.archive / FILE_NAME) if waiting is None else not waiting
-    except JournalError:
+    except (HomeError, JournalError):
         return False
     except OSError as error:
         raise not_a_home(settings, error) from error

@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
 from canvas_sis_sync.bundle.reading import WRITE_ANEW, directory_of, open_entry
 from canvas_sis_sync.errors import BadZipError
+from canvas_sis_sync.handles import open_regular
 from canvas_sis_sync.model import DeliveryFile
 
 MOST_ENTRIES = 100_000
@@ -124,5 +125,5 @@ def _name_is_certain(info: ZipInfo) -> bool:
 
 def _starts_as_zip(path: Path) -> bool:
     """Say whether Canvas, which looks at the first bytes, takes it for a zip."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(4) == b"PK\x03\x04"

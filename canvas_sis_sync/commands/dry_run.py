@@ -17,10 +17,9 @@ from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Report
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.delivery import deliver_from
 from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary
 from canvas_sis_sync.steps.load import Load
-from canvas_sis_sync.steps.pack import write_zip
+from canvas_sis_sync.steps.pack import make_zip
 from canvas_sis_sync.steps.parameters import parameters_of
 from canvas_sis_sync.steps.plan import make_plan
 from canvas_sis_sync.tick import is_idle
@@ -104,8 +103,8 @@ class Packed:
 
 def _packed(settings: Settings, drop: Drop, clock: Clock) -> Packed:
     with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
-        delivery = deliver_from(drop.folder, [file.name for file in drop.files], settings.source_encoding)
-        made = write_zip(delivery, Path(folder), Silent())
+        names = [file.name for file in drop.files]
+        made, delivery = make_zip(drop.folder, names, Path(folder), settings.source_encoding, Silent())
         found = judge(delivery, aim_of(settings), Silent())
         newest = max(file.mtime_ns for file in drop.files) / 1e9
         load = Load(drop.name, delivery.files, newest, found.refused, made.entries)

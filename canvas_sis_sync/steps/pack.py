@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync import bundle
-from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder, wording
+from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, copy, sync_folder, wording
 from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
-from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, DropKind, Entry, State
+from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
 from canvas_sis_sync.preflight import Report
+from canvas_sis_sync.private import make_folder
 from canvas_sis_sync.progress import Show, added_up
 from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
-from canvas_sis_sync.steps.delivery import Delivery, deliver_from
+from canvas_sis_sync.steps.delivery import Delivery, deliver_from, is_zip
 from canvas_sis_sync.steps.judge import aim_by_canvas, aim_of, as_json, encoding_hints, is_refused, judge, summary
 from canvas_sis_sync.transcoding import NotInEncoding
+
+OWN = ".own"
+"""Folder of a ready-made zip's copy, which nobody else has open, until it is known what becomes of it."""
 
 
 def pack(context: Context, batch: Batch) -> Batch:
@@ -62,9 +66,9 @@ class Packed:
 def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEncoding | DropChanged:
     """Write the zip and check it; what is wrong with its sources counts only if their writer was done."""
     folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    names, encoding = [file.name for file in batch.files], context.settings.source_encoding
     try:
-        delivery = deliver_from(sources, [file.name for file in batch.files], context.settings.source_encoding)
-        made = write_zip(delivery, folder, context.show)
+        made, delivery = make_zip(sources, names, folder, encoding, context.show)
         aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
         report = judge(delivery, aim, context.show)
         context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings.refuse_on)))
@@ -100,20 +104,45 @@ def _move(context: Context, batch: Batch, state: State, reason: str, **changes: 
     return context.move(batch, State.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
 
 
-def write_zip(delivery: Delivery, folder: Path, show: Show) -> Bundle:
-    """Make `import.zip` in `folder`; a ready-made zip of CSVs is taken byte for byte.
+def make_zip(
+    sources: Path, names: Sequence[str], folder: Path, source_encoding: str, show: Show
+) -> tuple[Bundle, Delivery]:
+    """Make `import.zip` in `folder` of the files `names` below `sources`; return it and what it holds.
 
-    What was converted, or came in a zip that is not sent as it is, is kept as `original.zip`. Raises BadZipError when
-    a ready-made zip cannot be believed, OSError when the disk does not take it.
+    What is returned is read from the zip: whoever still writes to a source changes neither it nor what is judged. A
+    ready-made zip of CSVs is copied byte for byte. What was converted, or came in a zip that is not sent as it is, is
+    kept as `original.zip`. Raises BadZipError when a ready-made zip cannot be believed, NotInEncoding, DropChanged,
+    OSError when the disk does not take it.
     """
-    if delivery.source_zip is not None and delivery.as_it_is:
-        return _ready(delivery.source_zip, delivery.files, folder, show)
-    made = _from_files(delivery.files, folder / ZIP, show)
-    if delivery.source_zip is not None:
-        link_or_copy(delivery.source_zip, folder / ORIGINAL_ZIP)
-    elif delivery.originals:
-        _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
-    return made
+    if not is_zip(names):
+        delivery = deliver_from(sources, names, source_encoding)
+        made = _from_files(delivery.files, folder / ZIP, show)
+        if delivery.originals:
+            _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
+        return made, _as_packed(made, delivery)
+    own = _own_copy(sources / names[0], folder)
+    delivery = deliver_from(own.parent, [own.name], source_encoding)
+    if delivery.as_it_is:
+        made = _in_place(_described(own, delivery.files, show), folder / ZIP)
+    else:
+        made = _from_files(delivery.files, folder / ZIP, show)
+        own.replace(folder / ORIGINAL_ZIP)
+    shutil.rmtree(own.parent)
+    return made, _as_packed(made, delivery)
+
+
+def _as_packed(made: Bundle, delivery: Delivery) -> Delivery:
+    return Delivery(bundle.from_zip(made.path, [file.name for file in delivery.files]), delivery.others)
+
+
+def _own_copy(source: Path, folder: Path) -> Path:
+    """Copy a ready-made zip under its name into a folder of its own, of which nothing else is left."""
+    own = folder / OWN
+    if own.exists():
+        shutil.rmtree(own)
+    make_folder(own)
+    copy(source, own / source.name)
+    return own / source.name
 
 
 def remove_sources(context: Context, batch: Batch) -> None:
@@ -144,16 +173,14 @@ def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], No
         ) from error
 
 
-def _ready(source: Path, files: Sequence[DeliveryFile], folder: Path, show: Show) -> Bundle:
+def _described(own: Path, files: Sequence[DeliveryFile], show: Show) -> Bundle:
     counters = _Counters()
     with show.stage("reading", sum(file.size for file in files)) as done:
-        described = bundle.describe(source, observe=counters.observe, progress=added_up(done))
-    link_or_copy(source, folder / ZIP)
-    return replace(described, path=folder / ZIP, entries=counters.complete(described.entries))
+        described = bundle.describe(own, observe=counters.observe, progress=added_up(done))
+    return replace(described, entries=counters.complete(described.entries))
 
 
 def _in_place(made: Bundle, destination: Path) -> Bundle:
-    made.path.chmod(0o600)
     made.path.replace(destination)
     return replace(made, path=destination)
 
@@ -161,12 +188,13 @@ def _in_place(made: Bundle, destination: Path) -> Bundle:
 def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
     """Refuse what could not be packed; its bytes are kept as `original.zip`."""
     folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    names = [file.name for file in batch.files]
     with wording(folder):
-        if isinstance(error, BadZipError) or batch.drop_kind is DropKind.ZIP:
-            link_or_copy(sources / batch.files[0].name, folder / ORIGINAL_ZIP)
+        if is_zip(names):
+            (folder / OWN / names[0]).replace(folder / ORIGINAL_ZIP)
+            shutil.rmtree(folder / OWN)
         else:
-            originals = bundle.from_folder(sources, [file.name for file in batch.files])
-            _from_files(originals, folder / ORIGINAL_ZIP, context.show)
+            _from_files(bundle.from_folder(sources, names), folder / ORIGINAL_ZIP, context.show)
     batch = _move(
         context,
         batch,
