@@ -33,7 +33,6 @@ YEAR_10000 = 253_402_300_800.0
 DEEPEST = 24
 """Levels of Canvas's own objects that are kept. Ours and those of the API have fewer."""
 BATCH_ID = re.compile(r"\d{8}-\d{6}(-\d{3,9})?", re.ASCII)
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def to_record(value: Any, depth: int = 0) -> Any:
@@ -104,8 +103,8 @@ def _batch_id_or_none(text: str) -> str:
 def _path(text: str) -> str:
     """Judge a path below a folder: as it would be understood on any system, it must stay there."""
     windows, posix = PureWindowsPath(text), PurePosixPath(text)
-    if _CONTROLS.search(text) or not _is_utf8(text):
-        return "has a name with control characters, or one that is not UTF-8"
+    if "\0" in text or not _is_utf8(text):
+        return "has a name that no file can have, or one that is not UTF-8"
     if windows.drive or windows.root or posix.is_absolute() or ".." in {*windows.parts, *posix.parts}:
         return "has a name that leads out of its folder"
     return "" if posix.name else "has no name"
