@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST_TEXT = 300
@@ -25,23 +25,23 @@ class Unreadable(ValueError):
     """An answer does not have the form that was asked for. Its text says what is missing, without any content."""
 
 
-def secrets_of(token: str) -> tuple[str, ...]:
+def secrets_of(token: str) -> re.Pattern[str]:
     """Return what must not appear in a text: the token, and its longest part that no encoding of a text changes.
 
-    A `~` may stand as `%7E` or `&#126;` in what a server repeats; letters and digits stand as they are.
+    A `~` may stand as `%7E` or `&#126;` in what a server repeats; letters and digits stand as they are, though the
+    name of a host turns them into lower case.
     """
     part = max(re.findall("[A-Za-z0-9]+", token), key=len, default="")
-    return (token, part) if len(part) >= _TELLING else (token,)
+    known = (token, part) if len(part) >= _TELLING else (token,)
+    return re.compile("|".join(map(re.escape, known)), re.IGNORECASE)
 
 
-def redact(text: str, secrets: Sequence[str]) -> str:
+def redact(text: str, secrets: re.Pattern[str]) -> str:
     """Return a text with "(token)" in place of the secrets."""
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return text
+    return secrets.sub(HIDDEN, text)
 
 
-def parse_json(body: bytes, secrets: Sequence[str] = ()) -> Any:
+def parse_json(body: bytes, secrets: re.Pattern[str]) -> Any:
     """Read a body as JSON, in all texts of which the secrets are replaced, and lone surrogates by U+FFFD.
 
     Numbers that SQLite and JSON cannot keep (whole ones of more than 64 bits, NaN, Infinity) become text. Raises
@@ -55,7 +55,7 @@ def parse_json(body: bytes, secrets: Sequence[str] = ()) -> Any:
         raise Unreadable("a web page instead of data" if page else "something that is not JSON") from None
 
 
-def error_text(answer: Any, body: bytes, content_type: str, secrets: Sequence[str] = ()) -> str:
+def error_text(answer: Any, body: bytes, content_type: str, secrets: re.Pattern[str]) -> str:
     """Find Canvas's own words in an error answer of any shape (API 7): one line, at most 300 characters, or "".
 
     `answer` is the body as `parse_json` reads it, None when it is not JSON.
@@ -83,7 +83,7 @@ def _error_texts(value: Any) -> Iterator[str]:
             yield from _error_texts(item)
 
 
-def _clean(value: Any, secrets: Sequence[str], depth: int) -> Any:
+def _clean(value: Any, secrets: re.Pattern[str], depth: int) -> Any:
     if isinstance(value, str):
         return redact(_LONE_SURROGATE.sub("\ufffd", value), secrets)
     if not isinstance(value, list | dict):

@@ -225,7 +225,9 @@ def test_an_upload_whose_location_is_confused_is_a_lost_answer(
     assert evil.asked == []
 
 
-@pytest.mark.parametrize("address", [*CONFUSED, " http://{evil}/x", "http://{evil}/x\n", "/x", "up", ""])
+@pytest.mark.parametrize(
+    "address", [*CONFUSED, " http://{evil}/x", "http://{evil}/x\n", "http://{home}/x y", "/x", "up", ""]
+)
 def test_no_data_go_to_a_confused_upload_address(address: str, evil: ScriptedServer, zip_path: Path) -> None:
     with serving(reply(201)) as server, canvas_at(server.url) as canvas:
         offer = Offer(address.format(evil=evil.host, home=server.host), ())
@@ -274,6 +276,22 @@ def test_the_loopback_rule_looks_at_the_host_that_is_connected_to(zip_path: Path
 def test_ordinary_addresses_are_followed(reference: str, joined: str | None) -> None:
     found = addresses.resolve("https://canvas.example/api/v1/list", reference)
     assert found.lower() == (joined or reference).lower()
+
+
+@pytest.mark.parametrize(
+    "reference", ["/x\ty", "/\t/other.example/x", " /x", "/x\n", "x y", "/\\x", "a:b", "::", "\x1f/x"]
+)
+def test_a_reference_that_would_be_mended_is_refused(reference: str) -> None:
+    """`urljoin` takes tabs, line ends and blanks away, so what it gives looks plain."""
+    with pytest.raises(addresses.NotPlain):
+        addresses.resolve("https://canvas.example/api/v1/list", reference)
+
+
+def test_a_relative_reference_that_leads_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should `urljoin` ever read a reference in another way than we do."""
+    monkeypatch.setattr(addresses, "urljoin", lambda _page, _reference: "https://other.example/x")
+    with pytest.raises(addresses.NotPlain):
+        addresses.resolve("https://canvas.example/api/v1/list", "/x")
 
 
 @pytest.mark.usefixtures("trusted")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import TOKEN, parse_json
 
 from canvas_sis_sync.canvas import answers, bodies
 from canvas_sis_sync.canvas.bodies import Unreadable
@@ -196,16 +197,16 @@ def test_the_date_header_becomes_seconds(header: str | None, seconds: float | No
 )
 def test_what_is_not_json_is_named(body: bytes, words: str) -> None:
     with pytest.raises(Unreadable, match=words):
-        bodies.parse_json(body)
+        parse_json(body)
 
 
 def words(body: bytes, content_type: str) -> str:
     """Find Canvas's own words in an error answer as it came."""
     try:
-        answer = bodies.parse_json(body)
+        answer = parse_json(body)
     except Unreadable:
         answer = None
-    return bodies.error_text(answer, body, content_type)
+    return bodies.error_text(answer, body, content_type, bodies.secrets_of(TOKEN))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from scripted import CHANGES, QUESTIONS, canvas_at, questions, reply, serving
+from scripted import CHANGES, QUESTIONS, canvas_at, parse_json, questions, reply, serving
 
 from canvas_sis_sync import errors, record
 from canvas_sis_sync.canvas import Canvas, answers, bodies
@@ -133,7 +133,7 @@ def test_a_header_brings_no_token_into_a_message(question: str, name: str, zip_p
             answer = reply(status, "{}", value)
         with serving(answer) as server, canvas_with_token(server.url) as canvas:
             failure = failure_of(lambda: questions(server.url, zip_path)[question](canvas))
-            assert failure is None or SECRET not in failure.sentence + failure.hint
+            assert failure is None or SECRET.lower() not in (failure.sentence + failure.hint).lower()
 
 
 def test_an_address_that_holds_the_token_is_not_told(zip_path: Path) -> None:
@@ -144,12 +144,12 @@ def test_an_address_that_holds_the_token_is_not_told(zip_path: Path) -> None:
         ):
             with pytest.raises(errors.CanvasError) as caught:
                 ask()
-            assert SECRET not in caught.value.sentence + caught.value.hint
+            assert SECRET.lower() not in (caught.value.sentence + caught.value.hint).lower()
 
 
 def test_a_token_of_another_form_is_found_as_a_whole() -> None:
-    assert bodies.secrets_of("short~one") == ("short~one",)
-    assert bodies.parse_json(b'["short\\u007eone", "short"]', ("short~one",)) == ["(token)", "short"]
+    secrets = bodies.secrets_of("short~one")
+    assert bodies.parse_json(b'["short\\u007eone", "short"]', secrets) == ["(token)", "short"]
 
 
 SURROGATES = ['"\\ud800"', '"a\\udfffb"', '"\\udc00\\ud800"', '"\\ud83d\\ud83d\\ude00"']
@@ -160,21 +160,21 @@ def test_lone_surrogates_are_replaced_where_they_enter(text: str, tmp_path: Path
     body = (
         f'{{"id": 1, "workflow_state": {text}, "data": {{"statistics": {{{text}: 1}}}}, "processing_errors": [{text}]}}'
     )
-    found = answers.parse_import(bodies.parse_json(body.encode()))
+    found = answers.parse_import(parse_json(body.encode()))
     kept = json.dumps(record.to_record(found), ensure_ascii=False)
     assert "\ufffd" in found.workflow_state
     with sqlite3.connect(tmp_path / "x.sqlite3") as database:
         assert database.execute("SELECT ?", (kept,)).fetchone() == (kept,)
     database.close()
     assert kept.encode()
-    assert bodies.parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"
+    assert parse_json(b'"\\ud83d\\ude00"') == "\U0001f600"
 
 
 def test_bytes_that_are_no_utf8_are_no_json() -> None:
     for body in (b'"\xed\xa0\x80"', b'"\xff"', '"x"'.encode("utf-16")):
         with pytest.raises(Unreadable):
-            bodies.parse_json(body)
-    assert bodies.parse_json(b"\xef\xbb\xbf[1]") == [1]
+            parse_json(body)
+    assert parse_json(b"\xef\xbb\xbf[1]") == [1]
 
 
 IDS = [
@@ -189,19 +189,19 @@ IDS = [
 @pytest.mark.parametrize("parse", [answers.parse_import, answers.parse_user, answers.parse_account])
 def test_an_id_that_is_none_makes_the_record_unreadable(written: str, parse: Callable[[Any], Any]) -> None:
     with pytest.raises(Unreadable):
-        parse(bodies.parse_json(f'{{"id": {written}}}'.encode()))
+        parse(parse_json(f'{{"id": {written}}}'.encode()))
 
 
 @pytest.mark.parametrize("written", [each for each in IDS if each != "null"])
 def test_a_root_account_that_cannot_be_read_is_not_taken_for_none(written: str) -> None:
     with pytest.raises(Unreadable):
-        answers.parse_account(bodies.parse_json(f'{{"id": 1, "root_account_id": {written}}}'.encode()))
+        answers.parse_account(parse_json(f'{{"id": 1, "root_account_id": {written}}}'.encode()))
 
 
 @pytest.mark.parametrize(("written", "number"), [("1", 1), ("12", 12), (str((1 << 63) - 1), (1 << 63) - 1)])
 def test_every_id_of_canvas_is_read(written: str, number: int) -> None:
     for form in (written, f'"{written}"'):
-        assert answers.parse_import(bodies.parse_json(f'{{"id": {form}}}'.encode())).id == number
+        assert answers.parse_import(parse_json(f'{{"id": {form}}}'.encode())).id == number
 
 
 @pytest.mark.parametrize("written", [each for each in IDS if each not in {"0", "-1", "-0", '"-5"'}])
@@ -209,7 +209,7 @@ def test_a_number_that_is_none_is_left_out(written: str, tmp_path: Path) -> None
     body = f"""{{"id": 1, "progress": {written}, "user": {{"id": {written}}}, "diffed_against_import_id": {written},
         "csv_attachments": [{{"display_name": "a.csv", "size": {written}}}], "change_threshold": {written},
         "data": {{"counts": {{"users": {written}}}, "statistics": {{"x": {written}}}}}}}"""
-    found = answers.parse_import(bodies.parse_json(body.encode()))
+    found = answers.parse_import(parse_json(body.encode()))
     assert (found.progress, found.user_id, found.diffed_against, found.counts) == (None, None, None, {})
     assert [attachment.size for attachment in found.attachments or ()] == [None]
     kept = json.dumps(record.to_record(found), allow_nan=False)
@@ -224,7 +224,7 @@ def test_nesting_without_an_end_is_unreadable(deep: int) -> None:
     for opening, closing in (("[", "]"), ('{"message": ', "}"), ('{"errors": [', "]}")):
         body = (opening * deep + "1" + closing * deep).encode()
         with pytest.raises(Unreadable):
-            bodies.parse_json(body)
+            parse_json(body)
         refusal = reply(400, body)
         with serving(refusal) as server, canvas_at(server.url) as canvas, pytest.raises(errors.RequestRejected):
             canvas.get_import(1, 5)

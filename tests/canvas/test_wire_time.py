@@ -171,6 +171,15 @@ def test_a_body_that_inflates_a_thousand_times_takes_no_memory(status: int) -> N
             tracemalloc.stop()
 
 
+@pytest.mark.parametrize("what", ["100 Continue in a flood", "102 in a flood", "members of gzip"])
+def test_a_flood_ends_by_its_size_before_it_ends_by_time(
+    what: str, zip_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LARGEST_ANSWER_BYTES", 1_000_000)
+    with serving(NEVER_ENDING[what]) as server, canvas_at(server.url) as canvas:
+        ends_lost("user", canvas, server.url, zip_path)
+
+
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, gzip, gzip, gzip, gzip, gzip", "unheard-of"])
 def test_an_encoding_that_was_not_asked_for_is_not_decoded(encoding: str) -> None:
     with serving(reply(200, b"{}", content_encoding=encoding)) as server, canvas_at(server.url) as canvas:

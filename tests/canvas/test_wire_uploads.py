@@ -285,6 +285,11 @@ def test_a_link_or_a_pipe_in_place_of_the_zip_is_not_sent(way: str, zip_path: Pa
             assert server.asked == []
 
 
+def test_a_device_is_not_sent() -> None:
+    with pytest.raises(errors.HomeError, match="not a regular file"):
+        FileBody(Path("/dev/zero"), sha256="")
+
+
 def test_a_zip_that_becomes_a_link_between_the_look_and_the_sending_is_not_followed(zip_path: Path) -> None:
     body = FileBody(zip_path, sha256=sha256(zip_path))
     link_away(zip_path)
