@@ -207,6 +207,7 @@ def test_a_journal_that_another_program_holds_names_that(
 def test_what_is_no_damage_never_proposes_a_rebuild(tmp_path: Path, code: int, words: tuple[str, str]) -> None:
     error = sqlite3.OperationalError("as SQLite says it")
     error.sqlite_errorcode = code
+    (tmp_path / FILE_NAME).touch()
     with pytest.raises(JournalError, match=words[0]) as caught, faults.worded(tmp_path / FILE_NAME):
         raise error
     assert words[1] in caught.value.hint
