@@ -5,6 +5,7 @@ The one place where their errors become JournalErrors.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from canvas_sis_sync.errors import JournalError, RecordError, next_step
 
-REBUILD = "Move the file aside and type `sis-sync rebuild-journal`, which makes it again from the receipts."
+REBUILD = "Move it aside and type `sis-sync rebuild-journal`, which makes it again from the receipts."
 ROOM = "Make room on that disk; the next run continues. The journal itself is whole."
 FAULTS = {
     sqlite3.SQLITE_FULL: ("its disk is full", ROOM),
@@ -68,7 +69,7 @@ def _of_sqlite(path: Path, error: sqlite3.Error, what: str) -> JournalError:
         return JournalError(
             f"The journal {path} is in use by another program.", "Close it there and run the command again."
         )
-    if code == sqlite3.SQLITE_CANTOPEN:
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}:
         try:
             with path.open("rb"):
                 pass
@@ -82,7 +83,8 @@ def _of_sqlite(path: Path, error: sqlite3.Error, what: str) -> JournalError:
 
 def _of_system(path: Path, error: OSError, what: str) -> JournalError:
     reason = (error.strerror or str(error)).lower()
-    return JournalError(f"The journal {path} {what}: {reason}. {_left(what)}", next_step(error))
+    hint = REBUILD if error.errno == errno.EISDIR else next_step(error)
+    return JournalError(f"The journal {path} {what}: {reason}. {_left(what)}", hint)
 
 
 def _left(what: str) -> str:
