@@ -6,6 +6,7 @@ pays only for itself.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,6 +43,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    os.umask(0o077)  # what libraries make, such as temporary files, is for its owner only as well
     try:
         code = sis_sync.main(given, prog_name="sis-sync", standalone_mode=False)
     except SyncError as error:

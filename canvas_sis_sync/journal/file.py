@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.private import make_file
 
 FILE_NAME = "journal.sqlite3"
 
@@ -92,13 +93,14 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises JournalError when the file is there and cannot be read, or was written by a later version.
     """
     with _readable(path):
+        with suppress(OSError):  # SQLite says what is the matter
+            make_file(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=30)
         try:
             _prepare(path, connection)
         except BaseException:
             connection.close()
             raise
-    path.chmod(0o600)
     return connection
 
 
