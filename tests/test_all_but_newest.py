@@ -7,7 +7,6 @@ import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock

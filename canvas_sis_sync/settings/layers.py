@@ -80,17 +80,21 @@ def read_private(path: Path, problems: list[SettingsError]) -> str | None:
 
 def _open_to_others(path: Path, found: os.stat_result) -> Iterator[SettingsError]:
     """Yield what lets another user read the file or change it; root may anyway, and so may we."""
-    from shlex import quote
-
     if found.st_mode & 0o077:
-        yield SettingsError(f"{path} is open to other users of this machine.", f"Type: chmod 600 {quote(str(path))}")
+        yield SettingsError(f"{path} is open to other users of this machine.", f"Type: chmod 600 {_quoted(path)}")
     if found.st_uid not in {0, os.geteuid()}:
         owner, me = _user(found.st_uid), _user(os.geteuid())
         yield SettingsError(
-            f"{path} belongs to the user {owner}, who can read the token in it and change where it is sent, and"
-            f" sis-sync runs as {me}.",
-            f"Run sis-sync as {owner}, or type: chown {me} {quote(str(path))}",
+            f"{path} belongs to the user {owner}, who can change where the token and your data are sent, and sis-sync"
+            f" runs as {me}.",
+            f"Run sis-sync as {owner}, or type: chown {me} {_quoted(path)}",
         )
+
+
+def _quoted(path: Path) -> str:
+    from shlex import quote
+
+    return quote(str(path))
 
 
 def _user(uid: int) -> str:
