@@ -125,15 +125,15 @@ def same_content(one: DropFile | None, other: DropFile) -> bool:
 def move(origin: Folder, file: DropFile, sources: Folder) -> None:
     """Move a listed file of a drop so that at every instant its bytes exist under one of the two names.
 
-    Renames on one file system; across two, copies, fsyncs, compares and unlinks. What turns out to be another file
-    than the listed one is put back. Raises NotListed then, and when there is none; DropChanged when it is written to
-    while it is copied; OSError when a disk is full or read-only.
+    Renames on one file system; across two, copies, fsyncs, compares and unlinks. It has its name in `sources` only
+    once it is known to be the listed file; what turns out to be another one is put back. Raises NotListed then, and
+    when there is none; DropChanged when it is written to while it is copied; OSError when a disk is full or read-only.
     """
     with _here(origin, file) as (parent, name, reading), sources.parent_of(file.name, make=True) as (place, _):
         if not HANDLES:
             reading.close()  # Windows renames no open file
         try:
-            parent.rename(name, place, name)
+            parent.rename(name, place, _hidden(name))
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -143,8 +143,23 @@ def move(origin: Folder, file: DropFile, sources: Folder) -> None:
             _remove(parent, name, copied)
         else:
             _require_arrived(file, place, parent, reading)
+            place.rename(_hidden(name), place, name)
             place.make_private(name)
             place.sync()
+
+
+def finish_move(file: DropFile, sources: Folder) -> None:
+    """Finish the move of a file if the run was stopped in it, and what was moved is the listed file. Raises OSError."""
+    with suppress(FileNotFoundError), sources.parent_of(file.name) as (place, name):
+        if _is(place.look(_hidden(name)), file):
+            place.rename(_hidden(name), place, name)
+
+
+def has_taken(file: DropFile, sources: Folder) -> bool:
+    """Say whether a listed file was moved, or something in its place. Raises OSError."""
+    with suppress(FileNotFoundError), sources.parent_of(file.name) as (place, name):
+        return place.look(name) is not None or place.look(_hidden(name)) is not None
+    return False
 
 
 def remove_leftover(origin: Folder, file: DropFile) -> None:
@@ -184,13 +199,13 @@ def _here(origin: Folder, file: DropFile) -> Iterator[tuple[Folder, str, BinaryI
 def _require_arrived(file: DropFile, place: Folder, parent: Folder, reading: BinaryIO) -> None:
     """Put what was moved back unless it is the file that was opened. Raises NotListed, also when it cannot be."""
     name = file.name.rpartition("/")[2]
-    arrived = place.look(name)
+    arrived = place.look(_hidden(name))
     if arrived is None:
         raise _not_listed(file.name)
     same = _is(arrived, file) if reading.closed else os.path.samestat(arrived, os.fstat(reading.fileno()))
     if not same:
         with suppress(OSError):  # it stays where it is, and the batch is held
-            place.give_back(name, parent, name)
+            place.give_back(_hidden(name), parent, name)
         raise _not_listed(file.name)
 
 
@@ -238,6 +253,7 @@ def _remove(parent: Folder, name: str, copied: DropFile) -> None:
 
 
 def _hidden(name: str) -> str:
+    """Return the name of a file while it is being moved: in the archive until it is known to be the listed one."""
     return f".{name}.claimed"
 
 

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from canvas_sis_sync.errors import HomeError, next_step
 from canvas_sis_sync.model import Target
+from canvas_sis_sync.private import make_folder
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def account_name(target: Target) -> str:
 
 def _taken(lock: FileLock, folder: Path) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         lock.acquire(timeout=0)
     except Timeout:
         return False

@@ -7,7 +7,6 @@ only when there is work to do, so the rotating handler is imported then.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from canvas_sis_sync import private
 from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.plain_text import lines, visible
 
@@ -108,8 +108,8 @@ def _file_handler(path: Path) -> logging.Handler:
         told = False
 
         def _open(self) -> TextIOWrapper:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            return open(path, "a", encoding="utf-8", errors=self.errors, opener=_private)
+            private.make_folder(path.parent)
+            return open(path, "a", encoding="utf-8", errors=self.errors, opener=private.opener)
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (logging's signature)
             if not self.told:
@@ -120,7 +120,3 @@ def _file_handler(path: Path) -> logging.Handler:
     return LogFile(
         path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", errors="backslashreplace", delay=True
     )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -48,6 +48,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
+@pytest.fixture(autouse=True)
+def same_umask() -> Iterator[None]:
+    """Give every test the same umask, which the command line changes."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Serve a Canvas with one account and one token."""
@@ -62,8 +70,9 @@ def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
 
     def make(url: str, name: str = "home", token: str = TOKEN, **values: object) -> Home:
         folder = tmp_path / name
+        folder.mkdir(mode=0o700)
         for part in ("inbox", "archive", "logs"):
-            (folder / part).mkdir(parents=True, mode=0o700)
+            (folder / part).mkdir(mode=0o700)
         home = Home(folder, {"XDG_STATE_HOME": str(tmp_path / "state")})
         home.configure(CANVAS_BASE_URL=url, CANVAS_API_TOKEN=token, SIS_SYNC_SETTLE_SECONDS=0, **values)
         homes.append(home)

@@ -18,6 +18,7 @@ from homes import USERS, Home, Watching
 
 from canvas_sis_sync.commands.run import Told
 from canvas_sis_sync.errors import EXIT_HELD, JournalError
+from canvas_sis_sync.handles import Folder
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.journal.questions import Sighting
@@ -278,23 +279,26 @@ def test_an_archive_on_another_file_system_gets_whole_private_copies(home_on_two
     assert [record.workflow_state for record in sandbox.imports] == ["imported"]
 
 
-def test_a_run_stopped_between_copy_and_unlink_leaves_one_delivery(
-    home_on_two_disks: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", ["rename", "unlink"])
+def test_a_run_stopped_between_copy_and_removal_leaves_one_delivery(
+    home_on_two_disks: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     home = home_on_two_disks
     home.drop({"users.csv": USERS})
-    unlink = Path.unlink
+    action = getattr(Folder, before)
 
-    def stop(self: Path, missing_ok: bool = False) -> None:
-        if self.parent == home.inbox:
+    def stop(self: Folder, *arguments: object) -> None:
+        if self.path == home.inbox and (before == "unlink" or arguments[1] is self):
             raise KeyboardInterrupt
-        unlink(self, missing_ok)
+        action(self, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "unlink", stop)
+        patched.setattr(Folder, before, stop)
         with pytest.raises(KeyboardInterrupt):
             home.run()
-    assert (home.inbox / "users.csv").read_text() == USERS
+    (left,) = home.inbox.iterdir()
+    assert left.name == ("users.csv" if before == "rename" else ".users.csv.claimed")
+    assert left.read_text() == USERS
     assert_goes_on(home, sandbox, USERS.encode())
 
 

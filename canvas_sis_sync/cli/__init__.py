@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def execute(given: list[str]) -> int:
     """Run the command line and return its exit code."""
+    os.umask(0o077)  # what libraries make, such as temporary files, is for its owner only as well
     try:
         code = sis_sync.main(given, prog_name="sis-sync", standalone_mode=False)
     except SyncError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from canvas_sis_sync import inbox, preflight
+from canvas_sis_sync import inbox, preflight, private
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageError
 from canvas_sis_sync.plain_text import lines
@@ -86,7 +86,7 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
 
 def write_csv(report: Report, path: Path) -> None:
     """Write the findings as a CSV that a spreadsheet opens. Raises HomeError when the disk does not take it."""
-    with wording(path), path.open("w", encoding="utf-8-sig", newline="") as file:
+    with wording(path), open(path, "w", encoding="utf-8-sig", newline="", opener=private.opener) as file:
         writer = Writer(file)
         writer.add(("severity", "rule", "file", "row", "column", "message"))
         for found in report.findings:
@@ -133,6 +133,7 @@ def _by_path(path: Path, encoding: str) -> Delivery | Report:
     if path.is_dir():
         with wording(path):
             return _delivery(path, inbox.csv_names(path), encoding)
+    path = path.resolve()  # a link that a person names is meant
     return _delivery(path.parent, [path.name], encoding)
 
 

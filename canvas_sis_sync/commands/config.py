@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from canvas_sis_sync.commands.exposed import exposed
 from canvas_sis_sync.plain_text import lines, visible
 from canvas_sis_sync.report import SCHEMA
 from canvas_sis_sync.settings import Settings
@@ -17,6 +18,7 @@ def as_json(loaded: Settings) -> dict[str, Any]:
         "schema": SCHEMA,
         "home": str(loaded.home),
         "settings": [{"name": name, "value": value, "source": source} for name, value, source in loaded.values],
+        "exposed": exposed(loaded),
     }
 
 
@@ -27,7 +29,7 @@ def as_text(loaded: Settings) -> str:
     said = [f"Settings of the home {loaded.home}:"]
     said += [f"{name:{widths[0]}}  {value:{widths[1]}}  {source}" for name, value, source in rows]
     said += [f"{name} is not set: nothing can be sent." for name in missing(loaded)]
-    return lines(said)
+    return lines([*said, *exposed(loaded)])
 
 
 def missing(loaded: Settings) -> tuple[str, ...]:

@@ -168,6 +168,7 @@ def _found(context: Context, named: str) -> _Found:
             f"There is no batch {named} in this home, and no such file or folder.",
             "Name a batch, a CSV, a folder or a zip; `sis-sync status` names the last batch.",
         )
+    path = path.resolve()  # a link that a person names is meant
     folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (path.name,))
     if not names:
         raise UsageError(f"There is no CSV in {path}.", "Name a batch, a CSV, a folder or a zip.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
+from canvas_sis_sync import private
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.sis_csv import Kind
@@ -25,7 +25,7 @@ class RowsFolder:
         with wording(folder):
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise UsageError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist yet.")
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_folder(folder)
         self.folder = folder
         self._files: list[IO[str]] = []
         self._writers: dict[tuple[str, str], Writer] = {}
@@ -55,7 +55,7 @@ class RowsFolder:
             self._writers[place].add(row)
 
     def _open(self, kind: str, what: str) -> Writer:
-        (self.folder / kind).mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self.folder / kind / f"{what}.csv", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._files.append(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
+        private.make_folder(self.folder / kind)
+        path = self.folder / kind / f"{what}.csv"
+        self._files.append(open(path, "x", encoding="utf-8", newline="", opener=private.opener))  # noqa: SIM115 (see __exit__)
         return Writer(self._files[-1])

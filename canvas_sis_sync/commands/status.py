@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from canvas_sis_sync import gate, inbox, outcome, plain_text, report
+from canvas_sis_sync.commands.exposed import exposed
 from canvas_sis_sync.errors import CanvasError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
@@ -38,6 +39,8 @@ class Status:
     #: Why Canvas could not be asked, None when it was.
     trouble: CanvasError | None
     base_url: str
+    #: What other users of the machine can read or write, in sentences.
+    exposed: tuple[str, ...] = ()
 
 
 def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Status:
@@ -58,6 +61,7 @@ def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Stat
             waiting_seconds=_oldest(drops, clock.now()),
             trouble=None,
             base_url=settings.base_url,
+            exposed=tuple(exposed(settings)),
         )
         return _asked(settings, clock, journal, looked) if ask_canvas and settings.base_url else looked
 
@@ -76,12 +80,13 @@ def as_json(looked: Status) -> dict[str, Any]:
             "oldest_seconds": looked.waiting_seconds,
             "others": list(looked.drops.others),
         },
+        "exposed": list(looked.exposed),
     }
 
 
 def as_text(looked: Status) -> str:
     """Give the status in a few lines."""
-    return plain_text.lines([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked)])
+    return plain_text.lines([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked), *looked.exposed])
 
 
 def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -> Status:

@@ -6,11 +6,12 @@ SQLite in rollback mode with `synchronous=FULL`: what has been committed is on d
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.journal.faults import damaged, worded
+from canvas_sis_sync.private import make_file
 
 FILE_NAME = "journal.sqlite3"
 
@@ -95,6 +96,8 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises JournalError when the file is there and cannot be read, is damaged, or was written by a later version.
     """
     with worded(path):
+        with suppress(OSError):  # SQLite says what is the matter
+            make_file(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=30)
         try:
             _prepare(path, connection)

@@ -7,7 +7,7 @@ dotenv. What a text means is the matter of `table`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -63,10 +63,13 @@ def read(
 
 
 def read_private(path: Path, problems: list[SettingsError]) -> str | None:
-    """Read a text that nobody but its owner may read; None, with a problem, when it cannot be read."""
+    """Read a text that only its owner, who must be this user or root, may read; None when it cannot be read.
+
+    Each thing that is wrong becomes one of the `problems`.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            found = os.fstat(file.fileno())
             text = file.read()
     except ValueError:
         problems.append(SettingsError(f"{path} is not text in UTF-8.", f"Save {path} as UTF-8."))
@@ -74,12 +77,38 @@ def read_private(path: Path, problems: list[SettingsError]) -> str | None:
     except OSError as error:
         problems.append(SettingsError(f"{path} cannot be read: {error.strerror}.", f"Look at {path}."))
         return None
-    if os.name == "posix" and mode & 0o077:
-        from shlex import quote
-
-        hint = f"Type: chmod 600 {quote(str(path))}"
-        problems.append(SettingsError(f"{path} is open to other users of this machine.", hint))
+    if os.name == "posix":
+        problems += _open_to_others(path, found)
     return text
+
+
+def _open_to_others(path: Path, found: os.stat_result) -> Iterator[SettingsError]:
+    """Yield what lets another user read the file or change it; root may anyway, and so may we."""
+    if found.st_mode & 0o077:
+        yield SettingsError(f"{path} is open to other users of this machine.", f"Type: chmod 600 {_quoted(path)}")
+    if found.st_uid not in {0, os.geteuid()}:
+        owner, me = _user(found.st_uid), _user(os.geteuid())
+        yield SettingsError(
+            f"{path} belongs to the user {owner}, who can change where the token and your data are sent, and sis-sync"
+            f" runs as {me}.",
+            f"Run sis-sync as {owner}, or type: chown {me} {_quoted(path)}",
+        )
+
+
+def _quoted(path: Path) -> str:
+    from shlex import quote
+
+    return quote(str(path))
+
+
+def _user(uid: int) -> str:
+    """Name a user, by number where there is no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def mend(home: Path, entry: Given) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
@@ -63,6 +62,9 @@ def resume(context: Context, batch: Batch) -> Batch:
     context.archive.make_batch_folder(batch.id)
     if source := batch.retry_of or batch.remaster_of:
         return _fetch_zip(context, batch, source)
+    with wording(context.archive.sources(batch.id)), _sources(context, batch) as sources:
+        for file in batch.files:
+            inbox.finish_move(file, sources)
     inside, there = _look(context, batch), _look_in_inbox(context, batch)
     if changed := _changed(batch, inside, there):
         return _not_as_listed(context, batch, changed, INTERRUPTED)
@@ -113,8 +115,9 @@ def _move_in(context: Context, batch: Batch, files: Sequence[DropFile], when: st
                 for file in batch.files:
                     inbox.remove_leftover(origin, file)
         except NotListed:
-            changed = _changed(batch, _look(context, batch), _look_in_inbox(context, batch))
-            return _not_as_listed(context, batch, changed or [batch.drop_name], when)
+            # The folder of a drop that was claimed whole is gone, too.
+            if changed := _changed(batch, _look(context, batch), _look_in_inbox(context, batch)):
+                return _not_as_listed(context, batch, changed, when)
     if batch.drop_kind is DropKind.FOLDER:
         inbox.remove_empty_folders(context.settings.inbox, batch.drop_name, batch.files)
     return batch
@@ -134,7 +137,7 @@ def _move(context: Context, batch: Batch, file: DropFile, origin: Folder, source
         except DropChanged as error:
             log.warning("%s", error.sentence, extra={"batch": batch.id})
         now = inbox.look_again(origin, [file.name]).get(file.name)
-        if now and _is_same(now, file):
+        if now and now.file_id == file.file_id:
             file = now
             listed = tuple(now if each.name == now.name else each for each in batch.files)
             batch = context.journal.amend(batch, files=listed)
@@ -143,15 +146,14 @@ def _move(context: Context, batch: Batch, file: DropFile, origin: Folder, source
 
 def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when: str) -> Batch:
     """Hold a batch whose files in the inbox are not the listed ones, or discard it while nothing was claimed."""
-    sources = context.archive.sources(batch.id)
     folder = context.settings.inbox
     if batch.drop_kind is DropKind.FOLDER:
         folder /= batch.drop_name
     reason = f"{when} {_names(changed)} changed or vanished in {folder}."
-    # What came in place of a listed file and could not be put back counts, whatever it is.
-    inside = [file.name for file in batch.files if os.path.lexists(sources / file.name)]
+    with wording(context.archive.sources(batch.id)), _sources(context, batch) as sources:
+        inside = sorted(file.name for file in batch.files if inbox.has_taken(file, sources))
     if inside:
-        return context.move(batch, State.HELD, f"{reason} Already claimed, in {sources}: {_names(sorted(inside))}")
+        return context.move(batch, State.HELD, f"{reason} Already claimed, in {sources.path}: {_names(inside)}")
     held = context.move(batch, State.HELD, reason)
     return context.move(held, State.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop")
 
@@ -210,22 +212,8 @@ def _look_in_inbox(context: Context, batch: Batch) -> dict[str, DropFile]:
 
 def _changed(batch: Batch, inside: Mapping[str, DropFile], there: Mapping[str, DropFile]) -> list[str]:
     """Name the files that are neither claimed nor still in the inbox as they were listed."""
-    return [
-        file.name
-        for file in batch.files
-        if (_is_another(inside[file.name], file) if file.name in inside else there.get(file.name) != file)
-    ]
-
-
-def _is_same(found: DropFile | None, listed: DropFile) -> bool:
-    """Say whether a regular file is the listed one, whatever was written to it since."""
-    return found is not None and found.file_id == listed.file_id
-
-
-def _is_another(inside: DropFile, listed: DropFile) -> bool:
-    """Say whether a claimed file was not moved from what was listed; a copy is on another device than that."""
-    device = listed.file_id.partition(":")[0]
-    return inside.file_id.startswith(f"{device}:") and not _is_same(inside, listed)
+    outside = [file for file in batch.files if file.name not in inside]
+    return [file.name for file in outside if there.get(file.name) != file]
 
 
 def _names(names: Sequence[str]) -> str:
