@@ -345,3 +345,16 @@ def test_a_zip_that_changes_while_it_is_sent_never_arrives_and_is_held(
     assert (held.result.exit_code, home.last().state) == (5, State.HELD)
     assert all(record.workflow_state in {"initializing", "aborted"} for record in sandbox.imports)
     assert sandbox.count("user") == 0
+
+
+def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox) -> None:
+    home.configure(SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="sis_term_id:2031F")
+    home.configure(SIS_IMPORT_CHANGE_THRESHOLD=10)
+    home.drop()
+    told = home.run()
+    if home.last().state is State.HELD:
+        home.type("approve", home.last().id, "--yes", "--reason", "the first delivery of this home")
+        told = home.run()
+    assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
+    assert "2031F" in told.message
+    assert "SIS_IMPORT_BATCH_MODE_TERM_ID" in told.message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canvas_sis_sync import options
+from canvas_sis_sync import options, outcome
 from canvas_sis_sync.canvas import Offer, User
 from canvas_sis_sync.errors import (
     AccessRefused,
@@ -133,7 +133,8 @@ def _post(context: Context, batch: Batch) -> Batch:
     try:
         return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
     except RequestRejected as error:
-        return context.move(note_stray(context, _as_journalled(context, batch)), State.REJECTED, error.sentence)
+        reason = outcome.rejection(error, batch.parameters)
+        return context.move(note_stray(context, _as_journalled(context, batch)), State.REJECTED, reason)
 
 
 def _as_journalled(context: Context, batch: Batch) -> Batch:
