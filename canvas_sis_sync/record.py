@@ -114,8 +114,9 @@ def _name(text: str) -> str:
     return _path(text) or ("has a name that leads into a folder" if "/" in text else "")
 
 
-def _name_or_none(text: str) -> str:
-    return _name(text) if text else ""
+def _zip_name_or_none(text: str) -> str:
+    """Judge the name of a zip, which this program gives: other than those of an export it has no control characters."""
+    return "has a name with control characters" if not text.isprintable() else _name(text) if text else ""
 
 
 def _is_utf8(text: str) -> bool:
@@ -148,7 +149,7 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Batch, "retry_of"): _batch_id,
     (Batch, "remaster_of"): _batch_id,
     (Batch, "drop_name"): _name,
-    (Batch, "zip_name"): _name_or_none,
+    (Batch, "zip_name"): _zip_name_or_none,
     (Batch, "zip_size"): _count,
     (Batch, "mark"): _count,
     (Batch, "user_id"): _count,

@@ -222,7 +222,7 @@ def test_a_fault_of_ours_stays_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"files": (DropFile("a\nb.csv", 1, 1, ""),)},
+        {"files": (DropFile("a\0b.csv", 1, 1, ""),)},
         {"files": (DropFile("\udcff.csv", 1, 1, ""),)},
         {"drop_name": "../elsewhere"},
         {"import_id": 2**63},
