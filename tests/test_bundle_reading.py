@@ -214,8 +214,7 @@ def test_an_entry_can_be_sought_forward_only_and_is_verified_all_the_same(tmp_pa
     content[100] ^= 1
     (tmp_path / "x.zip").write_bytes(content)
     with file.open() as stream, pytest.raises(BadZipError):
-        stream.seek(2_000_000)
-        stream.read()
+        stream.seek(len(data) + 1)
 
 
 def test_an_entry_that_is_asked_for_and_not_there_is_named(tmp_path: Path) -> None:
