@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -87,3 +89,17 @@ def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
 def home(sandbox: Sandbox, new_home: Callable[..., Home]) -> Home:
     """Give a home whose Canvas is the sandbox."""
     return new_home(sandbox.url)
+
+
+@pytest.fixture
+def home_on_two_disks(home: Home) -> Iterator[Home]:
+    """Give a home whose archive lies on another file system than its inbox."""
+    here = home.inbox.stat().st_dev
+    others = [path for path in map(Path, ("/dev/shm", "/var/tmp")) if path.is_dir() and path.stat().st_dev != here]
+    if not others:
+        pytest.skip("there is no second file system at /dev/shm or /var/tmp")
+    other = Path(tempfile.mkdtemp(dir=others[0]))
+    home.archive.rmdir()
+    home.archive.symlink_to(other)
+    yield home
+    shutil.rmtree(other)

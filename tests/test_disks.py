@@ -8,7 +8,6 @@ import resource
 import shutil
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -246,20 +245,6 @@ def test_after_a_failed_commit_the_journal_can_be_written_again(home: Home, monk
         assert journal.sightings() == {}
         journal.remember_sightings({"a": Sighting("one", 1.0)})
         assert list(journal.sightings()) == ["a"]
-
-
-@pytest.fixture
-def home_on_two_disks(home: Home) -> Iterator[Home]:
-    """Give a home whose archive lies on another file system than its inbox."""
-    here = home.inbox.stat().st_dev
-    others = [path for path in map(Path, ("/dev/shm", "/var/tmp")) if path.is_dir() and path.stat().st_dev != here]
-    if not others:
-        pytest.skip("there is no second file system at /dev/shm or /var/tmp")
-    other = Path(tempfile.mkdtemp(dir=others[0]))
-    home.archive.rmdir()
-    home.archive.symlink_to(other)
-    yield home
-    shutil.rmtree(other)
 
 
 def test_an_archive_on_another_file_system_gets_whole_private_copies(home_on_two_disks: Home, sandbox: Sandbox) -> None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 from canvas_sis_sync import inbox
 from canvas_sis_sync.archive import link_or_copy, sync_folder, wording
-from canvas_sis_sync.errors import DropChanged
+from canvas_sis_sync.errors import DropChanged, HomeError
 from canvas_sis_sync.handles import Folder
 from canvas_sis_sync.inbox import NotListed
 from canvas_sis_sync.model import Batch, Drop, DropFile, DropKind, State
@@ -29,6 +29,7 @@ def claim(context: Context, drop: Drop, *, mark: int | None = None, set_aside: s
     held or discarded, as by `resume`. Raises HomeError when there is no room or the disk does not take it; what was
     moved by then is gone on with by `resume`.
     """
+    _require_no_settings(context, drop)
     total = sum(file.size for file in drop.files)
     context.archive.require_space(total * _copies(context, drop))
     batch_id = context.archive.new_id(context.clock.now(), context.journal.last_id())
@@ -95,6 +96,20 @@ def is_unchanged(context: Context, batch: Batch) -> bool:
     """Say whether the claimed files are still there with the sizes and mtimes that the journal lists."""
     looked = _look(context, batch)
     return all(inbox.same_content(looked.get(file.name), file) for file in batch.files)
+
+
+def _require_no_settings(context: Context, drop: Drop) -> None:
+    """Raise HomeError when a file of the drop is the home's `.env` under a second name (a hard link)."""
+    home = context.settings.home
+    with wording(home), Folder.open(home) as folder:
+        own = {file.file_id for file in inbox.look_again(folder, [".env"]).values()}
+    for file in drop.files:
+        if file.file_id in own:
+            raise HomeError(
+                f"{file.name} in {drop.folder} is a second name of {home / '.env'}, which holds the token. Nothing of"
+                f" {drop.name} was taken.",
+                "Remove it from the inbox, and find out who put it there.",
+            )
 
 
 def _copies(context: Context, drop: Drop) -> int:
