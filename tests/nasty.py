@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
 
 FORGED = "FORGED: all is well"
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u2800\u3164\ufe0f\uffa0\U000e0100"
@@ -21,6 +25,13 @@ IN_NAMES = tuple(text for text in NASTY if "\0" not in text and "/" not in text 
 IN_UTF8 = tuple(text for text in NASTY if not any(0xD800 <= ord(sign) < 0xE000 for sign in text))
 IN_ROWS = tuple(text for text in IN_UTF8 if not set(text) & set("\r\n\0"))
 """Those that a cell of well-formed CSV can hold without quotes."""
+
+
+def each(texts: Sequence[str]) -> list[Any]:
+    """Give texts as parameters; the fast suite tries every tenth of them."""
+    return [
+        pytest.param(text, marks=[] if number % 10 == 0 else [pytest.mark.slow]) for number, text in enumerate(texts)
+    ]
 
 
 def faults(text: str) -> list[str]:

@@ -57,10 +57,10 @@ def after_the_last_look(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], obje
     """Swap right before the first drop is claimed, as the run saw it before."""
     claim, left = sync.claim, [swap]
 
-    def claimed(context: Context, drop: Drop) -> Batch:
+    def claimed(context: Context, drop: Drop, *, mark: int) -> Batch:
         if left:
             left.pop()()
-        return claim(context, drop)
+        return claim(context, drop, mark=mark)
 
     monkeypatch.setattr(sync, "claim", claimed)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
 from homes import USERS, Home
 
 MANY = "".join(f",c{number}" for number in range(30_000))
@@ -27,6 +28,7 @@ def test_thirty_thousand_columns_are_checked_within_two_seconds(home: Home) -> N
     assert "The header has 30,003 columns; files with more than 1,000 are not read." in done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_refuses_them(home: Home) -> None:
     home.drop({"users.csv": WIDE})
     before = used()
@@ -36,6 +38,7 @@ def test_a_run_refuses_them(home: Home) -> None:
     assert "file-too-many-columns" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_limit_of_columns_is_compared_quickly(home: Home) -> None:
     """As many files as are allowed columns: nothing takes longer by the square of their number."""
     home.drop({"users.csv": USERS})

@@ -22,7 +22,9 @@ def call(home: Home, *arguments: str, **env: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "name", ["HTTPS_PROXY", *(pytest.param(name, marks=pytest.mark.slow) for name in ("https_proxy", "ALL_PROXY"))]
+)
 def test_a_proxy_in_env_is_used_for_canvas(new_home: Callable[..., Home], name: str) -> None:
     with serving(*[reply(502, "no way")] * 4) as proxy:
         home = new_home(f"https://{HOST}", **{name: f"http://user:hunter2222@{proxy.host}"})
@@ -33,6 +35,7 @@ def test_a_proxy_in_env_is_used_for_canvas(new_home: Callable[..., Home], name: 
     assert "hunter2222" not in "".join(home.outputs)
 
 
+@pytest.mark.slow
 def test_the_environment_goes_before_env(new_home: Callable[..., Home]) -> None:
     with serving(*[reply(502, "no way")] * 4) as proxy, serving() as other:
         home = new_home(f"https://{HOST}", HTTPS_PROXY=other.url)
@@ -42,6 +45,7 @@ def test_the_environment_goes_before_env(new_home: Callable[..., Home]) -> None:
         assert f"{proxy.url}  " in call(home, "config")[1]
 
 
+@pytest.mark.slow
 def test_hosts_of_no_proxy_are_asked_directly(new_home: Callable[..., Home]) -> None:
     with serving() as proxy:
         home = new_home(f"https://{HOST}", HTTPS_PROXY=proxy.url, NO_PROXY=HOST)

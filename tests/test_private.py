@@ -16,7 +16,7 @@ from canvas_sis_sync.errors import SettingsError
 from canvas_sis_sync.log import FILE_NAME
 from canvas_sis_sync.sandbox import Sandbox
 
-UMASKS = [0o000, 0o277]
+UMASKS = [0o000, pytest.param(0o277, marks=pytest.mark.slow)]
 root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
 
 

@@ -60,7 +60,10 @@ def assert_refused(home: Home, *words: str) -> None:
         ({"zip_name": "../import.zip"}, "zip_name has a name that leads out"),
         ({"zip_name": "/etc/passwd"}, "zip_name has a name that leads out"),
         ({"files": [{"name": "C:\\x.csv", "size": 1, "mtime_ns": 1, "file_id": ""}]}, "files[0].name has a name"),
-        ({"entries": [{"name": "a\u0000.csv", "size": 1, "crc32": 1}]}, "entries[0].name has a name with control"),
+        (
+            {"entries": [{"name": "a\u0000.csv", "size": 1, "crc32": 1}]},
+            "entries[0].name has a name that no file can have",
+        ),
         ({"zip_size": -1}, "zip_size is not a number from 0"),
         ({"import_id": 2**63}, "import_id is not a number from 0"),
         ({"claimed_at": 1e15}, "claimed_at is not a time"),

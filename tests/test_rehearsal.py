@@ -39,6 +39,7 @@ def test_the_drop_of_a_real_home_stays(
     assert json.loads(home.call("run", "--json").stdout)["batches"] == []
 
 
+@pytest.mark.slow
 def test_a_home_for_the_sandbox_works_whatever_is_exported(home: Home, exported: dict[str, str]) -> None:
     home.env |= exported
     home.drop()
@@ -48,6 +49,7 @@ def test_a_home_for_the_sandbox_works_whatever_is_exported(home: Home, exported:
     assert home.call("run").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_home_without_an_address_of_its_own_works(home: Home, sandbox: Sandbox, exported: dict[str, str]) -> None:
     home.configure(CANVAS_BASE_URL="")
     home.env |= exported
@@ -60,6 +62,7 @@ def test_a_home_without_an_address_of_its_own_works(home: Home, sandbox: Sandbox
         assert home.call("run").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_home_whose_journal_knows_a_real_canvas_stays(home: Home, sandbox: Sandbox, exported: dict[str, str]) -> None:
     home.drop()
     assert home.call("run").returncode == 0

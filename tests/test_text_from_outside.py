@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from front import Asked, Front, Reply
 from homes import COURSES, ENROLLMENTS, USERS, Home
-from nasty import IN_NAMES, IN_ROWS, IN_UTF8, NASTY, faults
+from nasty import IN_NAMES, IN_ROWS, IN_UTF8, NASTY, each, faults
 
 from canvas_sis_sync.sandbox import Sandbox
 
@@ -158,7 +158,7 @@ def test_messages_of_canvas(new_home: Callable[..., Home], sandbox: Sandbox) -> 
     assert_plain(home)
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", each(NASTY))
 def test_a_state_that_nobody_knows(new_home: Callable[..., Home], sandbox: Sandbox, text: str) -> None:
     def edit(body: Any) -> None:
         for record in body.get("sis_imports", [body]) if isinstance(body, dict) else []:
@@ -214,7 +214,7 @@ def test_reasons_and_logins(plain: Home, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "FORGED" in "".join(logs(plain))
 
 
-@pytest.mark.parametrize("text", IN_NAMES)
+@pytest.mark.parametrize("text", each(IN_NAMES))
 def test_arguments(plain: Home, text: str) -> None:
     for arguments in (
         [text],
@@ -239,7 +239,7 @@ def test_arguments(plain: Home, text: str) -> None:
     assert plain.type("run", "--param", text, "--json").returncode == 2
 
 
-@pytest.mark.parametrize("text", IN_NAMES)
+@pytest.mark.parametrize("text", each(IN_NAMES))
 def test_settings(plain: Home, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIS_SYNC_ROLES", text)
     monkeypatch.setenv("SIS_SYNC_CHECK_IGNORE", text)

@@ -12,6 +12,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -51,24 +52,37 @@ class FileBody:
         yield self._tail
 
     def _pieces(self, file: FileIO) -> Iterator[memoryview]:
-        """Yield the file; its last piece only when all of it is known to be what it must be."""
-        buffer = memoryview(bytearray(PIECE_BYTES))
+        """Yield the file; its last piece only when all of it is known to be what it must be.
+
+        A piece is hashed by a second thread while it is sent, and the next one is read into the other buffer.
+        """
+        buffers = [memoryview(bytearray(PIECE_BYTES)) for _ in range(2)]
         sha256 = hashlib.sha256()
         sent = 0
         if not self._size:
             self._check_end(file, sha256.hexdigest())
-        while sent < self._size:
-            with self._reading():
-                count = file.readinto(buffer[: self._size - sent])
-            if not count:
-                raise self._altered("became shorter while it was being sent")
-            sha256.update(buffer[:count])
-            sent += count
-            if sent == self._size:
-                self._check_end(file, sha256.hexdigest())
-            yield buffer[:count]
-            if self._progress:
-                self._progress(sent)
+        with ThreadPoolExecutor(1) as hashing:
+            hashed: Future[None] | None = None
+            while sent < self._size:
+                buffers.reverse()
+                piece = self._read(file, buffers[0][: self._size - sent])
+                if hashed is not None:
+                    hashed.result()
+                hashed = hashing.submit(sha256.update, piece)
+                sent += len(piece)
+                if sent == self._size:
+                    hashed.result()
+                    self._check_end(file, sha256.hexdigest())
+                yield piece
+                if self._progress:
+                    self._progress(sent)
+
+    def _read(self, file: FileIO, buffer: memoryview) -> memoryview:
+        with self._reading():
+            count = file.readinto(buffer)
+        if not count:
+            raise self._altered("became shorter while it was being sent")
+        return buffer[:count]
 
     def _check_end(self, file: FileIO, sha256: str) -> None:
         with self._reading():

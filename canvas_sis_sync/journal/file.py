@@ -103,8 +103,6 @@ def connect(path: Path) -> sqlite3.Connection:
             _prepare(path, connection)
             _require_sound(path, connection)
             _require_whole(path, connection)
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
         except BaseException:
             connection.close()
             raise
