@@ -14,6 +14,7 @@ from homes import TOKEN, Home
 from canvas_sis_sync.sandbox import Sandbox
 
 HOST = "canvas.school.test"
+PROXIES = ["HTTPS_PROXY", *(pytest.param(name, marks=pytest.mark.slow) for name in ("https_proxy", "ALL_PROXY"))]
 
 
 def call(home: Home, *arguments: str, **env: str) -> tuple[int, str]:
