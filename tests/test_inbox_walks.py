@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from homes import USERS, Home
+from homes import USERS, Home, Watching
 
 from canvas_sis_sync import handles, inbox
 from canvas_sis_sync.errors import EXIT_HELD, HomeError
 from canvas_sis_sync.handles import Folder, open_regular
+from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.tick import is_idle
 
@@ -66,20 +67,21 @@ def test_a_deep_folder_within_the_limit_is_sent(home: Home, sandbox: Sandbox) ->
     assert not list(home.inbox.iterdir())
 
 
-def test_a_finished_import_is_still_followed_when_the_inbox_cannot_be_looked_into(home: Home, sandbox: Sandbox) -> None:
-    blocker = sandbox.add_import("importing")
+def test_an_import_is_still_followed_when_the_inbox_cannot_be_looked_into(home: Home, sandbox: Sandbox) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
     home.drop({"users.csv": USERS})
-    home.run(patient=False)
-    sandbox.set_state(blocker, "imported")
-    home.run(patient=False)
-    closed = home.inbox / "night"
-    closed.mkdir()
-    for _ in dig(closed, inbox.DEEPEST + 1):
+    with pytest.raises(KeyboardInterrupt):
+        home.run(show=Watching({"importing": interrupt}))
+    assert home.last().state is State.IMPORTING
+    (home.inbox / "night").mkdir()
+    for _ in dig(home.inbox / "night", inbox.DEEPEST + 1):
         assert not is_idle(home.settings())
         told = home.run()
         assert told.result.exit_code == EXIT_HELD
         assert "The folder night in the inbox" in told.message
-    assert home.batches()[-1].filed
+        assert home.last().state is State.IMPORTED
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs setpriv and root")
