@@ -90,6 +90,11 @@ class Kind:
         """Columns that Canvas removes from the copy of a file it keeps (API 5)."""
         return tuple(name for name in PASSWORD_COLUMNS if name in self.columns)
 
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """Columns that hold ids: the object's own, and those of others."""
+        return tuple(name for name in self.columns if name.endswith("_id") or name in self.key)
+
     def fits(self, names: Set[str]) -> bool:
         """Tell whether a header with these trimmed, lower-case names satisfies this kind's rule (CSV 3)."""
         return (
