@@ -1,4 +1,4 @@
-"""A delivery whose rows Canvas would reject in number is refused before it is sent, by the limit that holds afterwards."""
+"""A delivery of which Canvas would reject too many rows is refused before, by the limit that holds afterwards."""
 
 from __future__ import annotations
 
