@@ -12,6 +12,13 @@ from enum import StrEnum
 TRIMMED = "\0\t\n\v\f\r "
 """What Canvas trims from both ends of a value (CSV 4)."""
 
+PROVIDERS = frozenset(
+    {
+        *("apple", "canvas", "cas", "classlink", "clever", "facebook", "github", "google", "ldap", "linkedin"),
+        *("microsoft", "openid_connect", "saml", "saml_idp_discovery", "twitter"),
+    }
+)
+"""Types of authentication provider that Canvas has, or had; a login names one of these or a number (CSV 10.8)."""
 PASSWORD_COLUMNS = ("password", "ssha_password")
 
 

@@ -22,15 +22,9 @@ from canvas_sis_sync.preflight.rules.families import (
     trap,
     unknown,
 )
+from canvas_sis_sync.sis_csv.formats import PROVIDERS
 
 PROVIDER = "authentication_provider_id"
-PROVIDERS = frozenset(
-    {
-        *("apple", "canvas", "cas", "classlink", "clever", "facebook", "github", "google", "ldap", "linkedin"),
-        *("microsoft", "openid_connect", "saml", "saml_idp_discovery", "twitter"),
-    }
-)
-"""Types of authentication provider that Canvas has, or had."""
 EXISTING = ("existing_user_id", "existing_integration_id", "existing_canvas_user_id")
 
 
