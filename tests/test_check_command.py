@@ -244,3 +244,14 @@ def test_no_value_of_a_row_is_shown(home: Home, tmp_path: Path) -> None:
     command.write_csv(checked.report, tmp_path / "findings.csv")
     written = (tmp_path / "findings.csv").read_text(encoding="utf-8-sig")
     assert secret not in checked.text + json.dumps(checked.as_json) + written
+
+
+@pytest.mark.parametrize("encoding", ["", "cp1252"])
+def test_a_renamed_spreadsheet_is_no_cp1252(home: Home, tmp_path: Path, encoding: str) -> None:
+    if encoding:
+        home.configure(SIS_SYNC_SOURCE_ENCODING=encoding)
+    (tmp_path / "users.csv").write_bytes(b"PK\x03\x04\x14\0\x06\0\xfd\x81\xd2")
+    checked = look(home, tmp_path / "users.csv")
+    assert checked.report.counts["file-not-csv"] == 1
+    assert "cp1252" not in checked.text
+    assert checked.exit_code == 3

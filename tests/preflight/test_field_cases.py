@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from canvas_sis_sync.preflight import Aim, Report, Severity
+from canvas_sis_sync.preflight.reading import Watched
 from canvas_sis_sync.sis_csv import KINDS, nearest
 from canvas_sis_sync.sis_csv.dates import shown
 from preflight.samples import checked, found
@@ -133,6 +136,15 @@ def test_what_a_spreadsheet_has_made_of_ids_is_found() -> None:
     report = checked({"u.csv": text})
     assert [row for _, row, _ in found(report, "any-id-scientific")] == [2, 3]
     assert [row for _, row, _ in found(report, "any-id-decimal")] == [4, 5]
+
+
+@pytest.mark.parametrize("mark", [b"1E+11", b"7.0", b"a\x7f", "\u00a0".encode()])
+def test_a_mark_is_noticed_wherever_a_block_ends(mark: bytes) -> None:
+    watched = Watched(io.BytesIO(mark), lambda _: None)
+    assert not watched.has_marks
+    while watched.read(1):
+        pass
+    assert watched.has_marks
 
 
 def test_dates_are_named_with_value_and_column_both_of_them() -> None:
