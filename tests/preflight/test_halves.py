@@ -150,3 +150,9 @@ def test_files_on_disk_are_read_in_halves(halved: None, tmp_path: Path) -> None:
     assert report.counts == {"user-login-id-blank": 1, "user-provider-cleared": 1}
     assert report.findings[1].row == 5_002
     assert told[-1] == file.size
+
+
+def test_a_duplicate_of_a_refused_row_of_the_first_half_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "u1,,active\n" * 60 + "u2,b,active\n" * 60 + "u1,,active\n" * 60
+    halved, whole = both({"u.csv": f"user_id,login_id,status\n{rows}"}, AIMS[0], monkeypatch)
+    assert halved.repeated == whole.repeated == 119
