@@ -152,6 +152,13 @@ def test_a_deleted_enrollment_of_a_deleted_user_is_refused_when_it_is_sent_again
     assert again["data"]["counts"]["enrollments"] == 0
 
 
+def test_an_enrollment_that_goes_with_its_user_passes_the_first_time(client: Client) -> None:
+    client.run({"u.csv": USERS, "c.csv": COURSES, "e.csv": f"{ENROLLMENTS}C1,,U2,student,active\n"})
+    gone = {"u.csv": USERS.replace("bob,active", "bob,deleted"), "e.csv": f"{ENROLLMENTS}C1,,U2,student,deleted\n"}
+    assert client.run(gone)["workflow_state"] == "imported"
+    assert client.run(gone)["workflow_state"] == "imported_with_messages"
+
+
 def test_exact_duplicates_are_left_out_only_by_request_and_of_long_files(sandbox: Sandbox) -> None:
     client = Client(sandbox)
     rows = [f"U{number},l{number},active\n" for number in range(99)]
