@@ -20,7 +20,7 @@ from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.spreadsheet import Writer
 from canvas_sis_sync.steps.begin import open_canvas, patient_retry
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
-from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, encoding_hints, is_refused, judge
+from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, encoding_hints, is_refused, judge, too_many_refused
 from canvas_sis_sync.transcoding import NotInEncoding
 
 PLACES_SHOWN = 3
@@ -70,7 +70,6 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
     aim = _aim(settings, asked, clock)
     if asked.every_place:
         aim = replace(aim, most_places=sys.maxsize)
-    refuse_on = asked.refuse_on or settings.refuse_on
     reports, hints, refused = [], [], False
     for delivery in _deliveries(settings, asked.paths):
         if isinstance(delivery, Report):
@@ -79,7 +78,8 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
             report = judge(delivery, aim, show)
             hints += encoding_hints(delivery, report)
         reports.append(report)
-        refused = refused or is_refused(report, refuse_on)
+        hints += too_many_refused(report, settings)
+        refused = refused or is_refused(report, settings, asked.refuse_on)
     whole = merged(reports)
     return Checked(whole, refused, lines([*_lines(whole), *hints, _verdict(whole, refused=refused)]))
 
@@ -96,7 +96,7 @@ def write_csv(report: Report, path: Path) -> None:
 def rules() -> str:
     """List all rules, a line each."""
     widest = max(map(len, preflight.RULES))
-    return lines(f"{rule.id:<{widest}}  {rule.severity:<7}  {rule.message('...')}" for rule in preflight.RULES.values())
+    return lines(f"{rule.id:<{widest}}  {rule.severity:<7}  {rule.description}" for rule in preflight.RULES.values())
 
 
 def rule(name: str) -> str:
@@ -187,6 +187,8 @@ def _places(kept: int, counted: int) -> str:
 
 def _verdict(report: Report, *, refused: bool) -> str:
     rows = f"Canvas would refuse {report.refused_rows:,} of {report.rows:,} rows"
+    if report.lost_rows:
+        rows += f", {report.lost_rows:,} of them because it drops their file"
     counted = f"{report.fatal:,} fatal, {report.error:,} errors, {report.warning:,} warnings"
     does = "run would refuse this" if refused else "run would send this"
     return f"{does}; {rows} ({counted})."

@@ -17,7 +17,7 @@ from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Report
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary
+from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary, too_many_refused
 from canvas_sis_sync.steps.load import Load
 from canvas_sis_sync.steps.pack import make_zip
 from canvas_sis_sync.steps.parameters import parameters_of
@@ -50,7 +50,7 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
     except (BadZipError, NotInEncoding) as error:
         return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
     lines += _about_zip(packed.bundle)
-    lines.append(f"Check: {summary(packed.report)}.")
+    lines += [f"Check: {summary(packed.report)}.", *too_many_refused(packed.report, settings)]
     if packed.plan is None:
         lines += [f"Asked of Canvas: {words}" for words in options.in_words(parameters_of(settings))]
     else:
@@ -65,7 +65,7 @@ def _verdict(settings: Settings, looked: Status, packed: Packed) -> tuple[int, s
     plan = packed.plan or {}
     if looked.decision.verdict is Verdict.HOLD:
         return EXIT_HELD, *VERDICTS[Verdict.HOLD]
-    if is_refused(packed.report, settings.refuse_on):
+    if is_refused(packed.report, settings):
         return EXIT_REFUSED, "refused", "A run would refuse this; `sis-sync check` says more."
     if looked.trouble:
         return looked.trouble.exit_code, "unreachable", f"Canvas could not be asked: {looked.trouble.sentence}"

@@ -21,6 +21,7 @@ from canvas_sis_sync.preflight.findings import (
     Report,
     merged,
     refuses,
+    too_many_refused,
 )
 from canvas_sis_sync.preflight.rule import Rule, Severity
 from canvas_sis_sync.preflight.rules import RULES, explain
@@ -41,4 +42,5 @@ __all__ = [
     "failed",
     "merged",
     "refuses",
+    "too_many_refused",
 ]

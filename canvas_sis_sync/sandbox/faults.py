@@ -85,6 +85,11 @@ _ALL = (
         default=None,
         number=True,
     ),
+    Fault(
+        "deduplicate",
+        "Exact duplicates are left out of files of 100 rows or more, which numbers rows again.",
+        standing=True,
+    ),
     Fault("errors-endpoint-fails", "The errors endpoints answer 500.", standing=True),
     Fault("no-pre-attachment", "The two-step way is unknown, as to a Canvas of before 2024.", standing=True),
     Fault(

@@ -4,10 +4,12 @@ Owns the 22 kinds as data, recognition, the dialect and the counting of rows. Le
 where a file lies. Section numbers with CSV refer to the fact sheet on Canvas's CSV formats, API and DIFF likewise.
 """
 
-from canvas_sis_sync.sis_csv.counter import RowCounter, Summary, count_rows
+from canvas_sis_sync.sis_csv.counter import RowCounter, Summary, count_lines, count_rows
 from canvas_sis_sync.sis_csv.deletion import BATCH_MODE_KINDS, OWNERS
+from canvas_sis_sync.sis_csv.foreign import foreign_format
 from canvas_sis_sync.sis_csv.formats import Column, Kind, Strictness, ValueType
 from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
+from canvas_sis_sync.sis_csv.near import nearest
 from canvas_sis_sync.sis_csv.reader import (
     MOST_COLUMNS,
     Block,
@@ -35,7 +37,10 @@ __all__ = [
     "Summary",
     "TooManyColumns",
     "ValueType",
+    "count_lines",
     "count_rows",
+    "foreign_format",
+    "nearest",
     "open_csv",
     "read_blocks",
     "recognise",

@@ -78,6 +78,11 @@ class CsvFile:
     #: The rows, those without any value included, some 1,000 at a time.
     blocks: Iterator[Block]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the file has: a doubled one counts once, and an empty header cell is none (CSV 3)."""
+        return tuple(dict.fromkeys(name for name in self.header if name.strip(TRIMMED)))
+
     def __iter__(self) -> Iterator[tuple[int, list[str | None]]]:
         for block in self.blocks:
             for index, values in enumerate(zip(*block.columns, strict=True)):

@@ -64,9 +64,14 @@ def judge(delivery: Delivery, aim: Aim, show: Show) -> Report:
         return preflight.check_apart(delivery.files, aim, others=delivery.others, progress=done)
 
 
-def is_refused(report: Report, refuse_on: str) -> bool:
-    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON`."""
-    return preflight.refuses(report, RefuseOn.parse(refuse_on))
+def is_refused(report: Report, settings: Settings, refuse_on: str = "") -> bool:
+    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON` or what stands for it."""
+    return preflight.refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), settings.max_error_rows)
+
+
+def too_many_refused(report: Report, settings: Settings) -> list[str]:
+    """Say that a run refuses a delivery because of its number of bad rows; nothing when it does not."""
+    return [said] if (said := preflight.too_many_refused(report, settings.max_error_rows)) else []
 
 
 def summary(report: Report) -> str:

@@ -19,7 +19,16 @@ from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from, is_zip
-from canvas_sis_sync.steps.judge import aim_by_canvas, aim_of, as_json, encoding_hints, is_refused, judge, summary
+from canvas_sis_sync.steps.judge import (
+    aim_by_canvas,
+    aim_of,
+    as_json,
+    encoding_hints,
+    is_refused,
+    judge,
+    summary,
+    too_many_refused,
+)
 from canvas_sis_sync.transcoding import NotInEncoding
 
 OWN = ".own"
@@ -59,7 +68,7 @@ class Packed:
 
     bundle: Bundle
     report: Report
-    #: What the files that are not UTF-8 seem to be.
+    #: Why it is refused by the number of its bad rows, and what the files that are not UTF-8 seem to be.
     hints: tuple[str, ...]
 
 
@@ -71,8 +80,9 @@ def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEnco
         made, delivery = make_zip(sources, names, folder, encoding, context.show)
         aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
         report = judge(delivery, aim, context.show)
-        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings.refuse_on)))
-        return Packed(made, report, tuple(encoding_hints(delivery, report)))
+        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings)))
+        hints = (*too_many_refused(report, context.settings), *encoding_hints(delivery, report))
+        return Packed(made, report, hints)
     except (BadZipError, NotInEncoding, DropChanged) as error:
         return error
 
@@ -80,7 +90,7 @@ def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEnco
 def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
     """Journal the zip, and whether it may be sent."""
     made, report = packed.bundle, packed.report
-    refused = is_refused(report, context.settings.refuse_on)
+    refused = is_refused(report, context.settings)
     reason = f"{len(made.entries)} files, {made.size} bytes"
     return _move(
         context,

@@ -169,3 +169,9 @@ def test_files_in_a_zip_are_read_in_halves(tmp_path: Path, monkeypatch: pytest.M
         (cut.header + data[cut.offset :], len(cut.header)),
     )
     assert check([file], Aim()) == whole[1]
+
+
+def test_a_duplicate_of_a_refused_row_of_the_first_half_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "u1,,active\n" * 60 + "u2,b,active\n" * 60 + "u1,,active\n" * 60
+    halved, whole = both({"u.csv": f"user_id,login_id,status\n{rows}"}, AIMS[0], monkeypatch)
+    assert halved.repeated == whole.repeated == 119

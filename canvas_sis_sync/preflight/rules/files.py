@@ -60,6 +60,12 @@ FILES = (
         repair=f"Check spelling and separator (a comma) of the first line; there are {len(KINDS)} kinds of file.",
     ),
     _FATAL(
+        id="file-not-csv",
+        sentence="The content of the file is no CSV, whatever its name says.",
+        why=f"A spreadsheet, a zip or a web page that is renamed stays what it is. {DROPPED}",
+        repair="Export as CSV.",
+    ),
+    _FATAL(
         id="file-malformed-csv",
         sentence="The file is not well-formed CSV.",
         why=f"{DROPPED} One misplaced quote or line end is enough.",
@@ -134,10 +140,22 @@ FILES = (
     ),
     _WARNING(
         id="header-duplicate",
-        sentence="There are several columns called {column}.",
+        sentence="The header has {column} more than once.",
         why="Canvas reads the first of them.",
         repair="Export the column once.",
         heading_check=lambda heading, _aim: heading.doubled(),
+    ),
+    _WARNING(
+        id="header-mistyped",
+        sentence="{column} is unknown to Canvas{value}.",
+        why="Canvas ignores unknown columns without a message: every row counts as blank in the one that was meant.",
+        repair="Write the column's name as Canvas has it; ignore the rule if the column is meant for somebody else.",
+    ),
+    _WARNING(
+        id="file-kind-by-name",
+        sentence="The name of the file says one kind of SIS file, and its columns say another.",
+        why="Canvas goes by the columns: the rows are imported as something else than they may be.",
+        repair="Export the file with the columns of its kind, or rename it.",
     ),
     _WARNING(
         id="file-kind-by-extra-column",
