@@ -1,8 +1,8 @@
 """The inbox: which drops lie in it, whether their writer is done, and how files leave it.
 
-A drop is all loose CSVs at the top of the inbox, or one sub-folder, or one zip. Nothing here opens a file's content
-but to compare a copy across file systems. Symbolic links are never followed, whenever they appear (see `handles`).
-Idle ticks load it: the model is imported once there is something to describe.
+A drop is all loose CSVs of one night at the top of the inbox, or one sub-folder, or one zip. Nothing here opens a
+file's content but to compare a copy across file systems. Symbolic links are never followed, whenever they appear (see
+`handles`). Idle ticks load it: the model is imported once there is something to describe.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def scan(folder: Path, marker: str = "") -> Inbox:
     HomeError when one below it cannot, since a drop without what is in there is not the whole drop.
     """
     from canvas_sis_sync.model import Drop, DropKind, Inbox
+    from canvas_sis_sync.model.nights import nights
 
     loose: list[DropFile] = []
     drops: list[Drop] = []
@@ -68,8 +69,14 @@ def scan(folder: Path, marker: str = "") -> Inbox:
                 loose.append(_describe(name, found))
             else:
                 others.append(name)
-    drops.append(Drop(LOOSE, DropKind.LOOSE, folder, _by_name(loose)))
-    return Inbox(tuple(sorted((drop for drop in drops if drop.files), key=_age)), tuple(sorted(others)))
+    aged = [(_newest(drop.files), drop.name, drop) for drop in drops if drop.files]
+    newest = 0
+    for night, files in nights(loose) if loose else ():
+        # A copy may have mixed the times of the nights up; their order is that of the dates in the names.
+        newest = max(newest, _newest(files))
+        name = f"{LOOSE} of {night}" if night else LOOSE
+        aged.append((newest, name, Drop(name, DropKind.LOOSE, folder, _by_name(files))))
+    return Inbox(tuple(drop for _, _, drop in sorted(aged, key=lambda each: each[:2])), tuple(sorted(others)))
 
 
 def csv_names(folder: Path, marker: str = "") -> tuple[str, ...]:
@@ -343,5 +350,5 @@ def _by_name(files: Sequence[DropFile]) -> tuple[DropFile, ...]:
     return tuple(sorted(files, key=lambda file: file.name))
 
 
-def _age(drop: Drop) -> tuple[int, str]:
-    return max(file.mtime_ns for file in drop.files), drop.name
+def _newest(files: Sequence[DropFile]) -> int:
+    return max(file.mtime_ns for file in files)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import options, plain_text, plan_text, report
+from canvas_sis_sync import options, plain_text, plan_text, preflight, report
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.commands.plan import bases_of, looking
 from canvas_sis_sync.commands.status import Status, status
@@ -107,7 +107,14 @@ def _packed(settings: Settings, drop: Drop, clock: Clock) -> Packed:
         made, delivery = make_zip(drop.folder, names, Path(folder), settings.source_encoding, Silent())
         found = judge(delivery, aim_of(settings), Silent())
         newest = max(file.mtime_ns for file in drop.files) / 1e9
-        load = Load(drop.name, delivery.files, newest, found.refused, made.entries)
+        load = Load(
+            drop.name,
+            delivery.files,
+            newest,
+            found.refused,
+            found.counts.get(preflight.CONTRADICTION, 0),
+            made.entries,
+        )
         return Packed(made, found, _plan(settings, clock, load))
 
 

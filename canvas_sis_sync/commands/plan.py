@@ -198,7 +198,8 @@ def _load_of_files(context: Context, found: _Found, bases: Bases) -> Load:
     aim = aim_of(context.settings)
     refused = judge(found.delivery, aim, context.show).refused if aim.batch_mode or aim.multi_term else {}
     with wording(found.folder):
-        return Load(found.about, found.delivery.files, found.newest, refused, _entries(found.delivery.files, bases))
+        entries = _entries(found.delivery.files, bases)
+        return Load(found.about, found.delivery.files, found.newest, refused, entries=entries)
 
 
 def _entries(files: Sequence[DeliveryFile], bases: Bases) -> tuple[Entry, ...]:

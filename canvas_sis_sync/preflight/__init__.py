@@ -25,8 +25,10 @@ from canvas_sis_sync.preflight.findings import (
 )
 from canvas_sis_sync.preflight.rule import Rule, Severity
 from canvas_sis_sync.preflight.rules import RULES, explain
+from canvas_sis_sync.preflight.rules.sets import CONTRADICTION
 
 __all__ = [
+    "CONTRADICTION",
     "MOST_PLACES",
     "RULES",
     "Aim",

@@ -19,6 +19,7 @@ from canvas_sis_sync.preflight.lost import dropped
 from canvas_sis_sync.preflight.names import fault_of_name, faults_of_set
 from canvas_sis_sync.preflight.rule import Severity
 from canvas_sis_sync.preflight.rules import RULES
+from canvas_sis_sync.preflight.rules.sets import CONTRADICTION
 from canvas_sis_sync.preflight.tally import Tally
 from canvas_sis_sync.sis_csv import KINDS
 
@@ -124,6 +125,8 @@ class _Check:
             known.families -= families_of([kind])
 
     def _rule_of_rows(self, clash: Clash) -> str:
+        if clash.keys.file != clash.earlier.file and clash.keys.kind != "admin":
+            return CONTRADICTION
         if clash.keys.kind == "enrollment" and clash.one_deletes:
             return "enrollment-delete-wins"
         if clash.keys.kind == "admin" and self._aim.diffing:

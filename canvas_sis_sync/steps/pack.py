@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import bundle
+from canvas_sis_sync import bundle, preflight
 from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, copy, sync_folder, wording
 from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
 from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
@@ -103,6 +103,7 @@ def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
         zip_sha256=made.sha256,
         findings=dict(report.summary),
         refused_rows=dict(report.refused),
+        contradictions=report.counts.get(preflight.CONTRADICTION, 0),
         lets_pass=refused and context.settings.after_refusal == "continue",
     )
 

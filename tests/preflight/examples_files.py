@@ -60,6 +60,9 @@ SETS = {
     "set-duplicate-rows": Example(
         {"users.csv": USERS + "u1,bob,active\n"}, {"users.csv": USERS + "u1,ann,active\nu2,bob,active\n"}
     ),
+    "set-files-contradict": Example(
+        {"a.csv": USERS, "b.csv": USERS.replace("ann", "bob")}, {"a.csv": USERS, "b.csv": USERS.replace("u1", "u2")}
+    ),
     "set-nothing-to-import": Example({"users.csv": ""}, GOOD),
     "set-no-terms": Example({"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, Aim(multi_term=True)),
     "set-stickiness-diffing": Example(

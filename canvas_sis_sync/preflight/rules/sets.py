@@ -104,6 +104,9 @@ COMMON = (
     ),
 )
 
+CONTRADICTION = "set-files-contradict"
+"""The rule by which a run holds: several files of a kind that are neither parts nor nights of one export."""
+
 SETS = (
     Rule(
         "set-several-files",
@@ -118,6 +121,13 @@ SETS = (
         "An earlier row is about the same object and says something else.",
         "Mostly the later row wins, but large imports are read in parallel; diffing looks at the last row only.",
         "Export one row for each object.",
+    ),
+    Rule(
+        CONTRADICTION,
+        Severity.WARNING,
+        "A row of another file is about the same object and says something else.",
+        "Files of one kind are read in an order that is not certain, so the older row may win. A run holds them.",
+        "Deliver the nights of an export one by one, in folders or with dates in the names of their files.",
     ),
     Rule(
         "set-nothing-to-import",
