@@ -99,6 +99,7 @@ class Settings:
     refuse_on: str
     #: "hold" or "continue".
     after_refusal: str
+    skip_unchanged: bool
     #: Ids of rules.
     check_ignore: tuple[str, ...]
     #: Names of custom roles.
