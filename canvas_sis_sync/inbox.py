@@ -302,12 +302,22 @@ def _csv_files_in(folder: Folder, path: str, others: list[str], marker: str) -> 
 
 
 def _visible(folder: Folder, marker: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in a folder, with a look at each; what has vanished since it was listed is left out."""
+    """Yield what is in a folder, with a look at each; what has vanished since it was listed is left out.
+
+    Raises HomeError for a name that neither the journal nor a zip for Canvas can hold.
+    """
     for name in folder.names():
         if name.startswith((".", "~")) or name.endswith("~") or name.lower().endswith(UNFINISHED_SUFFIXES):
             continue
-        if name != marker and (found := folder.look(name)):
-            yield name, found
+        if name == marker or not (found := folder.look(name)):
+            continue
+        shown = name.encode(errors="replace").decode()
+        if shown != name and (is_folder(found) or name.lower().endswith((".csv", ".zip"))):
+            raise HomeError(
+                f"The name of {shown} in {folder.path} is not UTF-8, which Canvas needs. Nothing was taken.",
+                "Rename it, or let the SIS write its names in ASCII.",
+            )
+        yield shown, found
 
 
 def _look_at(parent: Folder, last: str, name: str) -> DropFile | None:
