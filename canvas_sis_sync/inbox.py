@@ -137,8 +137,8 @@ def move(origin: Folder, file: DropFile, sources: Folder) -> None:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            with parent.open_file(name) if reading.closed else reading:
-                copied = _copy(reading, file.name, place)
+            with parent.open_file(name) if reading.closed else reading as content:
+                copied = _copy(content, file, place)
             place.sync()
             _remove(parent, name, copied)
         else:
@@ -209,28 +209,39 @@ def _require_arrived(file: DropFile, place: Folder, parent: Folder, reading: Bin
         raise _not_listed(file.name)
 
 
-def _copy(reading: BinaryIO, name: str, place: Folder) -> DropFile:
+def _copy(reading: BinaryIO, file: DropFile, place: Folder) -> DropFile:
     """Copy an open file into one of our own that has its times; describe what was copied.
 
-    Raises DropChanged, OSError.
+    Raises NotListed, DropChanged, OSError.
     """
     import shutil
 
     before = os.fstat(reading.fileno())
-    last = name.rpartition("/")[2]
-    partial = f".{last}.part"
+    if not _is(before, file):
+        raise _not_listed(file.name)
+    name = file.name.rpartition("/")[2]
+    partial = f".{name}.part"
     with place.create_file(partial) as copy:
         shutil.copyfileobj(reading, copy, COPY_BLOCK)
         copy.flush()
         place.set_times(partial, before)
         os.fsync(copy.fileno())
         same = _equal(reading, copy)
-    copied, after = _describe(name, before), _describe(name, os.fstat(reading.fileno()))
+    copied, after = _describe(file.name, before), _describe(file.name, os.fstat(reading.fileno()))
     if not same or after != copied:
         place.unlink(partial)
-        raise _written_to(name)
-    place.rename(partial, place, last)
+        raise _written_to(file.name)
+    place.rename(partial, place, name)
     return copied
+
+
+def _equal(one: BinaryIO, other: BinaryIO) -> bool:
+    one.seek(0)
+    other.seek(0)
+    while block := one.read(COPY_BLOCK):
+        if other.read(len(block)) != block:
+            return False
+    return not other.read(1)
 
 
 def _remove(parent: Folder, name: str, copied: DropFile) -> None:
@@ -255,15 +266,6 @@ def _remove(parent: Folder, name: str, copied: DropFile) -> None:
 def _hidden(name: str) -> str:
     """Return the name of a file while it is being moved: in the archive until it is known to be the listed one."""
     return f".{name}.claimed"
-
-
-def _equal(one: BinaryIO, other: BinaryIO) -> bool:
-    one.seek(0)
-    other.seek(0)
-    while block := one.read(COPY_BLOCK):
-        if other.read(len(block)) != block:
-            return False
-    return not other.read(1)
 
 
 def _csv_files(

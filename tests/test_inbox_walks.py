@@ -224,7 +224,9 @@ def without_handles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_handles")
-def test_without_handles_a_run_works_as_well(home: Home, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("disks", ["home", "home_on_two_disks"])
+def test_without_handles_a_run_works_as_well(request: pytest.FixtureRequest, sandbox: Sandbox, disks: str) -> None:
+    home: Home = request.getfixturevalue(disks)
     home.drop({"deep/users.csv": USERS}, folder="night")
     home.drop({"loose.csv": USERS.replace("Ada", "Eva")})
     assert home.run().result.exit_code == 0
