@@ -144,8 +144,8 @@ def move(origin: Folder, file: DropFile, sources: Folder) -> None:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            with parent.open_file(name) if reading.closed else reading:
-                copied = _copy(reading, file.name, place)
+            with parent.open_file(name) if reading.closed else reading as content:
+                copied = _copy(content, file, place)
             place.sync()
             _remove(parent, name, copied)
         else:
@@ -216,28 +216,39 @@ def _require_arrived(file: DropFile, place: Folder, parent: Folder, reading: Bin
         raise _not_listed(file.name)
 
 
-def _copy(reading: BinaryIO, name: str, place: Folder) -> DropFile:
+def _copy(reading: BinaryIO, file: DropFile, place: Folder) -> DropFile:
     """Copy an open file into one of our own that has its times; describe what was copied.
 
-    Raises DropChanged, OSError.
+    Raises NotListed, DropChanged, OSError.
     """
     import shutil
 
     before = os.fstat(reading.fileno())
-    last = name.rpartition("/")[2]
-    partial = f".{last}.part"
+    if not _is(before, file):
+        raise _not_listed(file.name)
+    name = file.name.rpartition("/")[2]
+    partial = f".{name}.part"
     with place.create_file(partial) as copy:
         shutil.copyfileobj(reading, copy, COPY_BLOCK)
         copy.flush()
         place.set_times(partial, before)
         os.fsync(copy.fileno())
         same = _equal(reading, copy)
-    copied, after = _describe(name, before), _describe(name, os.fstat(reading.fileno()))
+    copied, after = _describe(file.name, before), _describe(file.name, os.fstat(reading.fileno()))
     if not same or after != copied:
         place.unlink(partial)
-        raise _written_to(name)
-    place.rename(partial, place, last)
+        raise _written_to(file.name)
+    place.rename(partial, place, name)
     return copied
+
+
+def _equal(one: BinaryIO, other: BinaryIO) -> bool:
+    one.seek(0)
+    other.seek(0)
+    while block := one.read(COPY_BLOCK):
+        if other.read(len(block)) != block:
+            return False
+    return not other.read(1)
 
 
 def _remove(parent: Folder, name: str, copied: DropFile) -> None:
@@ -262,15 +273,6 @@ def _remove(parent: Folder, name: str, copied: DropFile) -> None:
 def _hidden(name: str) -> str:
     """Return the name of a file while it is being moved: in the archive until it is known to be the listed one."""
     return f".{name}.claimed"
-
-
-def _equal(one: BinaryIO, other: BinaryIO) -> bool:
-    one.seek(0)
-    other.seek(0)
-    while block := one.read(COPY_BLOCK):
-        if other.read(len(block)) != block:
-            return False
-    return not other.read(1)
 
 
 def _csv_files(
@@ -309,12 +311,22 @@ def _csv_files_in(folder: Folder, path: str, others: list[str], marker: str) -> 
 
 
 def _visible(folder: Folder, marker: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in a folder, with a look at each; what has vanished since it was listed is left out."""
+    """Yield what is in a folder, with a look at each; what has vanished since it was listed is left out.
+
+    Raises HomeError for a name that neither the journal nor a zip for Canvas can hold.
+    """
     for name in folder.names():
         if name.startswith((".", "~")) or name.endswith("~") or name.lower().endswith(UNFINISHED_SUFFIXES):
             continue
-        if name != marker and (found := folder.look(name)):
-            yield name, found
+        if name == marker or not (found := folder.look(name)):
+            continue
+        shown = name.encode(errors="replace").decode()
+        if shown != name and (is_folder(found) or name.lower().endswith((".csv", ".zip"))):
+            raise HomeError(
+                f"The name of {shown} in {folder.path} is not UTF-8, which Canvas needs. Nothing was taken.",
+                "Rename it, or let the SIS write its names in ASCII.",
+            )
+        yield shown, found
 
 
 def _look_at(parent: Folder, last: str, name: str) -> DropFile | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from homes import USERS, Home, Watching
+from homes import COURSES, USERS, Home, Watching
 
 from canvas_sis_sync import handles, inbox
 from canvas_sis_sync.errors import EXIT_HELD, HomeError
@@ -224,7 +224,9 @@ def without_handles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_handles")
-def test_without_handles_a_run_works_as_well(home: Home, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("disks", ["home", "home_on_two_disks"])
+def test_without_handles_a_run_works_as_well(request: pytest.FixtureRequest, sandbox: Sandbox, disks: str) -> None:
+    home: Home = request.getfixturevalue(disks)
     home.drop({"deep/users.csv": USERS}, folder="night")
     home.drop({"loose.csv": USERS.replace("Ada", "Eva")})
     assert home.run().result.exit_code == 0
@@ -244,3 +246,18 @@ def test_without_handles_what_is_checked_before_each_step_holds(home: Home, tmp_
     with Folder.open(tmp_path) as one, Folder.open(home.inbox) as other:
         one.give_back("one", other, "two")
     assert (home.inbox / "two").read_text() == "x"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+@pytest.mark.parametrize("where", ["", "night", "night/deep"])
+def test_a_name_that_is_not_utf8_is_a_sentence(home: Home, sandbox: Sandbox, where: str) -> None:
+    home.drop({"courses.csv": COURSES}, folder=where)
+    odd = os.fsencode(home.inbox / where) + b"/us\xe9rs.csv"
+    os.close(os.open(odd, os.O_CREAT | os.O_WRONLY))
+    for word in ("run", "status"):
+        ended = home.type(word)
+        assert ended.returncode == EXIT_HELD
+        assert f"The name of us?rs.csv in {home.inbox / where}" in ended.stderr
+    Path(os.fsdecode(odd)).rename(os.fsdecode(odd.replace(b".csv", b".txt")))
+    assert "us?rs.txt" in home.type("status").stdout
+    assert home.run().result.outcome == "imported"

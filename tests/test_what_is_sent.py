@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from homes import USERS, Home, Watching
+from homes import COURSES, USERS, Home, Watching
 
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
@@ -181,3 +181,20 @@ def test_there_must_be_room_for_every_copy(home: Home, sandbox: Sandbox, monkeyp
     assert len(asked) == 3
     assert asked[2] >= 2 * home.batches()[1].zip_size
     assert home.last().state is State.REFUSED
+
+
+def test_files_that_no_zip_for_canvas_can_hold_are_refused_and_kept(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("canvas_sis_sync.bundle.judging.MOST_ENTRIES", 1)
+        home.drop({"courses.csv": COURSES, "users.csv": USERS})
+        told = home.run()
+    assert (told.result.outcome, told.result.exit_code) == ("refused", 3)
+    assert "has 2 files and folders" in told.message
+    batch = home.last()
+    home.say("discard", batch.id, "too many")
+    home.drop({"users.csv": USERS})
+    assert home.run().result.outcome == "imported"
+    files = home.folder_of(batch) / "files"
+    assert {path.name: path.read_text() for path in files.iterdir()} == {"courses.csv": COURSES, "users.csv": USERS}

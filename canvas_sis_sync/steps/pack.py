@@ -197,25 +197,34 @@ def _in_place(made: Bundle, destination: Path) -> Bundle:
 
 
 def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
-    """Refuse what could not be packed; its bytes are kept as `original.zip`."""
+    """Refuse what could not be packed; its bytes are kept as `original.zip`, or loose where no zip can hold them."""
+    kept = _original(context, batch, error)
+    batch = _move(
+        context,
+        batch,
+        State.REFUSED,
+        f"{error.sentence} {error.hint}",
+        zip_name=kept,
+        lets_pass=context.settings.after_refusal == "continue",
+    )
+    if kept:
+        remove_sources(context, batch)
+    return batch
+
+
+def _original(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> str:
+    """Make `original.zip` of what was claimed and return its name, "" when it cannot be made."""
     folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
     names = [file.name for file in batch.files]
     with wording(folder):
         if is_zip(names):
             (folder / OWN / names[0]).replace(folder / ORIGINAL_ZIP)
             shutil.rmtree(folder / OWN)
+        elif isinstance(error, BadZipError):
+            return ""
         else:
             _from_files(bundle.from_folder(sources, names), folder / ORIGINAL_ZIP, context.show)
-    batch = _move(
-        context,
-        batch,
-        State.REFUSED,
-        f"{error.sentence} {error.hint}",
-        zip_name=ORIGINAL_ZIP,
-        lets_pass=context.settings.after_refusal == "continue",
-    )
-    remove_sources(context, batch)
-    return batch
+    return ORIGINAL_ZIP
 
 
 class _Counters:
