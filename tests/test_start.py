@@ -118,6 +118,27 @@ def test_interruptions_that_are_to_be_ignored_are_ignored(home: Home) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_interruption_where_nothing_can_be_raised_is_not_passed_over() -> None:
+    script = """
+import signal
+from canvas_sis_sync import __main__ as start, cli
+
+class Dying:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def execute(given):
+    Dying()
+    print("went on")
+    return 0
+
+cli.execute = execute
+start.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
+
+
 def shell(home: Home, streams: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the program with its streams as a shell redirects them."""
     program = [sys.executable, "-m", "canvas_sis_sync", "--home", str(home.folder), *arguments]

@@ -104,7 +104,7 @@ def _is_there(path: Path) -> bool:
     """Say whether a file may be there: also when that cannot be seen, which reading it reports."""
     try:
         path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True
