@@ -1,7 +1,7 @@
 """The process around the command line: its signals and its standard streams, from the first moment to the last.
 
-It imports next to nothing, and everything else once an interruption has somewhere to go; what Ctrl-C stops before that
-is Python itself. `canvas_sis_sync.cli` is the command line, to be called from a program.
+It imports next to nothing (not even typing), and everything else once an interruption has somewhere to go; what Ctrl-C
+stops before that is Python itself. `canvas_sis_sync.cli` is the command line, to be called from a program.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import io
 import os
 import signal
 import sys
-from typing import Any, NoReturn, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn, TextIO
 
 HELD = 5
 INTERRUPTED = 130

@@ -31,6 +31,9 @@ NEXT_STEPS = {
     errno.EMFILE: "Have the limit on open files raised (`ulimit -n`)",
     errno.ENFILE: "Close other programs, or have the system's limit on open files raised",
     errno.ENOMEM: "Close other programs, or give the machine more memory",
+    errno.ENAMETOOLONG: "Give it a shorter name or path",
+    errno.ELOOP: "Remove the links that lead in a circle",
+    errno.ENOTDIR: "Put a folder where that file is",
     errno.EIO: "Look at the system's log: the disk may be failing",
 }
 """What somebody can do about what the system says, by its error number. These are never faults of the program."""

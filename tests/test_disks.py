@@ -8,6 +8,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,6 +173,48 @@ def test_a_read_only_archive_holds_until_it_can_be_written_again(
     assert (home.inbox / "users.csv").read_bytes() == content
     disk.let_write(True)
     assert_goes_on(home, sandbox, content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("crashed", [False, True], ids=["clean", "crashed"])
+def test_a_read_only_archive_is_a_sentence_under_every_command(
+    home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk], crashed: bool
+) -> None:
+    """Also where SQLite has to undo something, which it cannot do there."""
+    disk = mount(home.archive, 60 * MEGABYTE)
+    sandbox.add_fault("fail")
+    home.drop()
+    home.run()
+    failed = home.last()
+    if crashed:
+        leave_half_a_transaction(home.archive / FILE_NAME)
+    home.drop()
+    disk.let_write(False)
+    reason = ("--reason", "known")
+    for command in (("run",), ("run", "--no-wait", "--json"), ("skip", failed.id, *reason), ("rebuild-journal",)):
+        done = home.call(*command)
+        assert done.returncode == EXIT_HELD, (command, done.stderr)
+        assert "read-only" in done.stdout + done.stderr
+    for command in (("status",), ("plan", failed.id), ("run", "--dry-run"), ("check",)):
+        done = home.call(*command)
+        assert done.returncode in {0, 2, EXIT_HELD}, (command, done.stderr)
+        assert not crashed or command == ("check",) or "readonly" in done.stderr
+        assert "rebuild" not in done.stderr
+        assert "did not foresee" not in done.stderr
+    disk.let_write(True)
+    assert home.last() == failed
+
+
+def leave_half_a_transaction(path: Path) -> None:
+    """Kill a process that writes to the journal, with more than SQLite holds in memory."""
+    script = (
+        "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "c.execute('PRAGMA cache_size = 1'); c.execute('BEGIN');"
+        "c.executemany('INSERT INTO sighting VALUES (?, ?, 1.0)', [(str(n), 'x' * 500) for n in range(200)]);"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert path.with_name(f"{path.name}-journal").stat().st_size
 
 
 @pytest.mark.slow
