@@ -320,7 +320,7 @@ def _visible(folder: Folder, marker: str) -> Iterator[tuple[str, os.stat_result]
             continue
         if name == marker or not (found := folder.look(name)):
             continue
-        shown = name.encode(errors="replace").decode()
+        shown = name.encode(errors="backslashreplace").decode()
         if shown != name and (is_folder(found) or name.lower().endswith((".csv", ".zip"))):
             raise HomeError(
                 f"The name of {shown} in {folder.path} is not UTF-8, which Canvas needs. Nothing was taken.",

@@ -166,7 +166,9 @@ def _held(context: Context) -> Batch | None:
     batch = context.journal.batch(held[0].id) if held else None
     if batch is None or not would_be_weighed_otherwise(context, batch):
         return batch
-    return context.move(batch, State.PACKED, "weighed again: import parameters or breaker settings are others now")
+    return context.move(
+        batch, State.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
+    )
 
 
 def _next_claimed(context: Context) -> Batch | None:

@@ -17,7 +17,6 @@ from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.journal import faults
 from canvas_sis_sync.journal.file import FILE_NAME, MIGRATIONS
-from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.journal.questions import Sighting
 from canvas_sis_sync.model import Batch, DropFile, DropKind, SisImport, State, Target
 from canvas_sis_sync.record import to_record
@@ -279,10 +278,3 @@ def test_a_link_that_leads_nowhere_is_a_missing_journal(lived: Home) -> None:
     assert done.returncode == 5
     assert "is missing" in done.stderr
     assert not (lived.folder / "nowhere").exists()
-
-
-def test_opening_an_existing_journal_keeps_it_private(lived: Home) -> None:
-    path = lived.archive / FILE_NAME
-    path.chmod(0o644)
-    Journal.open(path, lambda: 0.0).close()
-    assert path.stat().st_mode & 0o777 == 0o600

@@ -7,6 +7,7 @@ sync flush at the end: joined, they are one ordinary deflate stream.
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,8 @@ from canvas_sis_sync.errors import BadZipError, DropChanged
 from canvas_sis_sync.handles import Folder
 from canvas_sis_sync.model import Bundle, DeliveryFile, Entry
 
+ODD = re.compile(r"[\\\x00-\x1f\x7f]")
+"""Characters of file names that no name in a zip should have."""
 MOST_THREADS = 8
 """More would outrun the one thread that reads."""
 HIGHEST_RATIO = 90
@@ -36,8 +39,9 @@ def from_folder(folder: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
     Links are not followed, neither now nor when one is opened. Raises OSError, FileNotFoundError when one is missing
     or not a regular file.
     """
+    taken: set[str] = set()
     with Folder.open(folder) as opened:
-        return tuple(_loose_file(folder, name, opened) for name in names)
+        return tuple(_loose_file(folder, name, opened, taken) for name in names)
 
 
 def pack(
@@ -165,9 +169,25 @@ def _read(source: BinaryIO, file: DeliveryFile) -> bytes:
         raise _changed(file) from error
 
 
-def _loose_file(folder: Path, name: str, opened: Folder) -> DeliveryFile:
+def _loose_file(folder: Path, name: str, opened: Folder, taken: set[str]) -> DeliveryFile:
     with opened.parent_of(name) as (parent, last):
-        return DeliveryFile(name, parent.look_at_file(last).st_size, partial(_open_loose, folder, name))
+        size = parent.look_at_file(last).st_size
+    return DeliveryFile(_name_in_zip(name, taken), size, partial(_open_loose, folder, name))
+
+
+def _name_in_zip(name: str, taken: set[str]) -> str:
+    """Return the name that a loose file gets in a zip, other than those in `taken`, to which it is added.
+
+    A backslash and control characters may be part of a file's name, and in a zip they lead elsewhere or nowhere.
+    """
+    plain = ODD.sub("_", name)
+    chosen, number = plain, 1
+    while chosen in taken:
+        number += 1
+        stem, dot, ending = plain.rpartition(".")
+        chosen = f"{stem}-{number}{dot}{ending}"
+    taken.add(chosen)
+    return chosen
 
 
 def _open_loose(folder: Path, name: str) -> BinaryIO:

@@ -13,6 +13,8 @@ from canvas_sis_sync.plain_text import visible
 
 
 def _one_line(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("it must not be empty: it is what others read later.")
     return visible(text)
 
 

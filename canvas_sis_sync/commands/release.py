@@ -10,6 +10,7 @@ from canvas_sis_sync import bundle, gate, log, report
 from canvas_sis_sync.commands.desk import Desk, desk, does_not_fit
 from canvas_sis_sync.errors import CanvasError, NotFound, SyncError, UsageError
 from canvas_sis_sync.model import (
+    CANVAS_FINISHED,
     CANVAS_UNFINISHED,
     OPEN,
     TRANSITIONS,
@@ -37,6 +38,7 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
         state = _live_state(at, batch)
+        batch = _given_up(at, batch, state)
         if State.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
             raise does_not_fit("skip", batch)
         release = _release_of(at, batch, state, reason)
@@ -51,6 +53,12 @@ def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -
     """Release somebody else's import in the state that Canvas shows now. Raises CanvasError when it cannot be asked."""
     with desk(settings, clock) as at:
         target = resolve(settings, at.journal, at.canvas)
+        own = at.journal.by_import(target, import_id)
+        if own is not None and own.state is State.IMPORTING:
+            raise UsageError(
+                f"Import {import_id} is that of batch {own.id}, which is still {own.state}.",
+                f"Nothing was recorded. To stop waiting for it: `sis-sync skip {own.id} --reason TEXT`.",
+            )
         try:
             state = at.canvas.get_import(target.account_id, import_id).workflow_state
         except NotFound:
@@ -130,6 +138,14 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         at.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
     return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
+
+
+def _given_up(at: Desk, batch: Batch, state: str | None) -> Batch:
+    """Close a batch whose import is in a state that this version does not know: no run can tell when that is over."""
+    if batch.state is not State.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
+        return batch
+    reason = f"Import {batch.import_id} is {state}, which this version does not know; {at.who} does not wait for it"
+    return at.journal.move(batch, State.NOT_ACCEPTED, reason=reason, who=at.who)
 
 
 def _is_in_a_zip(batch: Batch) -> bool:

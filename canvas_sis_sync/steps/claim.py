@@ -68,7 +68,7 @@ def resume(context: Context, batch: Batch) -> Batch:
             inbox.finish_move(file, sources)
     inside, there = _look(context, batch), _look_in_inbox(context, batch)
     if changed := _changed(batch, inside, there):
-        return _not_as_listed(context, batch, changed, INTERRUPTED)
+        return _not_as_listed(context, batch, changed, INTERRUPTED, gone=not inside and not there)
     # A copy across file systems is complete before its source goes, so a file can be on both sides.
     left = [file for file in batch.files if there.get(file.name) == file]
     return settle_claimed(context, _move_in(context, batch, left, INTERRUPTED))
@@ -159,8 +159,11 @@ def _move(context: Context, batch: Batch, file: DropFile, origin: Folder, source
         context.pause(_settle_seconds(context), f"a file of batch {batch.id} was still being written to")
 
 
-def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when: str) -> Batch:
-    """Hold a batch whose files in the inbox are not the listed ones, or discard it while nothing was claimed."""
+def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when: str, *, gone: bool = False) -> Batch:
+    """Hold a batch whose files in the inbox are not the listed ones, or discard it while nothing was claimed.
+
+    With `gone` nothing is left of any of them, neither in the inbox nor in the archive: somebody has to know.
+    """
     folder = context.settings.inbox
     if batch.drop_kind is DropKind.FOLDER:
         folder /= batch.drop_name
@@ -169,6 +172,8 @@ def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when:
         inside = sorted(file.name for file in batch.files if inbox.has_taken(file, sources))
     if inside:
         return context.move(batch, State.HELD, f"{reason} Already claimed, in {sources.path}: {_names(inside)}")
+    if gone:
+        return context.move(batch, State.HELD, f"{reason} Nothing of it is in {sources.path} either.")
     held = context.move(batch, State.HELD, reason)
     return context.move(held, State.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop")
 

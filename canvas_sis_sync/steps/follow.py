@@ -96,5 +96,6 @@ def _unknown(batch: Batch, seen: SisImport) -> HeldError:
     return HeldError(
         f"Import {seen.id} (batch {batch.id}) is in a state that this version of sis-sync does not know:"
         f" {seen.workflow_state}. Nothing is sent while it is.",
-        "Look at the import in Canvas; look for a newer version of sis-sync. The next run looks again.",
+        "Look at the import in Canvas, and for a newer version of sis-sync. The next run looks again; to stop waiting"
+        f" for it: `sis-sync skip {batch.id} --reason TEXT`.",
     )

@@ -90,13 +90,15 @@ def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEnco
 def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
     """Journal the zip, and whether it may be sent."""
     made, report = packed.bundle, packed.report
-    refused = is_refused(report, context.settings)
+    is_empty = not any(entry.size for entry in made.entries)
+    refused = is_empty or is_refused(report, context.settings)
     reason = f"{len(made.entries)} files, {made.size} bytes"
+    nothing = ["Every file of it is empty, so there is nothing to import."] if is_empty else []
     return _move(
         context,
         batch,
         State.REFUSED if refused else State.PACKED,
-        " ".join([f"check found {summary(report)}.", *packed.hints]) if refused else reason,
+        " ".join([*nothing, f"check found {summary(report)}.", *packed.hints]) if refused else reason,
         entries=made.entries,
         zip_name=made.path.name,
         zip_size=made.size,

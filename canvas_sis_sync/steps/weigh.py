@@ -58,9 +58,11 @@ def honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan,
 
 
 def would_be_weighed_otherwise(context: Context, batch: Batch) -> bool:
-    """Say whether a batch is held for a plan that other import parameters or breaker settings were used for."""
-    if batch.state is not State.HELD or batch.basis is None:
+    """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
+    if batch.state is not State.HELD:
         return False
+    if batch.basis is None:
+        return bool(batch.zip_sha256) and _is_as_packed(context, batch)
     parameters = parameters_of(context.settings, batch)
     return dict(batch.basis.parameters) != parameters or batch.limits != limits_in_force(context.settings)
 
