@@ -66,6 +66,7 @@ def test_all_that_runs_leave_behind_is_private(home: Home, sandbox: Sandbox, uma
     assert not modes(home.archive, home.logs, tmp_path / "state")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("umask", UMASKS)
 def test_all_that_the_commands_write_is_private(
     home: Home, sandbox: Sandbox, umask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

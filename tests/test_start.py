@@ -226,6 +226,7 @@ def test_any_command_line_ends_with_a_documented_code(home: Home, words: list[st
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @given(words=HARMLESS)
 @settings(FEW, max_examples=1_500)
 def test_very_many_command_lines_end_with_a_documented_code(home: Home, words: list[str]) -> None:

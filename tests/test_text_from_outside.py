@@ -83,6 +83,7 @@ def test_names_in_a_zip(plain: Home, tmp_path: Path) -> None:
     plain.type("status")
 
 
+@pytest.mark.slow
 def test_header_cells(plain: Home) -> None:
     plain.drop({"users.csv": USERS, "courses.csv": COURSES})
     assert plain.type("run").returncode == 0

@@ -157,6 +157,7 @@ def bomb() -> bytes:
     return b"".join(packer.compress(bytes(10_000_000)) for _ in range(20)) + packer.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 302, 401])
 def test_a_body_that_inflates_a_thousand_times_takes_no_memory(status: int) -> None:
     """A redirect of 600 kB took 1.2 GB: requests reads the whole body of each."""
@@ -171,6 +172,7 @@ def test_a_body_that_inflates_a_thousand_times_takes_no_memory(status: int) -> N
             tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["100 Continue in a flood", "102 in a flood", "members of gzip"])
 def test_a_flood_ends_by_its_size_before_it_ends_by_time(
     what: str, zip_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -188,6 +190,7 @@ def test_an_encoding_that_was_not_asked_for_is_not_decoded(encoding: str) -> Non
         assert set(server.asked[0].headers["accept-encoding"].split(", ")) == {"gzip", "deflate"}
 
 
+@pytest.mark.slow
 def test_an_error_is_read_as_far_as_it_can_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "LARGEST_ERROR_BYTES", 1000)
     answer = reply(404, b'{"errors": [{"message": "gone"}]}' + b" " * 900 + b"x" * 5_000_000)
