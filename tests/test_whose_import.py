@@ -109,6 +109,22 @@ def test_our_own_files_with_passwords_are_recognised_by_their_other_columns(
     assert posts(sandbox) == 1
 
 
+@pytest.mark.parametrize("cut", [0, 10])
+def test_content_that_arrives_cut_proves_nothing(home: Home, sandbox: Sandbox, cut: int) -> None:
+    def cuts(asked: Asked, forward: Callable[[], Reply]) -> Reply:
+        reply = forward()
+        content = asked.method == "GET" and "/api/" not in asked.path and reply.status == 200
+        return Reply(reply.status, reply.headers, reply.body[:cut]) if content else reply
+
+    home.drop(MINE)
+    with Front(sandbox.url, cuts) as front:
+        home.configure(CANVAS_BASE_URL=front.url)
+        lose(home, sandbox, accepted=True)
+        assert home.run().result.outcome == "imported"
+        assert any("/api/" not in asked.path for asked in front.asked)
+    assert (home.last().import_id, posts(sandbox)) == (1, 1)
+
+
 def empty_list(reply: Reply) -> Reply:
     """Make a list of imports one that lags behind."""
     return Reply(reply.status, (("Content-Type", "application/json"),), b'{"sis_imports": []}')

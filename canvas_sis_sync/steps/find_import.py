@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -77,10 +78,15 @@ def _is_one_of_ours(context: Context, batch: Batch, attachment: Attachment) -> b
         except CanvasError as error:
             log.info("%s cannot be compared: %s", attachment.name, error.sentence, extra={"batch": batch.id})
             return None
+        # A body may be cut without notice: only what has the size that Canvas names is what Canvas has.
+        if attachment.size is not None and copy.seek(0, os.SEEK_END) != attachment.size:
+            return None
         if any(_same(context, batch, entry, copy) for entry in entries):
             return True
-    # Canvas writes files with passwords again without those columns, so a difference proves nothing there.
-    return None if any(entry.has_passwords for entry in entries) else False
+    # Canvas writes files with passwords again without those columns, so a difference proves nothing there; neither does
+    # one where Canvas names no size.
+    certain = attachment.size is not None and not any(entry.has_passwords for entry in entries)
+    return False if certain else None
 
 
 def _same(context: Context, batch: Batch, entry: Entry, copy: BinaryIO) -> bool:
