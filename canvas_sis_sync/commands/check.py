@@ -18,7 +18,7 @@ from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import open_canvas, patient_retry
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
-from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, encoding_hints, is_refused, judge
+from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, advice, is_refused, judge
 from canvas_sis_sync.transcoding import NotInEncoding
 
 PLACES_SHOWN = 3
@@ -75,7 +75,7 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
             report = delivery
         else:
             report = judge(delivery, aim, show)
-            hints += encoding_hints(delivery, report)
+            hints += advice(delivery, report)
         reports.append(report)
         refused = refused or is_refused(report, refuse_on)
     whole = merged(reports)

@@ -10,6 +10,7 @@ from canvas_sis_sync import bundle, gate, log, report
 from canvas_sis_sync.commands.desk import Desk, desk, does_not_fit
 from canvas_sis_sync.errors import CanvasError, NotFound, SyncError, UsageError
 from canvas_sis_sync.model import (
+    CANVAS_FINISHED,
     CANVAS_UNFINISHED,
     OPEN,
     TRANSITIONS,
@@ -35,19 +36,35 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     """
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
-        state = _live_state(at, batch)
-        if State.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
-            raise does_not_fit("skip", batch)
-        release = _release_of(at, batch, state, reason)
-        batch = at.journal.skip(batch, release, reason=reason, who=at.who)
-        at.file(batch)
-        log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
+        return _skip(at, batch, _live_state(at, batch), reason)
+
+
+def _skip(at: Desk, batch: Batch, state: str | None, reason: str) -> str:
+    if not _can_be_skipped(batch, state):
+        raise does_not_fit("skip", batch)
+    release = _release_of(at, batch, state, reason)
+    batch = at.journal.skip(batch, release, reason=reason, who=at.who)
+    at.file(batch)
+    log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
-    return f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
+    return f"Batch {batch.id} is acknowledged.{released} The next run continues with the inbox."
+
+
+def _can_be_skipped(batch: Batch, state: str | None) -> bool:
+    """Say whether a batch holds the next one, or may do so by what Canvas shows now of its import.
+
+    One that Canvas is importing does only in a state that this version does not know: what it knows, it waits for.
+    """
+    if batch.state is State.IMPORTING:
+        return state not in CANVAS_FINISHED | CANVAS_UNFINISHED | {gate.GONE}
+    return State.SKIPPED in TRANSITIONS[batch.state] or _gate_may_hold(batch, state)
 
 
 def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -> str:
-    """Release somebody else's import in the state that Canvas shows now. Raises CanvasError when it cannot be asked."""
+    """Release an import in the state that Canvas shows now; the import of one of our batches by skipping the batch.
+
+    Raises CanvasError when Canvas cannot be asked, UsageError when it does not know the import.
+    """
     with desk(settings, clock) as at:
         target = resolve(settings, at.journal, at.canvas)
         try:
@@ -57,9 +74,12 @@ def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -
                 f"Canvas has no import {import_id} in account {target.account_id}.",
                 "Nothing was recorded. `sis-sync status` names the import that the gate is about.",
             ) from None
+        batch = at.journal.by_import(target, import_id)
+        if batch is not None:
+            return _skip(at, batch, state, reason)
         at.journal.release(_release(at, target, import_id, state, reason))
         log.get_logger().info("import %s (%s) released by %s: %s", import_id, state, at.who, reason)
-    return f"Import {import_id} is released while it is {state}. The next run goes on with the inbox."
+    return f"Import {import_id} is released while it is {state}. The next run continues with the inbox."
 
 
 def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:

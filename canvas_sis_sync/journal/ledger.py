@@ -126,7 +126,7 @@ class Journal(Questions):
         """Acknowledge a batch: closed as skipped where its state allows it, its import released, in one step."""
         with self._transaction():
             batch = self._released(batch, release)
-            if batch.state in HOLDING:
+            if State.SKIPPED in TRANSITIONS[batch.state]:
                 return self._move(batch, State.SKIPPED, reason=reason, who=who, over_limit=False)
             step = Step(self._now(), batch.state, who, reason)
             changed = replace(batch, over_limit=False, steps=(*batch.steps, step), filed=False)

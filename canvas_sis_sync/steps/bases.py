@@ -9,11 +9,10 @@ from functools import partial
 from canvas_sis_sync import bundle, report
 from canvas_sis_sync.changes import choose_base, is_certain
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
-from canvas_sis_sync.model import ACCEPTED, Basis, Batch, DeliveryFile, Entry, SisImport
+from canvas_sis_sync.model import ACCEPTED, UNDONE, Basis, Batch, DeliveryFile, Entry, SisImport
 from canvas_sis_sync.steps.context import Context, log
 
 CANVAS_ACCEPTED = ("imported", "imported_with_messages")
-UNDONE = frozenset({"restored", "partially_restored"})
 DATA_SET = "diffing_data_set_identifier"
 
 

@@ -14,6 +14,7 @@ from canvas_sis_sync.steps.context import Context, log
 
 RETRIED_ZIP = "retried.zip"
 """Name of an earlier batch's zip, sent again by a retry or a remaster, among the claimed files of the new one."""
+PUT_BACK = "Put them back there with their old dates (`cp -p`), and the next run continues."
 
 
 def claim(context: Context, drop: Drop, *, mark: int | None = None, set_aside: str = "", who: str = "run") -> Batch:
@@ -70,9 +71,24 @@ def resume(context: Context, batch: Batch) -> Batch:
         if inside:
             reason += f" Already claimed, in {sources}: {_names(sorted(inside))}"
             return context.move(batch, State.HELD, reason)
+        if batch.moving:
+            reason += f" None of its files is in {sources} either, to which some may have been moved. {PUT_BACK}"
+            return context.move(batch, State.HELD, reason)
         held = context.move(batch, State.HELD, reason)
         return context.move(held, State.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop")
     return settle_claimed(context, _move_in(context, batch, [*outside, *doubled]))
+
+
+def is_back(context: Context, batch: Batch) -> bool:
+    """Say whether a batch that was held because files of it were missing or changed has all of them as listed."""
+    if source := batch.retry_of or batch.remaster_of:
+        other = context.journal.batch(source)
+        return other is not None and context.archive.zip_path(other).is_file()
+    folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
+    return all(
+        inbox.same_content(inbox.look_again(sources / file.name, file.name), file) or _unchanged(folder, file)
+        for file in batch.files
+    )
 
 
 def settle_claimed(context: Context, batch: Batch) -> Batch:
@@ -84,7 +100,7 @@ def settle_claimed(context: Context, batch: Batch) -> Batch:
         looked = _look(context, batch)
         missing = {file.name for file in batch.files} - {file.name for file in looked}
         if missing:
-            reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}"
+            reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}. {PUT_BACK}"
             return context.move(batch, State.HELD, reason)
         log.warning("a claimed file is still being written to", extra={"batch": batch.id})
         batch = context.journal.amend(batch, files=looked)
@@ -100,6 +116,7 @@ def is_unchanged(context: Context, batch: Batch) -> bool:
 
 def _move_in(context: Context, batch: Batch, files: Sequence[DropFile]) -> Batch:
     folder, sources = _inbox_folder(context, batch), context.archive.sources(batch.id)
+    batch = context.journal.amend(batch, moving=True)
     with wording(sources):
         sources.mkdir(mode=0o700, exist_ok=True)
         sync_folder(sources.parent)
@@ -141,7 +158,11 @@ def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
             sync_folder(sources)
     looked = _look(context, batch)
     if not looked:
-        return context.move(batch, State.HELD, f"the zip of batch {source} is no longer in the archive")
+        return context.move(
+            batch,
+            State.HELD,
+            f"the zip of batch {source} is no longer in the archive. Put it back, and the next run continues",
+        )
     return context.journal.amend(batch, files=looked)
 
 

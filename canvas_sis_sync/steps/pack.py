@@ -18,7 +18,7 @@ from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
-from canvas_sis_sync.steps.judge import aim_by_canvas, aim_of, as_json, encoding_hints, is_refused, judge, summary
+from canvas_sis_sync.steps.judge import aim_by_canvas, aim_of, as_json, advice, is_refused, judge, summary
 from canvas_sis_sync.transcoding import NotInEncoding
 
 
@@ -68,7 +68,7 @@ def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEnco
         aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
         report = judge(delivery, aim, context.show)
         context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings.refuse_on)))
-        return Packed(made, report, tuple(encoding_hints(delivery, report)))
+        return Packed(made, report, tuple(advice(delivery, report)))
     except (BadZipError, NotInEncoding, DropChanged) as error:
         return error
 
