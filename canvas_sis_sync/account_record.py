@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from canvas_sis_sync import private
 from canvas_sis_sync.errors import HeldError
 
 VERSION = 1
@@ -92,15 +93,17 @@ class AccountRecord:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.make_folder(self._path.parent)
+        private.make_file(self._path)
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=30)
         try:
-            self._path.chmod(0o600)
             connection.execute("PRAGMA synchronous=FULL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] > VERSION:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
                 raise sqlite3.DatabaseError("it was written by a later version of sis-sync")
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            if not version:
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
             yield connection
         finally:
             connection.close()
@@ -111,7 +114,7 @@ class AccountRecord:
             yield
         except (sqlite3.Error, OSError) as error:
             raise HeldError(
-                f"{self._path}, the record of which home sent which import, cannot be used: {error}. Nothing was sent.",
-                "Fix the file or its folder. If the file is damaged, delete it while no other home of this user has a"
-                " batch in `sending`.",
+                f"{self._path}, the record of which home sent which import, cannot be used: {error}.",
+                "Fix the file or its folder; the next run continues. If the file is damaged, delete it while no other"
+                " home of this user has a batch in `sending`.",
             ) from error

@@ -11,7 +11,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,9 +21,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync.errors import HomeError
+from canvas_sis_sync import private
+from canvas_sis_sync.errors import HomeError, RecordError, next_step
+from canvas_sis_sync.handles import open_regular
 from canvas_sis_sync.model import Batch, ImportMessage
-from canvas_sis_sync.record import batch_from_record, to_record
+from canvas_sis_sync.model.shapes import PlanRecord, WaitingRecord
+from canvas_sis_sync.record import BATCH_ID, batch_from_record, parse, read, to_record
+from canvas_sis_sync.spreadsheet import Writer, original
 
 RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
@@ -30,6 +36,11 @@ PLAN = "plan.json"
 WAITING = "waiting.json"
 ZIP = "import.zip"
 ORIGINAL_ZIP = "original.zip"
+YEAR = re.compile(r"\d{4}", re.ASCII)
+MONTH = re.compile(r"\d{2}", re.ASCII)
+ANYTHING = re.compile(r"[^.].*", re.DOTALL)
+NO_FOLDER = "is no folder, or a link, which is not followed"
+COPY_BLOCK = 1 << 20
 SPARE_BYTES = 16 << 20
 """Room that is left free besides what a batch needs, for journal, receipt and log."""
 
@@ -70,7 +81,7 @@ class Archive:
         folder = self.batch_folder(batch_id)
         with wording(folder):
             for level in (folder.parent.parent, folder.parent, folder):
-                level.mkdir(mode=0o700, exist_ok=True)
+                private.make_folder(level)
                 sync_folder(level.parent)
         return folder
 
@@ -101,7 +112,7 @@ class Archive:
 
     def read_plan(self, batch_id: str) -> Mapping[str, Any] | None:
         """Read plan.json back, None when it is missing or no plan."""
-        return self._read(self.batch_folder(batch_id) / PLAN)
+        return _read_back(PlanRecord, self.batch_folder(batch_id) / PLAN)
 
     def write_waiting(self, batch_id: str, waiting: Mapping[str, Any]) -> None:
         """Write waiting.json: the keys of the rows that Canvas refused and that diffing will not send again."""
@@ -110,17 +121,16 @@ class Archive:
 
     def read_waiting(self, batch_id: str) -> Mapping[str, Any] | None:
         """Read waiting.json back, None when it is missing or no such file."""
-        return self._read(self.batch_folder(batch_id) / WAITING)
+        return _read_back(WaitingRecord, self.batch_folder(batch_id) / WAITING)
 
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
         """Write errors.csv, never with `row_info`, and give the number of messages."""
         text = StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("sis_import_id", "file", "message", "row"))
+        writer = Writer(text)
+        writer.add(("sis_import_id", "file", "message", "row"))
         count = 0
         for message in messages:
-            row = "" if message.row is None else message.row
-            writer.writerow((batch.import_id, message.file or "", message.message, row))
+            writer.add((batch.import_id, message.file, message.message, message.row))
             count += 1
         self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
         return count
@@ -130,38 +140,48 @@ class Archive:
         path = self.batch_folder(batch_id) / ERRORS
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
-                yield from ((row["file"], int(row["row"])) for row in csv.DictReader(file) if row["row"])
+                yield from ((original(row["file"]), int(row["row"])) for row in csv.DictReader(file) if row["row"])
 
     def newest_batch(self) -> str | None:
-        """Give the id of the batch folder with the highest name, None without any."""
-        for year in sorted(self._years(), reverse=True):
-            for month in sorted((entry for entry in year.iterdir() if entry.is_dir()), reverse=True):
-                batches = sorted(entry.name for entry in month.iterdir() if entry.is_dir())
+        """Return the id of the batch folder with the highest name, None without any. Raises HomeError."""
+        for year in reversed(_folders(self.folder, YEAR)):
+            for month in reversed(_folders(year, MONTH)):
+                batches = _folders(month, BATCH_ID)
                 if batches:
-                    return batches[-1]
+                    return batches[-1].name
         return None
 
-    def receipts(self) -> Iterator[tuple[Path, Batch | None]]:
-        """Read all receipts, oldest first; None stands for a folder whose receipt is missing or no receipt."""
-        for folder in sorted(self.folder.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]/*/")):
-            yield folder, read_receipt(folder)
+    def receipts(self) -> Iterator[tuple[Path, Batch | RecordError]]:
+        """Read all receipts, oldest first; an error stands for what is no batch folder or has no sound receipt.
 
-    def _years(self) -> Iterator[Path]:
-        return (entry for entry in self.folder.iterdir() if len(entry.name) == 4 and entry.name.isdigit())
+        Links are not followed. Raises HomeError where a folder cannot be entered.
+        """
+        for year in _entries(self.folder, YEAR):
+            for month in _entries(year, MONTH) if _is_folder(year) else ():
+                for folder in _entries(month, ANYTHING) if _is_folder(month) else ():
+                    if _is_folder(folder) or BATCH_ID.fullmatch(folder.name) or folder.is_symlink():
+                        yield folder, self._receipt(folder)
+                if not _is_folder(month):
+                    yield month, RecordError(NO_FOLDER)
+            if not _is_folder(year):
+                yield year, RecordError(NO_FOLDER)
 
-    @staticmethod
-    def _read(path: Path) -> Mapping[str, Any] | None:
+    def _receipt(self, folder: Path) -> Batch | RecordError:
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+            if not _is_folder(folder):
+                return RecordError(NO_FOLDER)
+            batch = _batch_in(folder)
+            if self.batch_folder(batch.id) != folder:
+                return RecordError(f"is of batch {batch.id}, whose folder is another one", "its receipt")
+        except RecordError as error:
+            return error
+        return batch
 
     def _write(self, path: Path, text: str) -> None:
         partial = path.with_name(f".{path.name}.part")
         with wording(path):
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            partial.unlink(missing_ok=True)
+            with open(partial, "x", encoding="utf-8", newline="", opener=private.opener) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -172,21 +192,88 @@ class Archive:
 def read_receipt(folder: Path) -> Batch | None:
     """Read the batch from a folder's receipt, None when it is missing, cut short or no receipt."""
     try:
-        return batch_from_record(json.loads((folder / RECEIPT).read_text(encoding="utf-8"))["batch"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return _batch_in(folder)
+    except RecordError:
         return None
 
 
+def _batch_in(folder: Path) -> Batch:
+    """Read the batch from a folder's receipt. Raises RecordError when there is none, or it is no receipt."""
+    receipt = _content(folder / RECEIPT)
+    if not isinstance(receipt, dict) or "batch" not in receipt:
+        raise RecordError("is not a receipt", RECEIPT)
+    if receipt.get("schema") != 1:
+        raise RecordError("is of a later version of sis-sync", RECEIPT)
+    try:
+        return batch_from_record(receipt["batch"])
+    except RecordError as error:
+        raise RecordError(error.fault, f"{RECEIPT}: ", "".join(error.place).removeprefix(".") or "it") from None
+
+
+def _read_back(kind: Any, path: Path) -> Mapping[str, Any] | None:
+    """Read a JSON file of ours, None when it is missing or of another shape than `kind`."""
+    try:
+        found: Mapping[str, Any] = read(kind, _content(path))
+    except RecordError:
+        return None
+    return found
+
+
+def _content(path: Path) -> Any:
+    """Read what JSON a regular file holds; a link is not followed. Raises RecordError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode) or path.is_symlink():
+                raise RecordError("is not a file", path.name)
+            content = file.read()
+    except FileNotFoundError:
+        raise RecordError("is missing", path.name) from None
+    except OSError as error:
+        raise RecordError(f"cannot be read: {(error.strerror or str(error)).lower()}", path.name) from None
+    try:
+        return parse(content)
+    except RecordError as error:
+        raise RecordError(error.fault, path.name) from None
+
+
+def _entries(folder: Path, name: re.Pattern[str]) -> list[Path]:
+    """List what is called so in a folder, sorted by name, hidden entries left out. Raises HomeError."""
+    with wording(folder):
+        return sorted(entry for entry in folder.iterdir() if name.fullmatch(entry.name))
+
+
+def _folders(folder: Path, name: re.Pattern[str]) -> list[Path]:
+    return [entry for entry in _entries(folder, name) if _is_folder(entry)]
+
+
+def _is_folder(path: Path) -> bool:
+    """Say whether a folder is there, and not a link to one. Raises HomeError when that cannot be seen."""
+    with wording(path):
+        return stat.S_ISDIR(path.lstat().st_mode)
+
+
 def link_or_copy(source: Path, destination: Path) -> None:
-    """Give a file a second name, or where the system cannot, a copy that lasts; replaces what is there."""
+    """Give a file of ours a second name, or where the system cannot, a copy; replaces what is there."""
     destination.unlink(missing_ok=True)
     try:
         destination.hardlink_to(source)
     except OSError:
-        partial = destination.with_name(f".{destination.name}.part")
-        shutil.copy2(source, partial)
-        sync_file(partial)
-        partial.replace(destination)
+        copy(source, destination)
+
+
+def copy(source: Path, destination: Path) -> None:
+    """Copy a regular file into a private one that lasts and that nobody else has open; replaces what is there.
+
+    Raises FileNotFoundError when the source is a link or no file, OSError.
+    """
+    partial = destination.with_name(".copy.part")
+    partial.unlink(missing_ok=True)
+    with open_regular(source) as reading, open(partial, "xb", opener=private.opener) as writing:
+        shutil.copyfileobj(reading, writing, COPY_BLOCK)
+        writing.flush()
+        os.fsync(writing.fileno())
+    partial.replace(destination)
 
 
 def sync_folder(folder: Path) -> None:
@@ -200,12 +287,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sync_file(path: Path) -> None:
-    """Make a file's content last."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
 @contextmanager
 def wording(path: Path) -> Iterator[None]:
     """Turn what the system says about a path, such as a full disk, into a HomeError."""
@@ -216,5 +297,5 @@ def wording(path: Path) -> Iterator[None]:
         raise HomeError(
             f"{where}: {(error.strerror or str(error)).lower()}. What was already claimed is in the archive, the rest"
             " in the inbox; nothing is lost.",
-            "Mend the disk or its permissions; the next run goes on by itself.",
+            next_step(error),
         ) from error

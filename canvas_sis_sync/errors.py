@@ -5,6 +5,7 @@ Only `cli` turns errors into text and exit codes. The exit codes are kept for go
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 EXIT_DONE = 0
@@ -20,6 +21,30 @@ EXIT_UNREACHABLE = 13
 EXIT_INTERRUPTED = 130
 
 
+NEXT_STEPS = {
+    errno.ENOSPC: "Make room on that disk",
+    errno.EDQUOT: "Make room on that disk, or have the quota of this user raised",
+    errno.EFBIG: "Have the limit on the size of files raised (`ulimit -f`)",
+    errno.EROFS: "Mount that disk so that it can be written to",
+    errno.EACCES: "Let the user who runs sis-sync read and write it, and enter its folders",
+    errno.EPERM: "Let the user who runs sis-sync read and write it, and enter its folders",
+    errno.EMFILE: "Have the limit on open files raised (`ulimit -n`)",
+    errno.ENFILE: "Close other programs, or have the system's limit on open files raised",
+    errno.ENOMEM: "Close other programs, or give the machine more memory",
+    errno.ENAMETOOLONG: "Give it a shorter name or path",
+    errno.ELOOP: "Remove the links that lead in a circle",
+    errno.ENOTDIR: "Put a folder where that file is",
+    errno.EIO: "Look at the system's log: the disk may be failing",
+}
+"""What somebody can do about what the system says, by its error number. These are never faults of the program."""
+
+
+def next_step(error: OSError) -> str:
+    """Return what to do about an error of the system, as a sentence."""
+    step = NEXT_STEPS.get(error.errno or 0, "Repair the disk, the folder or its permissions")
+    return f"{step}; the next run continues."
+
+
 class SyncError(Exception):
     """Anything that ends a command with a message instead of a result.
 
@@ -33,6 +58,15 @@ class SyncError(Exception):
         self.sentence = sentence
         self.hint = hint
         self.details = tuple(details)
+
+
+class RecordError(ValueError):
+    """What was read back is no record. Its text names the place and what is wrong there, without any content."""
+
+    def __init__(self, fault: str, *place: str) -> None:
+        super().__init__(f"{''.join(place).removeprefix('.')} {fault}" if place else f"it {fault}")
+        self.fault = fault
+        self.place = place
 
 
 class UsageError(SyncError):
@@ -61,6 +95,10 @@ class HeldError(SyncError):
 
 class JournalError(HeldError):
     """The journal is unreadable, or missing beside a non-empty archive."""
+
+
+class ZipAltered(HeldError):
+    """The zip is not the one that was checked: the upload was broken off before its end, so Canvas has none of it."""
 
 
 class BadZipError(SyncError):

@@ -1,16 +1,18 @@
 """Work in a forked process, which knows what this one knows, and its result through a pipe.
 
-Owns when a process may be forked, how it tells how far it is, and its end: it ends with the context that started it,
-and ends itself when the process that started it is gone.
+Owns when a process may be forked, how it tells how far it is, what it keeps open, and its end: it ends with the context
+that started it, and with the process that started it, however that ends.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -22,6 +24,8 @@ Progress = Callable[[int], None]
 """Is told the bytes read since it was told last."""
 Work = Callable[[Progress], Found]
 """Is given what to tell its progress to; telling 0 only looks whether somebody still waits for the result."""
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2)."""
 
 
 def tell_nobody(_count: int) -> None:
@@ -48,7 +52,7 @@ class Forked(Generic[Found]):
         self._progress = progress
         self._ended = False
         self._found: Found | None = None
-        self._process = fork.Process(target=_do, args=(sender, work))
+        self._process = fork.Process(target=_do, args=(sender, work, os.getpid()))
         self._process.start()
         sender.close()
 
@@ -85,10 +89,11 @@ class Forked(Generic[Found]):
                 self._progress(said)
 
 
-def _do(sender: Connection, work: Work[Found]) -> None:
+def _do(sender: Connection, work: Work[Found], parent: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    parent = os.getppid()
+    _end_with(parent)
+    _let_go_of_all_but(sender.fileno())
 
     def tell(count: int) -> None:
         if os.getppid() != parent:
@@ -100,3 +105,41 @@ def _do(sender: Connection, work: Work[Found]) -> None:
         sender.send((True, work(tell)))
     except Exception:  # noqa: BLE001 - the process that started this one does the work again, and says what is wrong
         sender.close()
+
+
+def _end_with(parent: int) -> None:
+    """Have the system kill this process when its parent ends, also while it waits or computes."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (ImportError, OSError, AttributeError):
+        pass  # then `tell` notices, or the pipe, which nobody else reads
+    if os.getppid() != parent:  # it ended before the system was asked
+        os._exit(1)
+
+
+def _let_go_of_all_but(own: int) -> None:
+    """Put the null device in the place of whatever could reach somebody else.
+
+    These are the standard streams, pipes and sockets, and files open for writing: journal, lock and log. Files that are
+    read stay open, and nameless ones, which the work shares.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        number = int(entry.name)
+        if number not in {own, null} and (number <= 2 or _reaches_others(number)):
+            os.dup2(null, number)
+
+
+def _reaches_others(number: int) -> bool:
+    import fcntl  # which Windows lacks, where nothing is forked
+
+    try:
+        found = os.fstat(number)
+    except OSError:  # what listed the numbers
+        return False
+    if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
+        return True
+    writes = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+    return stat.S_ISREG(found.st_mode) and writes and found.st_nlink > 0

@@ -74,6 +74,8 @@ class Known:
 
     #: Our latest batch that has an import, even when skipped or retried since.
     previous: Batch | None = None
+    #: Our batch that Canvas still imports, as far as the journal knows.
+    current: Batch | None = None
     #: True when it was accepted with more refused rows than allowed, and nobody has released it.
     over_limit: bool = False
     #: The imports of all batches.
@@ -218,6 +220,8 @@ def _name(seen: SisImport, known: Known) -> str:
 def _hint(seen: SisImport, known: Known) -> str:
     """Name the commands that open the gate; retry only where the batch's state allows it."""
     batch = known.previous
+    if known.current and seen.id == known.current.import_id:
+        return f"sis-sync skip {known.current.id} --reason TEXT"
     if not batch or seen.id != known.previous_id:
         return f"sis-sync skip --import {seen.id} --reason TEXT"
     skip = f"sis-sync skip {batch.id} --reason TEXT"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from canvas_sis_sync.errors import HomeError
+from canvas_sis_sync.errors import HomeError, next_step
 from canvas_sis_sync.model import Target
+from canvas_sis_sync.private import make_folder
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def home_lock(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise HomeError(
             f"{path.parent} cannot be worked in: {(error.strerror or str(error)).lower()}. Nothing was touched.",
-            "Mend the folder; if it is not the home you mean, name that with --home.",
+            f"{next_step(error)} If it is not the home you mean, name that with --home.",
         ) from error
     try:
         yield True
@@ -60,7 +61,7 @@ def account_name(target: Target) -> str:
 
 def _taken(lock: FileLock, folder: Path) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         lock.acquire(timeout=0)
     except Timeout:
         return False
@@ -68,6 +69,6 @@ def _taken(lock: FileLock, folder: Path) -> bool:
         raise HomeError(
             f"{folder}, where sis-sync keeps one sender at a time, cannot be worked in:"
             f" {(error.strerror or str(error)).lower()}. Nothing was sent.",
-            "Mend the folder, or name another in the environment with XDG_STATE_HOME (Linux) or HOME.",
+            f"{next_step(error)} Or name another folder in the environment with XDG_STATE_HOME (Linux) or HOME.",
         ) from error
     return True

@@ -7,15 +7,16 @@ only when there is work to do, so the rotating handler is imported then.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from canvas_sis_sync import private
 from canvas_sis_sync.errors import SyncError
+from canvas_sis_sync.plain_text import lines, visible
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -91,8 +92,11 @@ class _Redacting(logging.Formatter):
         super().__init__(_LINE, _TIME, defaults={"batch": "-"})
         self._redact = redact
 
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n    ".join(self._redact(super().format(record)).splitlines())
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        return visible(self._redact(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
+        return lines(f"    {self._redact(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def _file_handler(path: Path) -> logging.Handler:
@@ -104,18 +108,15 @@ def _file_handler(path: Path) -> logging.Handler:
         told = False
 
         def _open(self) -> TextIOWrapper:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            return open(path, "a", encoding="utf-8", errors=self.errors, opener=_private)
+            private.make_folder(path.parent)
+            return open(path, "a", encoding="utf-8", errors=self.errors, opener=private.opener)
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (logging's signature)
             if not self.told:
                 self.told = True
-                sys.stderr.write(f"sis-sync: going on without the log {path}: {sys.exc_info()[1]}\n")
+                said = visible(f"sis-sync: going on without the log {path}: {sys.exc_info()[1]}")
+                sys.stderr.write(f"{said}\n")
 
     return LogFile(
         path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", errors="backslashreplace", delay=True
     )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

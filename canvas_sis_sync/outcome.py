@@ -6,10 +6,12 @@ Pure. Canvas's workflow_state decides, never its progress; ending well for Canva
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
+from canvas_sis_sync.errors import RequestRejected
 from canvas_sis_sync.model import ACCEPTED, UNDONE, AbortKind, Batch, SisImport, State, Taken
 from canvas_sis_sync.sis_csv import KINDS
 
@@ -73,6 +75,22 @@ def of(batch: Batch, final: SisImport, allowed: Allowed, taken: Taken) -> Outcom
         return Outcome(State.NOT_ACCEPTED, " ".join(shortcomings))
     over_limit = allowed.exceeded(_messages(final), _given(batch, final))
     return Outcome(state, _success(batch, final, over_limit=over_limit), over_limit, _shortfall(batch, final))
+
+
+def rejection(error: RequestRejected, parameters: Mapping[str, str]) -> str:
+    """Say why Canvas rejected the POST of an import with these parameters: the term, where that was not found (API 7).
+
+    A 404 of a POST is about the account or the term of batch mode, and the account was found before.
+    """
+    term = parameters.get("batch_mode_term_id", "")
+    if error.status != HTTPStatus.NOT_FOUND or parameters.get("batch_mode") != "true" or not term:
+        return error.sentence
+    setting = f"SIS_IMPORT_BATCH_MODE_TERM_ID={term}"
+    return (
+        f"{error.sentence} The term of batch mode ({setting}) is unknown to Canvas or deleted: send terms.csv by itself"
+        " first, without batch mode (--param batch_mode= --param batch_mode_term_id= --param change_threshold=), or"
+        f" correct {setting}."
+    )
 
 
 def first_messages(final: SisImport, n: int = 3) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from canvas_sis_sync.model import Effect, GroupChanges, KindChanges, Mode, Plan, Tripped
+from canvas_sis_sync.plain_text import Lines, lines, visible
 
 SCHEMA = 1
 WIDTH = 100
@@ -49,11 +50,20 @@ def as_json(plan: Plan, approval: Mapping[str, Any] | None = None) -> dict[str, 
     }
 
 
-def table(plan: Mapping[str, Any]) -> str:
+def table(plan: Mapping[str, Any]) -> Lines:
     """Show a plan, as `as_json` gives it, in lines of at most 100 signs; the verdict comes last."""
+    plan = _visible(plan)
     parts = (_title(plan), _kinds(plan["kinds"]), _details(plan), _most(plan["groups"]), _rest(plan))
-    lines = [line for part in parts for line in part]
-    return "\n".join("".join(sign if sign.isprintable() else "?" for sign in line) for line in lines)
+    return lines(line for part in parts for line in part)
+
+
+def _visible(value: Any) -> Any:
+    """Return a value of JSON with all texts in it visible, before lines are broken where they are too long."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {visible(name): _visible(inner) for name, inner in value.items()}
+    return [_visible(inner) for inner in value] if isinstance(value, Sequence) else value
 
 
 def _kind_json(kind: KindChanges, effect: Effect | None) -> dict[str, Any]:
@@ -135,8 +145,8 @@ def _cells(kind: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _details(plan: Mapping[str, Any]) -> list[str]:
     """Show what the table has no room for: words of status, columns, repeated keys, what hangs on missing rows."""
-    lines = [*_reasons(plan["kinds"]), *_remarks(plan)]
-    return ["", *lines] if lines else []
+    found = [*_reasons(plan["kinds"]), *_remarks(plan)]
+    return ["", *found] if found else []
 
 
 def _remarks(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -193,13 +203,13 @@ def _duplicates(kind: Mapping[str, Any]) -> str:
 
 def _most(groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Show where most is lost: the kinds of each term, account and course on one line."""
-    lines = []
+    found = []
     for (by, name), kinds in groupby(groups, key=lambda group: (group["by"], group["group"])):
         lost = ((each, each["removed"] - each["already_deleted"] + each["turned"]) for each in kinds)
         told = [f"{count:,} of {each['rows_before']:,} {each['kind']} rows" for each, count in lost if count]
         if told:
-            lines.append(f"{by} {name or '(none)'}: {', '.join(told)}")
-    return _listed("Most of it:", lines)
+            found.append(f"{by} {name or '(none)'}: {', '.join(told)}")
+    return _listed("Most of it:", found)
 
 
 def _rest(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from canvas_sis_sync.plain_text import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -49,7 +51,7 @@ class Bars:
     @contextmanager
     def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
         """Show a bar that is full at `total` units, and leave it there when the stage ends."""
-        task = self._progress.add_task(what.capitalize(), total=total)
+        task = self._progress.add_task(visible(what.capitalize()), total=total)
 
         def update(done: int) -> None:
             self._progress.update(task, completed=done, refresh=self._is_due())
@@ -61,7 +63,7 @@ class Bars:
         """Print one line above the bars, once in a row."""
         if text != self._noted:
             self._noted = text
-            self._progress.console.print(text, highlight=False, markup=False)
+            self._progress.console.print(visible(text), highlight=False, markup=False, emoji=False)
 
     def _is_due(self) -> bool:
         now = time.monotonic()
@@ -80,7 +82,12 @@ def showing(*, watched: bool) -> Iterator[Show]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<12}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as progress:
         yield Bars(progress)
 

@@ -19,6 +19,7 @@ from canvas_sis_sync.model import (
     State,
     Target,
 )
+from canvas_sis_sync.plain_text import Lines, lines
 
 SCHEMA = 1
 
@@ -68,14 +69,14 @@ def batch_message(
     left: str = "",
     *,
     gone: bool = False,
-) -> str:
+) -> Lines:
     """Word what somebody must know about a batch: what happened, what Canvas has, its messages, what to type.
 
     `left` is a sentence about what waits meanwhile; `gone` says that terms, accounts or courses vanish whole in it.
     """
     happened = f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {_sentence(batch.reason)}"
-    lines = [happened, *_in_canvas(batch, base_url, first_messages), left, f"Next: {next_command(batch, gone=gone)}"]
-    return "\n".join(filter(None, lines))
+    said = [happened, *_in_canvas(batch, base_url, first_messages), left, f"Next: {next_command(batch, gone=gone)}"]
+    return lines(filter(None, said))
 
 
 def trouble_message(
@@ -84,13 +85,13 @@ def trouble_message(
     base_url: str,
     first_messages: Callable[[SisImport], Sequence[str]],
     left: str = "",
-) -> str:
+) -> Lines:
     """Word what ended a run, with the batch that it left open and a sentence about what waits meanwhile."""
-    lines = [trouble.sentence, *trouble.details]
+    said = [trouble.sentence, *trouble.details]
     if about is not None:
-        lines.append(f"Batch {about.id} ({about.drop_name}) is {about.state}.")
-        lines += _in_canvas(about, base_url, first_messages)
-    return "\n".join(filter(None, [*lines, left, trouble.hint]))
+        said.append(f"Batch {about.id} ({about.drop_name}) is {about.state}.")
+        said += _in_canvas(about, base_url, first_messages)
+    return lines(filter(None, [*said, left, trouble.hint]))
 
 
 def import_lines(sis_import: SisImport, first_messages: Callable[[SisImport], Sequence[str]]) -> list[str]:
@@ -101,13 +102,13 @@ def import_lines(sis_import: SisImport, first_messages: Callable[[SisImport], Se
 
 
 def _in_canvas(batch: Batch, base_url: str, first_messages: Callable[[SisImport], Sequence[str]]) -> list[str]:
-    lines = []
+    said = []
     if batch.import_id is not None:
-        lines.append(f"It is import {batch.import_id} at {import_page(batch.target, base_url)}")
-    lines.append(_applied(batch))
+        said.append(f"It is import {batch.import_id} at {import_page(batch.target, base_url)}")
+    said.append(_applied(batch))
     if batch.sis_import is not None:
-        lines += [f"  Canvas: {text}" for text in first_messages(batch.sis_import)]
-    return lines
+        said += [f"  Canvas: {text}" for text in first_messages(batch.sis_import)]
+    return said
 
 
 def next_command(batch: Batch, *, gone: bool = False) -> str:

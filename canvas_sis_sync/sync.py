@@ -30,7 +30,7 @@ from canvas_sis_sync.steps.pack import pack
 from canvas_sis_sync.steps.recover import recover
 from canvas_sis_sync.steps.send import send
 from canvas_sis_sync.steps.settle import look
-from canvas_sis_sync.steps.weigh import weigh, would_be_weighed_otherwise, zip_is_back
+from canvas_sis_sync.steps.weigh import weigh, would_be_weighed_otherwise
 
 EXIT_OF_STATE: Mapping[State, int] = {
     State.REFUSED: EXIT_REFUSED,
@@ -174,11 +174,11 @@ def _held(context: Context) -> Batch | None:
         return batch
     if not batch.zip_sha256:
         return context.move(batch, State.CLAIMED, "its files are back") if is_back(context, batch) else batch
-    if zip_is_back(context, batch):
-        return context.move(batch, State.PACKED, "its zip is back, as it was packed")
-    if would_be_weighed_otherwise(context, batch):
-        return context.move(batch, State.PACKED, "weighed again: import parameters or breaker settings are others now")
-    return batch
+    if not would_be_weighed_otherwise(context, batch):
+        return batch
+    return context.move(
+        batch, State.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
+    )
 
 
 def _next_claimed(context: Context) -> Batch | None:

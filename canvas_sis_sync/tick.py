@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from canvas_sis_sync import inbox
-from canvas_sis_sync.errors import HomeError, JournalError
+from canvas_sis_sync.errors import HomeError, JournalError, next_step
 from canvas_sis_sync.journal.file import FILE_NAME, anything_waits, is_lost
 from canvas_sis_sync.settings import Settings
 
@@ -50,10 +50,15 @@ def _nothing_waits(settings: Settings) -> bool:
             return False
         waiting = anything_waits(settings.archive / FILE_NAME)
         return not is_lost(settings.archive / FILE_NAME) if waiting is None else not waiting
-    except JournalError:
+    except (HomeError, JournalError):
         return False
     except OSError as error:
-        raise HomeError(
-            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
-            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
-        ) from error
+        raise not_a_home(settings, error) from error
+
+
+def not_a_home(settings: Settings, error: OSError) -> HomeError:
+    """Return the error for a home whose folders cannot be looked into."""
+    hint = next_step(error)
+    if isinstance(error, FileNotFoundError):
+        hint = f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`."
+    return HomeError(f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.", hint)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.sis_csv import foreign_format
 
 BLOCK_BYTES = 1 << 18
 SAMPLE_BYTES = 1 << 16
@@ -23,11 +24,11 @@ class NotInEncoding(SyncError):
 
 
 def recoded(file: DeliveryFile, encoding: str) -> DeliveryFile:
-    """Give `file` as UTF-8; one that is UTF-8 already is given as it is.
+    """Give `file` as UTF-8; one that is UTF-8 already, or no text at all, is given as it is.
 
     Reads the file once, to learn its size as UTF-8. Raises NotInEncoding, OSError.
     """
-    if _size_as_utf8(file, "utf-8") is not None:
+    if _size_as_utf8(file, "utf-8") is not None or _is_foreign(file):
         return file
     size = _size_as_utf8(file, encoding)
     if size is None:
@@ -54,6 +55,11 @@ def guess(file: DeliveryFile) -> str:
     if nuls_even + nuls_odd > len(sample) // 8:
         return "utf-16-le" if nuls_odd >= nuls_even else "utf-16-be"
     return "cp1252"
+
+
+def _is_foreign(file: DeliveryFile) -> bool:
+    with file.open() as stream:
+        return bool(foreign_format(stream.read(SAMPLE_BYTES)))
 
 
 def _size_as_utf8(file: DeliveryFile, encoding: str) -> int | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,10 +43,19 @@ def pytest_runtest_setup() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start every test without the settings of whoever runs it, and with a state folder of its own."""
     for name in list(os.environ):
-        if name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")) or name.lower().endswith("_proxy"):
+        ours = name.startswith(("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_"))
+        if ours or name.lower().endswith(("_proxy", "_ca_bundle")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def same_umask() -> Iterator[None]:
+    """Give every test the same umask, which the command line changes."""
+    os.umask(0o022)
+    yield
+    os.umask(0o022)
 
 
 @pytest.fixture
@@ -61,8 +72,9 @@ def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
 
     def make(url: str, name: str = "home", token: str = TOKEN, **values: object) -> Home:
         folder = tmp_path / name
+        folder.mkdir(mode=0o700)
         for part in ("inbox", "archive", "logs"):
-            (folder / part).mkdir(parents=True, mode=0o700)
+            (folder / part).mkdir(mode=0o700)
         home = Home(folder, {"XDG_STATE_HOME": str(tmp_path / "state")})
         home.configure(CANVAS_BASE_URL=url, CANVAS_API_TOKEN=token, SIS_SYNC_SETTLE_SECONDS=0, **values)
         homes.append(home)
@@ -77,3 +89,17 @@ def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
 def home(sandbox: Sandbox, new_home: Callable[..., Home]) -> Home:
     """Give a home whose Canvas is the sandbox."""
     return new_home(sandbox.url)
+
+
+@pytest.fixture
+def home_on_two_disks(home: Home) -> Iterator[Home]:
+    """Give a home whose archive lies on another file system than its inbox."""
+    here = home.inbox.stat().st_dev
+    others = [path for path in map(Path, ("/dev/shm", "/var/tmp")) if path.is_dir() and path.stat().st_dev != here]
+    if not others:
+        pytest.skip("there is no second file system at /dev/shm or /var/tmp")
+    other = Path(tempfile.mkdtemp(dir=others[0]))
+    home.archive.rmdir()
+    home.archive.symlink_to(other)
+    yield home
+    shutil.rmtree(other)

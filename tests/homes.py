@@ -98,6 +98,10 @@ class Home:
     def archive(self) -> Path:
         return self.folder / "archive"
 
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
     def configure(self, **values: object) -> None:
         """Write `.env` anew with these settings on top of what it has."""
         path = self.folder / ".env"

@@ -7,7 +7,6 @@ import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
@@ -15,6 +14,7 @@ from homes import COURSES, USERS, Home, Watching, fast_clock
 from canvas_sis_sync.cli import main
 from canvas_sis_sync.commands.all_but_newest import discard_all_but_newest
 from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.handles import Folder
 from canvas_sis_sync.model import Batch, State
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Show, Silent
@@ -203,15 +203,15 @@ def test_a_claim_cut_short_between_two_files_is_finished_too(
     os.utime(home.inbox / "monday" / "courses.csv", (1_000_000, 1_000_000))
     os.utime(home.inbox / "monday" / "users.csv", (1_000_000, 1_000_000))
     home.drop(folder="tuesday")
-    rename = Path.rename
+    rename = Folder.rename
 
-    def once(self: Path, target: Path) -> Path:
-        if self.name == "users.csv" and self.is_relative_to(home.inbox):
+    def once(self: Folder, name: str, into: Folder, new: str) -> None:
+        if name == "users.csv" and self.path.is_relative_to(home.inbox):
             raise PulledPlug("rename")
-        return rename(self, target)
+        rename(self, name, into, new)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", once)
+        patch.setattr(Folder, "rename", once)
         with pytest.raises(PulledPlug):
             discard(home)
     assert home.run().result.outcome == "imported"

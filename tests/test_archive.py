@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.archive import Archive, read_receipt, sync_file, sync_folder, wording
+from canvas_sis_sync.archive import Archive, copy, read_receipt, sync_folder, wording
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.model import Batch, DropKind, ImportMessage, State, Target
 
@@ -102,12 +102,36 @@ def test_what_the_system_says_names_the_path(tmp_path: Path) -> None:
         raise OSError("Odd")
 
 
-def test_files_and_folders_can_be_made_to_last(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("x")
-    sync_file(path)
+def test_a_folder_can_be_made_to_last(tmp_path: Path) -> None:
     sync_folder(tmp_path)
-    assert path.read_text() == "x"
+
+
+def test_a_copy_is_a_private_file_of_its_own(tmp_path: Path) -> None:
+    source, destination = tmp_path / "ready.zip", tmp_path / "import.zip"
+    source.write_text("content")
+    source.chmod(0o666)
+    destination.write_text("older and longer than that")
+    copy(source, destination)
+    with source.open("r+") as writer:
+        writer.write("CHANGED")
+    assert destination.read_text() == "content"
+    assert mode(destination) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["import.zip", "ready.zip"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_only_a_regular_file_is_copied(tmp_path: Path, kind: str) -> None:
+    source = tmp_path / "ready.zip"
+    (tmp_path / "secret").write_text("secret")
+    if kind == "link":
+        source.symlink_to(tmp_path / "secret")
+    elif kind == "pipe":
+        os.mkfifo(source)
+    else:
+        source.mkdir()
+    with pytest.raises(FileNotFoundError, match="Not a regular file"):
+        copy(source, tmp_path / "import.zip")
+    assert not (tmp_path / "import.zip").exists()
 
 
 def test_ids_sort_in_the_order_of_the_batches_when_the_clock_is_set_back(archive: Archive) -> None:

@@ -95,6 +95,24 @@ def test_missing_rows_must_not_escape_a_comparison_that_canvas_cannot_make() -> 
     )
 
 
+def test_rows_are_not_held_both_for_their_removal_and_for_being_left() -> None:
+    """A failure means that a person reads of the same rows that Canvas would remove them, and that it never would."""
+    changes = kind("enrollment", 98_000, removed=40_000)
+    groups = (GroupChanges("term", "F31", "enrollment", 50_000, 40_000),)
+    (tripped,) = judged(changes, groups=groups, prediction=Prediction((UNCOMPARED,), base_import=12))
+    assert tripped.breaker == "columns"
+    assert "would never remove 40,000 missing rows" in tripped.message
+
+
+def test_of_several_files_those_that_are_compared_count_as_removals() -> None:
+    partly = Prediction((replace(UNCOMPARED, removed=30_000),), base_import=12)
+    removals, columns = judged(kind("enrollment", 98_000, removed=40_000), prediction=partly)
+    assert "30,000 of 98,000 rows (30.6 %) would be removed" in removals.message
+    assert "would never remove 10,000 missing rows" in columns.message
+    (columns,) = judged(kind("enrollment", 98_000, removed=3), prediction=Prediction((replace(UNCOMPARED, removed=5),)))
+    assert "may never remove some of 3 missing rows" in columns.message
+
+
 @pytest.mark.parametrize(
     ("changes", "situation", "effect"),
     [
@@ -118,7 +136,7 @@ def test_a_breaker_that_is_off_is_silent_in_all_that_looks_at_its_kind() -> None
         kind("enrollment", removed=1000, rows_now=0, added=1000),
         kind("user", removed=900, added=900, turned={"deleted": 1}),
     )
-    groups = (GroupChanges("account", "S", "enrollment", 500, 400),)
+    groups = (GroupChanges("account", "S", "user", 500, 400),)
     arguments = {"groups": groups, "prediction": Prediction((UNCOMPARED,))}
     assert {"removals", "group-removals", "new-keys", "empty", "columns"} == set(ids(judged(*changes, **arguments)))
     assert not judged(*changes, **arguments, limits={"enrollment": Limit(), "user": Limit()})

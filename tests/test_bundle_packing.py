@@ -362,3 +362,36 @@ def test_both_libraries_are_really_used(tmp_path: Path, monkeypatch: pytest.Monk
         return pack([delivered("x.csv", rows(5000))], tmp_path / "x.zip", observe=None).path.read_bytes()
 
     assert packed(zlib) != packed(zlib_ng)
+
+
+def test_what_is_read_twice_is_observed_as_it_is_stored(tmp_path: Path) -> None:
+    """A file that packs too well is read again and stored; who observes sees what the zip holds."""
+    seen: list[io.BytesIO] = []
+
+    class Seen(io.BytesIO):
+        feed = io.BytesIO.write
+
+    def observe(_: str) -> Seen:
+        seen.append(Seen())
+        return seen[-1]  # type: ignore[return-value]
+
+    pack([delivered("x.csv", b"a" * 100_000)], tmp_path / "x.zip", observe=observe)
+    assert [each.getvalue() for each in seen] == [b"a" * 100_000] * 2
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_loose_file_swapped_for_a_link_is_not_packed(tmp_path: Path, kind: str) -> None:
+    for folder in ("night", "stranger"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "users.csv").write_bytes(rows(10))
+    files = from_folder(tmp_path, ["night/users.csv"])
+    if kind == "file":
+        (tmp_path / "night" / "users.csv").unlink()
+        (tmp_path / "night" / "users.csv").symlink_to(tmp_path / "stranger" / "users.csv")
+    else:
+        (tmp_path / "night").rename(tmp_path / "kept")
+        (tmp_path / "night").symlink_to(tmp_path / "stranger")
+    with pytest.raises(FileNotFoundError):
+        pack(files, tmp_path / "x.zip")
+    with pytest.raises(FileNotFoundError):
+        from_folder(tmp_path, ["night/users.csv"])

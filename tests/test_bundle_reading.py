@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.bundle import describe, look_into, pack, read_back, reading
+from canvas_sis_sync.bundle import describe, from_zip, look_into, pack, read_back, reading
 from canvas_sis_sync.bundle.records import DEFLATED, STORED, Record, directory, local_header
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.model import Bundle, DeliveryFile
@@ -190,3 +190,34 @@ def test_no_damage_gets_past_or_ends_in_a_traceback(tmp_path: Path, data: st.Dat
     except BadZipError as error:
         refusals.append(error)
     assert all(error.sentence.endswith(".") and error.hint for error in refusals)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_entry_can_be_sought_forward_only_and_is_verified_all_the_same(tmp_path: Path, method: int) -> None:
+    data = b"".join(b"%d\n" % number for number in range(500_000))
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as written:
+        written.writestr("users.csv", data)
+    (file,) = from_zip(tmp_path / "x.zip", ["users.csv"])
+    with file.open() as stream:
+        assert stream.seekable()
+        assert stream.read(10) == data[:10]
+        assert stream.seek(2_000_000) == 2_000_000
+        assert stream.read(10) == data[2_000_000:2_000_010]
+        with pytest.raises(io.UnsupportedOperation):
+            stream.seek(5)
+        with pytest.raises(io.UnsupportedOperation):
+            stream.seek(0, 2)
+        assert stream.read() == data[2_000_010:]
+        assert stream.tell() == len(data)
+        assert stream.seek(len(data) + 5) == len(data)
+    content = bytearray((tmp_path / "x.zip").read_bytes())
+    content[100] ^= 1
+    (tmp_path / "x.zip").write_bytes(content)
+    with file.open() as stream, pytest.raises(BadZipError):
+        stream.seek(len(data) + 1)
+
+
+def test_an_entry_that_is_asked_for_and_not_there_is_named(tmp_path: Path) -> None:
+    bundle = packed(tmp_path / "x.zip", **{"users.csv": b"x"})
+    with pytest.raises(BadZipError, match=r"courses\.csv"):
+        from_zip(bundle.path, ["users.csv", "courses.csv"])

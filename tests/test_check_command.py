@@ -91,6 +91,55 @@ def test_check_refuses_exactly_what_run_refuses(
     assert len(sandbox.imports) == (0 if code else 1)
 
 
+NO_STATUS = "course_id,user_id,role,section_id\n" + "".join(f"C1,U{number},student,\n" for number in range(30))
+ROSTER = "School_id,Section_id,Teacher_id,Name,Grade,Course_name\nX1,711,1,Homeroom,1,Homeroom\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "refused"),
+    [
+        (NO_STATUS, {}, True),
+        (ROSTER, {}, True),
+        (USERS + ",x,X,X,active\n" * 3, {"SIS_SYNC_MAX_ERROR_ROWS": "2"}, True),
+        (USERS + ",x,X,X,active\n" * 3, {"SIS_SYNC_MAX_ERROR_ROWS": "3"}, False),
+        (NO_STATUS, {"SIS_SYNC_REFUSE_ON": "never"}, False),
+    ],
+)
+def test_check_dry_run_and_run_refuse_more_bad_rows_than_are_allowed_afterwards(
+    home: Home, sandbox: Sandbox, content: str, settings: dict[str, str], refused: bool
+) -> None:
+    home.configure(**settings)
+    home.drop({"some.csv": content})
+    assert look(home).refused is refused
+    dry = home.type("run", "--dry-run", "--json")
+    assert (json.loads(dry.stdout)["outcome"] == "refused") is refused
+    ran = home.run()
+    assert (ran.result.outcome == "refused") is refused
+    assert len(sandbox.imports) == (0 if refused else 1)
+    if refused:
+        assert "Canvas would reject" in home.last().reason
+        assert "Canvas would reject" in look_of(content, home)
+
+
+def look_of(content: str, home: Home) -> str:
+    home.drop({"again.csv": content})
+    return look(home).text
+
+
+def test_rows_of_a_file_that_canvas_drops_are_counted_in_the_last_line(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text(USERS + 'u9,"a"x,X,X,active\n')
+    (tmp_path / "courses.csv").write_text(COURSES)
+    rows, courses = USERS.count("\n"), COURSES.count("\n") - 1
+    last = look(home, tmp_path / "users.csv", tmp_path / "courses.csv").text.splitlines()[-1]
+    assert f"would refuse {rows} of {rows + courses} rows, {rows} of them because it drops their file" in last
+
+
+def test_the_list_of_rules_has_no_gaps() -> None:
+    assert "user-id-blank" in command.rules()
+    assert not {"{", "..."} & set(command.rules().split())
+    assert "The header cell of a column is padded." in command.rule("header-cell-padded")
+
+
 def test_strict_refuses_on_warnings_for_one_call(home: Home) -> None:
     home.drop({"enrollments.csv": ENROLLMENTS})
     assert look(home).exit_code == 0
@@ -195,3 +244,14 @@ def test_no_value_of_a_row_is_shown(home: Home, tmp_path: Path) -> None:
     command.write_csv(checked.report, tmp_path / "findings.csv")
     written = (tmp_path / "findings.csv").read_text(encoding="utf-8-sig")
     assert secret not in checked.text + json.dumps(checked.as_json) + written
+
+
+@pytest.mark.parametrize("encoding", ["", "cp1252"])
+def test_a_renamed_spreadsheet_is_no_cp1252(home: Home, tmp_path: Path, encoding: str) -> None:
+    if encoding:
+        home.configure(SIS_SYNC_SOURCE_ENCODING=encoding)
+    (tmp_path / "users.csv").write_bytes(b"PK\x03\x04\x14\0\x06\0\xfd\x81\xd2")
+    checked = look(home, tmp_path / "users.csv")
+    assert checked.report.counts["file-not-csv"] == 1
+    assert "cp1252" not in checked.text
+    assert checked.exit_code == 3

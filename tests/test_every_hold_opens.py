@@ -10,20 +10,25 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
 from pathlib import Path
 
 import pytest
 import requests
 from homes import COURSES, TOKEN, USERS, Home, Watching
-from nights import DIFFING, ROWS, accepted, approve, cut, export, import_by_hand
+from nights import DIFFING, ROWS, accepted, approve, cut, export
 
-from canvas_sis_sync.model import ACCEPTED, HOLDING, Batch, Release, State
+from canvas_sis_sync.model import ACCEPTED, HOLDING, Batch, State
 from canvas_sis_sync.sandbox import Sandbox
 
 SETTLED = {"users.csv": "user_id,login_id,first_name,last_name,status\nx9,x9,Xena,Example,active\n"}
 """The drop that waits; what is sent before it has no such user."""
 WHOLE = export() | {"users.csv": export()["users.csv"] + "x9,x9,Xena,Example,active\n"}
+REJECTED = "course_id,user_id,role,status\n" + "".join(f"gone,u{number},student,active\n" for number in range(4))
+ENROLLED = {
+    "courses.csv": COURSES,
+    "enrollments.csv": "course_id,user_id,role,status\n"
+    + "".join(f"c1,x9,{role},active\n" for role in ("student", "teacher", "ta", "designer")),
+}
 COMMANDS = re.compile(
     r"sis-sync (?:--home \S+ )?((?:skip|discard|retry|approve|adopt|rebuild-journal)\b[^`\n]*?(?: TEXT\b|(?=`)))"
 )
@@ -155,8 +160,7 @@ def importing(home: Home, sandbox: Sandbox) -> None:
 
 def too_many_rejected_rows(home: Home, sandbox: Sandbox) -> None:
     home.configure(SIS_SYNC_MAX_ERROR_ROWS="1")
-    rejected = "".join(f"gone,u{number},student,active\n" for number in range(4))
-    home.drop({"users.csv": USERS, "enrollments.csv": f"course_id,user_id,role,status\n{rejected}"})
+    home.drop({"users.csv": USERS, "enrollments.csv": REJECTED})
 
 
 def forgotten_while_importing(home: Home, sandbox: Sandbox) -> None:
@@ -208,15 +212,6 @@ def two_candidates(home: Home, sandbox: Sandbox) -> None:
     zipped = next(home.archive.rglob("import.zip")).read_bytes()
     requests.post(url, zipped, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).raise_for_status()
     sandbox.wait_idle()
-
-
-def no_zip_to_compare(home: Home, sandbox: Sandbox) -> None:
-    home.configure(SIS_SYNC_LOST_SECONDS=5)
-    home.drop()
-    interrupted(home, uploading_=pull_the_plug)
-    sandbox.wait_idle()
-    next(home.archive.rglob("import.zip")).unlink()
-    shutil.rmtree(home.folder.parent / "state")
 
 
 def restored_archive(home: Home, sandbox: Sandbox) -> None:
@@ -272,10 +267,9 @@ HOLDS = {
     "failed": Hold(fault("fail"), ENDED),
     "failed_with_messages": Hold(failed_in_part, ENDED),
     "aborted": Hold(fault("abort"), ENDED),
-    "too many rejected rows": Hold(too_many_rejected_rows, ("skip",)),
+    "too many rejected rows": Hold(too_many_rejected_rows, ("skip",), SETTLED | ENROLLED),
     "importing, in an unknown state": Hold(fault("unknown-state=reconciled"), ("skip",)),
     "sending, two candidates": Hold(two_candidates, ("adopt", "retry")),
-    "sending, nothing to compare with": Hold(no_zip_to_compare, ("adopt",)),
     "sending, a restored archive": Hold(restored_archive, ("adopt", "retry")),
     "sending, a slow upload": Hold(slow_upload, ("retry",)),
     **{
@@ -381,3 +375,69 @@ def test_status_names_a_command_that_opens_it(home: Home, sandbox: Sandbox, hold
 
 def test_every_state_that_holds_is_walked() -> None:
     assert {str(state) for state in HOLDING} <= {name.split(",")[0].split()[0] for name in HOLDS}
+
+
+@pytest.fixture
+def no_zip_to_compare(home: Home, sandbox: Sandbox) -> bytes:
+    """Leave a lost upload of which only Canvas knows, and no zip; give the zip."""
+    home.configure(SIS_SYNC_LOST_SECONDS=5)
+    home.drop()
+    interrupted(home, uploading_=pull_the_plug)
+    sandbox.wait_idle()
+    path = home.folder_of(home.last()) / "import.zip"
+    kept = path.read_bytes()
+    path.unlink()
+    shutil.rmtree(home.folder.parent / "state")
+    assert home.run().result.exit_code == 5
+    return kept
+
+
+def test_a_lost_zip_keeps_a_lost_import_open_until_it_is_put_back(
+    home: Home, sandbox: Sandbox, no_zip_to_compare: bytes
+) -> None:
+    (home.folder_of(home.last()) / "import.zip").write_bytes(no_zip_to_compare)
+    assert home.run().result.outcome == "imported"
+    assert len(sandbox.imports) == 1
+
+
+def test_without_its_zip_a_person_can_say_which_import_it_became(
+    home: Home, sandbox: Sandbox, no_zip_to_compare: bytes
+) -> None:
+    named = commands_in(home.run().message)
+    assert set(named) == {"adopt"}
+    typed(home, named["adopt"])
+    assert home.run().result.outcome == "imported"
+    assert len(sandbox.imports) == 1
+
+
+def test_claimed_files_that_are_put_back_go(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+    home.drop()
+    files = packed_sources(home)
+    shutil.move(files, tmp_path / "kept")
+    told = home.run()
+    assert (told.result.exit_code, home.last().state) == (5, State.HELD)
+    assert "cp -p" in told.message
+    shutil.copytree(tmp_path / "kept", files, dirs_exist_ok=True)
+    assert home.run().result.outcome == "imported"
+
+
+def test_other_files_put_in_their_place_do_not_go(home: Home, sandbox: Sandbox) -> None:
+    home.drop()
+    files = packed_sources(home)
+    shutil.rmtree(files)
+    assert home.run().result.exit_code == 5
+    (files / "users.csv").write_text("user_id,login_id,status\nz,z,active\n")
+    assert home.run().result.exit_code == 5
+    assert not sandbox.imports
+
+
+def test_the_zip_of_a_retry_that_is_put_back_goes(home: Home, sandbox: Sandbox) -> None:
+    fault("fail")(home, sandbox)
+    home.run()
+    first = home.last()
+    home.say("retry", first.id, "again")
+    path = home.folder_of(first) / "import.zip"
+    kept = path.rename(path.with_name("elsewhere"))
+    assert home.run().result.exit_code == 5
+    kept.rename(path)
+    assert home.run().result.outcome == "imported"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from canvas_sis_sync import inbox
 from canvas_sis_sync.errors import DropChanged
-from canvas_sis_sync.model import DropKind, Inbox
+from canvas_sis_sync.handles import Folder
+from canvas_sis_sync.model import DropFile, DropKind, Inbox
 
 
 @pytest.fixture
@@ -143,106 +145,181 @@ def test_a_marker_counts_when_it_is_not_older_than_any_file(folder: Path, mtime:
 
 
 def test_the_signature_changes_with_every_change(folder: Path) -> None:
-    def look() -> str:
+    def seen_now() -> str:
         (drop,) = inbox.scan(folder).drops
         return inbox.signature(drop)
 
     path = put(folder / "users.csv", mtime=10)
-    seen = [look()]
-    assert look() == seen[0]
+    seen = [seen_now()]
+    assert seen_now() == seen[0]
     put(path, "longer", mtime=10)
-    seen.append(look())
+    seen.append(seen_now())
     os.utime(path, (11, 11))
-    seen.append(look())
+    seen.append(seen_now())
     put(folder / "courses.csv", mtime=11)
-    seen.append(look())
+    seen.append(seen_now())
     path.rename(folder / "kept")
     put(path, "longer", mtime=11)
-    seen.append(look())
+    seen.append(seen_now())
     assert len(set(seen)) == len(seen)
 
 
+def look(folder: Path, name: str) -> DropFile | None:
+    with inbox.opened(folder) as opened:
+        return inbox.look_again(opened, [name]).get(name)
+
+
 def test_a_look_at_what_is_gone_or_no_file_gives_nothing(folder: Path) -> None:
-    assert inbox.look_again(folder / "gone.csv", "gone.csv") is None
-    assert inbox.look_again(folder, "folder") is None
-    found = inbox.look_again(put(folder / "users.csv", "abc", mtime=7), "users.csv")
+    (folder / "folder").mkdir()
+    for name in ("gone.csv", "folder", "gone/users.csv", "../inbox/users.csv", "./users.csv"):
+        assert look(folder, name) is None
+    put(folder / "users.csv", "abc", mtime=7)
+    found = look(folder, "users.csv")
     assert found is not None
     assert (found.size, found.mtime_ns) == (3, 7 * 10**9)
     assert inbox.same_content(found, found)
     assert not inbox.same_content(None, found)
 
 
-def leave_it(_folder: Path) -> None:
-    pass
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    made = tmp_path / "files"
+    made.mkdir()
+    return made
 
 
-def test_a_move_makes_private_folders(folder: Path, tmp_path: Path) -> None:
-    source = put(folder / "users.csv", "abc")
-    inbox.move(source, tmp_path / "files" / "deep" / "users.csv", sync=leave_it)
+def listed(folder: Path, name: str = "users.csv") -> DropFile:
+    found = look(folder, name)
+    assert found is not None
+    return found
+
+
+def move(folder: Path, file: DropFile, sources: Path) -> None:
+    with inbox.opened(folder) as origin, Folder.open(sources) as into:
+        inbox.move(origin, file, into)
+
+
+def test_a_move_makes_private_folders_and_files(folder: Path, sources: Path) -> None:
+    source = put(folder / "deep" / "er" / "users.csv", "abc")
+    source.chmod(0o644)
+    move(folder, listed(folder, "deep/er/users.csv"), sources)
     assert not source.exists()
-    assert (tmp_path / "files" / "deep" / "users.csv").read_text() == "abc"
-    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "files", tmp_path / "files" / "deep")} == {0o700}
+    assert (sources / "deep" / "er" / "users.csv").read_text() == "abc"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in sources.rglob("*")}
+    assert modes == {"deep": 0o700, "er": 0o700, "users.csv": 0o600}
 
 
 @pytest.fixture
 def across(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make renames into `files` fail as between two file systems."""
-    real = Path.rename
+    real = Folder.rename
 
-    def rename(self: Path, target: Path) -> Path:
-        if "files" in Path(target).parts:
+    def rename(self: Folder, name: str, into: Folder, new: str) -> None:
+        if "files" in into.path.parts and self.path != into.path:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        return real(self, target)
+        real(self, name, into, new)
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(Folder, "rename", rename)
 
 
 @pytest.mark.usefixtures("across")
-def test_across_file_systems_a_file_is_copied_with_its_time(folder: Path, tmp_path: Path) -> None:
+def test_across_file_systems_a_file_is_copied_with_its_time(folder: Path, sources: Path) -> None:
     source = put(folder / "users.csv", "abc" * 1_000_000, mtime=77)
-    destination = tmp_path / "files" / "users.csv"
-    inbox.move(source, destination, sync=leave_it)
-    assert not source.exists()
+    source.chmod(0o644)
+    move(folder, listed(folder), sources)
+    assert not list(folder.iterdir())
+    destination = sources / "users.csv"
     assert destination.read_text() == "abc" * 1_000_000
     assert destination.stat().st_mtime == 77
-    assert [path.name for path in destination.parent.iterdir()] == ["users.csv"]
+    assert destination.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in sources.iterdir()] == ["users.csv"]
 
 
 @pytest.mark.usefixtures("across")
-def test_across_file_systems_the_names_of_the_copy_last_before_its_source_goes(folder: Path, tmp_path: Path) -> None:
-    source = put(folder / "users.csv", "abc")
-    destination = tmp_path / "files" / "deep" / "users.csv"
+def test_across_file_systems_the_names_of_the_copy_last_before_its_source_goes(
+    folder: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put(folder / "deep" / "users.csv", "abc")
+    destination = sources / "deep" / "users.csv"
     kept: list[tuple[str, bool, bool]] = []
-    inbox.move(source, destination, sync=lambda at: kept.append((at.name, destination.exists(), source.exists())))
-    assert kept == [(tmp_path.name, False, True), ("files", False, True), ("deep", True, True)]
+    monkeypatch.setattr(Folder, "sync", lambda at: kept.append((at.path.name, destination.exists(), source.exists())))
+    move(folder, listed(folder, "deep/users.csv"), sources)
+    assert kept == [("files", False, True), ("deep", True, True)]
 
 
 @pytest.mark.usefixtures("across")
-@pytest.mark.parametrize("when", ["copied", "compared"])
+@pytest.mark.parametrize("when", ["fsync", "utime"])
 def test_a_file_written_to_while_it_is_copied_stays_where_it_is(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+    folder: Path, sources: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     source = put(folder / "users.csv", "abc")
-    destination = tmp_path / "files" / "users.csv"
-    real = os.fsync if when == "copied" else os.utime
+    real = getattr(os, when)
 
     def write_to_source(*arguments: object, **more: object) -> None:
         real(*arguments, **more)
         with source.open("r+") as writer:
             writer.write("xyz and more")
 
-    monkeypatch.setattr(os, "fsync" if when == "copied" else "utime", write_to_source)
+    file = listed(folder)
+    monkeypatch.setattr(os, when, write_to_source)
     with pytest.raises(DropChanged, match="changed while it was being copied"):
-        inbox.move(source, destination, sync=leave_it)
+        move(folder, file, sources)
     assert source.read_text() == "xyz and more"
-    assert not destination.exists()
+    assert not list(sources.iterdir())
 
 
-def test_any_other_failure_of_a_rename_is_told(folder: Path) -> None:
+@pytest.mark.usefixtures("across")
+@pytest.mark.parametrize("newer", [True, False], ids=["a newer file", "more of the same"])
+def test_what_comes_after_the_copy_is_not_removed_with_its_source(
+    folder: Path, sources: Path, monkeypatch: pytest.MonkeyPatch, newer: bool
+) -> None:
+    source = put(folder / "users.csv", "abc")
+    file, sync = listed(folder), Folder.sync
+
+    def write(at: Folder) -> None:
+        sync(at)
+        if newer:
+            put(folder / ".new", "newer").rename(source)
+        else:
+            source.write_text("abc and more")
+
+    monkeypatch.setattr(Folder, "sync", write)
+    if newer:
+        move(folder, file, sources)
+    else:
+        with pytest.raises(DropChanged):
+            move(folder, file, sources)
+    assert source.read_text() == ("newer" if newer else "abc and more")
+    assert [path.name for path in folder.iterdir()] == ["users.csv"]
+    assert (sources / "users.csv").read_text() == "abc"
+
+
+@pytest.mark.usefixtures("across")
+def test_a_source_is_not_removed_over_somebody_elses_hidden_file(folder: Path, sources: Path) -> None:
+    source, other = put(folder / "users.csv", "abc"), put(folder / ".users.csv.claimed", "other")
+    with pytest.raises(FileExistsError):
+        move(folder, listed(folder), sources)
+    assert (source.read_text(), other.read_text()) == ("abc", "other")
+
+
+def test_what_a_stopped_run_had_copied_and_not_yet_removed_is_removed(folder: Path) -> None:
+    source = put(folder / "users.csv", "abc")
+    file = listed(folder)
+    source.rename(folder / ".users.csv.claimed")
+    other = put(folder / ".courses.csv.claimed", "other")
+    with inbox.opened(folder) as origin:
+        inbox.remove_leftover(origin, file)
+        inbox.remove_leftover(origin, replace(file, name="courses.csv"))
+        inbox.remove_leftover(origin, replace(file, name="gone/users.csv"))
+    assert [path.name for path in folder.iterdir()] == [other.name]
+
+
+def test_any_other_failure_of_a_rename_is_told(folder: Path, sources: Path) -> None:
     source = put(folder / "users.csv")
-    (folder / "taken" / "inner").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"Is a directory|Directory not empty"):
-        inbox.move(source, folder / "taken", sync=leave_it)
+    (sources / ".users.csv.claimed" / "inner").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"Is a directory|Directory not empty") as caught:
+        move(folder, listed(folder), sources)
+    assert caught.value.filename == str(source)
     assert source.exists()
 
 
@@ -254,14 +331,14 @@ def test_emptied_folders_go_and_others_stay(folder: Path) -> None:
     (found,) = inbox.scan(folder).drops
     for file in found.files:
         (drop / file.name).unlink()
-    inbox.remove_empty_folders(drop, found.files)
+    inbox.remove_empty_folders(folder, "night", found.files)
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")) == [
         "night",
         "night/c",
         "night/c/note.txt",
     ]
     (drop / "c" / "note.txt").unlink()
-    inbox.remove_empty_folders(drop, found.files)
+    inbox.remove_empty_folders(folder, "night", found.files)
     assert not drop.exists()
-    inbox.remove_empty_folders(drop, found.files)
+    inbox.remove_empty_folders(folder, "night", found.files)
     assert folder.exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.journal.file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.journal.questions import Sighting
@@ -38,6 +38,7 @@ from canvas_sis_sync.record import batch_from_record, to_record
 
 HERE = Target("canvas.example.edu", 1)
 THERE = Target("canvas.beta.example.edu", 1)
+A, B, C, D = (f"20260101-00000{number}" for number in range(1, 5))
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_a_record_of_a_later_version_is_read_and_of_an_earlier_one_too() -> None
 
 @pytest.mark.parametrize("record", [{}, {"state": "invented"}, to_record(full()) | {"target": {"host": "x"}}])
 def test_a_record_that_is_none_is_refused(record: dict[str, object]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
+    with pytest.raises(RecordError):
         batch_from_record(record)
 
 
@@ -214,33 +215,33 @@ def test_the_idle_look_sees_what_the_journal_sees_and_changes_nothing(journal: J
 
 
 def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -> None:
-    journal.add(batch("a", State.IMPORTED, HERE, import_id=3, strays=(1, 4)))
-    journal.add(batch("b", State.IMPORTING, HERE, import_id=5))
-    journal.add(batch("c", State.FAILED, THERE, import_id=5, strays=(2,)))
-    journal.add(batch("d", State.SENDING, HERE))
+    journal.add(batch(A, State.IMPORTED, HERE, import_id=3, strays=(1, 4)))
+    journal.add(batch(B, State.IMPORTING, HERE, import_id=5))
+    journal.add(batch(C, State.FAILED, THERE, import_id=5, strays=(2,)))
+    journal.add(batch(D, State.SENDING, HERE))
     assert journal.taken(HERE, 0) == {1, 3, 4, 5}
-    assert journal.taken(HERE, 4, but="b") == {4}
+    assert journal.taken(HERE, 4, but=B) == {4}
     assert journal.own_imports(HERE, 0) == {3, 5}
     assert journal.own_imports(HERE, 4) == {5}
     assert journal.strays(HERE, 2) == {4}
     previous, other = journal.previous_sent(HERE), journal.previous_sent(THERE)
     assert previous is not None
-    assert previous.id == "a"
+    assert previous.id == A
     assert other is not None
-    assert other.id == "c"
+    assert other.id == C
     assert journal.previous_sent(Target("elsewhere.example.edu", 1)) is None
     last = journal.last()
     assert last is not None
-    assert last.id == "d"
+    assert last.id == D
 
 
 def test_only_an_accepted_import_of_the_same_target_counts_as_a_later_one(journal: Journal) -> None:
-    first = journal.add(batch("a", State.FAILED, import_id=3))
-    journal.add(batch("b", State.IMPORTED, THERE, import_id=4))
-    journal.add(batch("c", State.FAILED, import_id=5))
+    first = journal.add(batch(A, State.FAILED, import_id=3))
+    journal.add(batch(B, State.IMPORTED, THERE, import_id=4))
+    journal.add(batch(C, State.FAILED, import_id=5))
     assert journal.accepted_after(first) is None
-    journal.add(batch("d", State.IMPORTED_WITH_MESSAGES, import_id=6))
-    assert journal.accepted_after(first) == "d"
+    journal.add(batch(D, State.IMPORTED_WITH_MESSAGES, import_id=6))
+    assert journal.accepted_after(first) == D
 
 
 def test_releases_are_kept_by_import_and_state(journal: Journal) -> None:
@@ -360,6 +361,8 @@ def test_a_journal_is_lost_only_beside_batch_folders(path: Path) -> None:
     (path.parent / "2026").mkdir()
     assert is_lost(path)
     path.touch()
+    assert is_lost(path)
+    Journal.open(path, lambda: 0.0).close()
     assert not is_lost(path)
 
 

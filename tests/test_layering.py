@@ -19,7 +19,7 @@ FILES = {
 }
 PACKAGE = "canvas_sis_sync"
 
-BASE = ("errors", "model", "record", "forked")
+BASE = ("errors", "model", "record", "forked", "plain_text", "spreadsheet", "private", "handles")
 TOP = ("steps", "sync", "tick", "commands", "cli", "__main__")
 WORKING = sorted({name.split(".")[0] for name in FILES} - {*BASE, *TOP, "sis_csv", "sandbox"})
 LAYERS = {

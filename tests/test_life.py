@@ -227,7 +227,7 @@ def test_an_import_in_an_unknown_state_holds_until_its_state_is_known(home: Home
     home.drop()
     told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("held", 5)
-    assert "is reconciled, a state that this version of sis-sync does not know" in told.message
+    assert "does not know: reconciled" in told.message
     assert home.last().state is State.IMPORTING
     sandbox.set_state(home.last().sent_as, "imported")
     assert home.run().result.exit_code == 0

@@ -75,8 +75,20 @@ def test_the_longest_secret_is_struck_out_first(tmp_path: Path) -> None:
 def test_a_text_from_outside_cannot_pass_for_a_line_of_its_own(tmp_path: Path, end: str) -> None:
     with log.setup(tmp_path, []):
         log.get_logger().info("Canvas said: %s", f"a{end}2031-01-01T00:00:00+0000 INFO - all is well")
-    lines = written(tmp_path).splitlines()
-    assert [line.startswith("    ") for line in lines] == [False, True]
+    assert len(written(tmp_path).splitlines()) == 1
+    assert "all is well" in written(tmp_path)
+
+
+def test_the_lines_of_a_traceback_are_indented_whatever_they_hold(tmp_path: Path) -> None:
+    with log.setup(tmp_path, []):
+        try:
+            raise ValueError("a\n2031-01-01T00:00:00+0000 INFO - all is well\x1b[31m")
+        except ValueError:
+            log.get_logger().exception("failed")
+    first, *rest = written(tmp_path).splitlines()
+    assert first.endswith("ERROR - failed")
+    assert all(line.startswith("    ") for line in rest)
+    assert rest[-1] == "    2031-01-01T00:00:00+0000 INFO - all is well\\x1b[31m"
 
 
 def test_a_text_that_is_not_unicode_is_written_escaped(tmp_path: Path) -> None:

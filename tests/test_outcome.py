@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from canvas_sis_sync.errors import NotFound, RequestRejected
 from canvas_sis_sync.model import (
     CANVAS_FINISHED,
     CANVAS_UNFINISHED,
@@ -17,7 +18,7 @@ from canvas_sis_sync.model import (
     Taken,
     Target,
 )
-from canvas_sis_sync.outcome import Outcome, first_messages, of
+from canvas_sis_sync.outcome import Outcome, first_messages, of, rejection
 from canvas_sis_sync.settings import Limit
 
 USERS = Entry("users.csv", 900, 0, kind="user", rows=1000)
@@ -215,3 +216,21 @@ def test_the_first_messages_are_failures_then_warnings_on_one_line_with_their_fi
     assert (len(third), third[-3:]) == (300, "...")
     assert len(first_messages(final, n=10)) == 4
     assert first_messages(CLEAN) == ()
+
+
+BATCH_MODE = {"batch_mode": "true", "batch_mode_term_id": "sis_term_id:2032S", "change_threshold": "10"}
+
+
+def test_a_term_that_canvas_does_not_know_is_named_with_its_setting_and_the_way_out() -> None:
+    said = rejection(NotFound("canvas.example.edu refused to send the zip (404).", status=404), BATCH_MODE)
+    assert said.startswith("canvas.example.edu refused to send the zip (404). The term of batch mode")
+    assert "SIS_IMPORT_BATCH_MODE_TERM_ID=sis_term_id:2032S" in said
+    assert "send terms.csv by itself first, without batch mode" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "parameters"),
+    [(400, BATCH_MODE), (404, {}), (404, {"batch_mode": "false", "batch_mode_term_id": "7"}), (422, BATCH_MODE)],
+)
+def test_other_rejections_are_told_in_canvas_words_alone(status: int, parameters: dict[str, str]) -> None:
+    assert rejection(RequestRejected("No.", status=status), parameters) == "No."

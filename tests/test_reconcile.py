@@ -20,7 +20,7 @@ from canvas_sis_sync.model import (
     State,
     Target,
 )
-from canvas_sis_sync.reconcile import Found, candidates, judge
+from canvas_sis_sync.reconcile import Evidence, Found, candidates, judge
 
 TARGET = Target("canvas.example.edu", 1)
 COURSES = Entry("night/courses.csv", 500, 0, kind="course", rows=10)
@@ -263,6 +263,34 @@ def test_several_candidates(found: list[SisImport], expected: tuple[Found, list[
     assert verdict(batch(COURSES), *found) == expected
     if expected[0] is not Found.LOOK_AGAIN:
         assert verdict(batch(COURSES), *reversed(found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        (Evidence({101: False}), (Found.NONE, [])),
+        (Evidence({101: True}, frozenset({101})), (Found.OURS, [101])),
+        (Evidence({}, frozenset({101})), (Found.UNDECIDABLE, [101])),
+        (Evidence({}, frozenset({999})), (Found.OURS, [101])),
+    ],
+    ids=["other content", "our content", "perhaps another home's", "another one is perhaps another home's"],
+)
+def test_content_decides_and_without_it_another_home_makes_it_undecidable(
+    evidence: Evidence, expected: tuple[Found, list[int]]
+) -> None:
+    resolution = judge(batch(COURSES), [OUR_COPY], evidence)
+    assert (resolution.found, [each.id for each in resolution.imports]) == expected
+
+
+def test_content_chooses_between_two_with_our_names_and_sizes() -> None:
+    resolution = judge(batch(COURSES), [replace(OUR_COPY, id=99), OUR_COPY], Evidence({99: False, 101: True}))
+    assert [each.id for each in resolution.imports] == [101]
+
+
+def test_a_file_from_which_canvas_took_duplicate_lines_is_still_ours() -> None:
+    short = Attachment("courses_deduplicated.csv", COURSES.size - 40)
+    assert verdict(batch(COURSES), seen(short)) == (Found.OURS, [101])
+    assert verdict(batch(COURSES), seen(replace(short, size=COURSES.size + 1))) == (Found.NONE, [])
 
 
 sizes = st.integers(1, 4)

@@ -322,3 +322,39 @@ def test_how_long_a_lost_upload_lasted_is_journalled(
     cut = home.last().cut_after
     assert cut is not None
     assert 0.2 <= cut < 5
+
+
+@pytest.mark.parametrize("upload", ["direct", "two-step"])
+def test_a_zip_that_changes_while_it_is_sent_never_arrives_and_is_held(
+    home: Home, sandbox: Sandbox, upload: str
+) -> None:
+    home.configure(SIS_SYNC_UPLOAD=upload, SIS_SYNC_LOST_SECONDS=1)
+    home.drop()
+
+    def alter() -> None:
+        zipped = next(home.archive.rglob("import.zip"))
+        content = bytearray(zipped.read_bytes())
+        content[-30] ^= 1
+        zipped.write_bytes(content)
+
+    altered = home.run(show=Watching(begin={"uploading": alter}))
+    assert altered.result.exit_code == 5
+    assert "import.zip" in altered.message
+    assert "changes files in the archive" in altered.message
+    held = home.run()
+    assert (held.result.exit_code, home.last().state) == (5, State.HELD)
+    assert all(record.workflow_state in {"initializing", "aborted"} for record in sandbox.imports)
+    assert sandbox.count("user") == 0
+
+
+def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox) -> None:
+    home.configure(SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="sis_term_id:2031F")
+    home.configure(SIS_IMPORT_CHANGE_THRESHOLD=10)
+    home.drop()
+    told = home.run()
+    if home.last().state is State.HELD:
+        home.type("approve", home.last().id, "--yes", "--reason", "the first delivery of this home")
+        told = home.run()
+    assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
+    assert "2031F" in told.message
+    assert "SIS_IMPORT_BATCH_MODE_TERM_ID" in told.message

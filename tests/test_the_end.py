@@ -25,9 +25,9 @@ def errors_at_once(sandbox: Sandbox) -> None:
 
 
 def users(good: int, bad: int) -> str:
-    """Give rows that Canvas takes, then rows that it refuses for want of an id."""
+    """Give rows that Canvas takes, then rows that it refuses for a login that the check cannot be sure about."""
     taken = [f"u{number},u{number},Ada,Example,{SECRET}{number},active\n" for number in range(good)]
-    refused = [f",u9{number},Ada,Example,{SECRET}{number},active\n" for number in range(bad)]
+    refused = [f"w{number},u9{number}\u200b,Ada,Example,{SECRET}{number},active\n" for number in range(bad)]
     return HEADER + "".join(taken + refused)
 
 

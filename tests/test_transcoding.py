@@ -36,6 +36,12 @@ def test_a_file_that_is_utf8_already_is_left_alone() -> None:
     assert recoded(file, "cp1252") is file
 
 
+@pytest.mark.parametrize("content", [b"PK\x03\x04\x81\xff", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x81"])
+def test_a_spreadsheet_is_in_no_encoding(content: bytes) -> None:
+    file = delivered(content)
+    assert recoded(file, "cp1252") is file
+
+
 def test_a_byte_without_a_meaning_is_an_error_that_names_the_file() -> None:
     with pytest.raises(NotInEncoding, match=r"users\.csv is neither UTF-8 nor cp1252"):
         recoded(delivered(b"u1,\x81\n"), "cp1252")

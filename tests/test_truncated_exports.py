@@ -117,10 +117,15 @@ def test_a_header_alone_is_held(home: Home, mode: str, breakers: tuple[str, ...]
             ("columns",),
             "would never remove 3 missing rows, as it cannot compare all of this kind with import 2 (its columns",
         ),
+        (
+            with_a_column(cut(FULL, ROWS // 2)),
+            ("columns",),
+            "would never remove 180 missing rows, as it cannot compare all of this kind with import 2 (its columns",
+        ),
         ({**FULL, "enrollments.csv": ""}, ("empty",), "its file is missing or empty"),
         (export(STUDENTS - 2), ("canary",), "user:s0119 must be in every delivery"),
     ],
-    ids=["users cut", "other ids", "a column", "an empty file", "a canary"],
+    ids=["users cut", "other ids", "a column", "a column and half the rows", "an empty file", "a canary"],
 )
 def test_what_diffing_would_carry_out_is_held(home: Home, files: Files, breakers: tuple[str, ...], words: str) -> None:
     home.configure(**DIFFING, SIS_SYNC_CANARIES="user:s0000,user:s0119" if "canary" in breakers else "")

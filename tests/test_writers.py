@@ -18,7 +18,8 @@ from homes import COURSES, USERS, Home, Watching, fast_clock
 from canvas_sis_sync import inbox
 from canvas_sis_sync.commands.release import discard
 from canvas_sis_sync.errors import EXIT_HELD, EXIT_TIME_RAN_OUT, DropChanged
-from canvas_sis_sync.model import State
+from canvas_sis_sync.handles import Folder
+from canvas_sis_sync.model import DropFile, State
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.steps import claim, pack
@@ -185,7 +186,7 @@ def test_sources_that_differ_though_nobody_wrote_end_the_run(
 
     home.drop()
     with monkeypatch.context() as patched:
-        patched.setattr(pack, "write_zip", changed)
+        patched.setattr(pack, "make_zip", changed)
         assert home.run().result.exit_code == EXIT_TIME_RAN_OUT
     assert home.run().result.outcome == "imported"
 
@@ -208,10 +209,10 @@ def claim_one_of_two(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     home.drop({"courses.csv": COURSES, "users.csv": USERS})
     move = inbox.move
 
-    def stop_at_users(source: Path, destination: Path, **more: object) -> None:
-        if source.name == "users.csv":
+    def stop_at_users(origin: Folder, file: DropFile, sources: Folder) -> None:
+        if file.name == "users.csv":
             raise KeyboardInterrupt
-        move(source, destination, **more)  # type: ignore[arg-type]
+        move(origin, file, sources)
 
     with monkeypatch.context() as patched:
         patched.setattr(inbox, "move", stop_at_users)
@@ -307,20 +308,20 @@ def test_a_drop_that_is_replaced_while_it_waits_is_sent_as_it_is_last(home: Home
 def test_a_copy_across_file_systems_waits_for_the_writer(
     home: Home, sandbox: Sandbox, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename, copy, write = Path.rename, inbox._copy, writes_at_first(writer.write)
+    rename, copy, write = Folder.rename, inbox._copy, writes_at_first(writer.write)
 
-    def rename_here(self: Path, target: Path) -> Path:
-        if self.parent == home.inbox:
+    def rename_here(self: Folder, name: str, into: Folder, new: str) -> None:
+        if self.path == home.inbox != into.path:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        return rename(self, target)
+        rename(self, name, into, new)
 
-    def copy_slowly(source: Path, destination: Path) -> None:
+    def copy_slowly(*arguments: object) -> DropFile:
         fsync = os.fsync
         with monkeypatch.context() as patched:
             patched.setattr("os.fsync", lambda descriptor: (fsync(descriptor), write()))
-            copy(source, destination)
+            return copy(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Path, "rename", rename_here)
+    monkeypatch.setattr(Folder, "rename", rename_here)
     monkeypatch.setattr(inbox, "_copy", copy_slowly)
     assert home.run().result.outcome == "imported"
     assert packed(home) == USERS + MORE

@@ -43,6 +43,7 @@ BREAKERS = (
     Breaker("batch-empty", batch_mode.empty, at_first=True),
     Breaker("batch-terms", batch_mode.terms, at_first=True),
     Breaker("unknown-base", circumstances.unknown_base, at_first=True),
+    Breaker("files-contradict", circumstances.contradiction, at_first=True),
     Breaker("renames", circumstances.renames, at_first=True),
     Breaker("thresholds", circumstances.thresholds),
     Breaker("older", circumstances.older),

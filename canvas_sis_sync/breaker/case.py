@@ -127,8 +127,9 @@ class Case:
             return predicted if changes.kind in BATCH_MODE_KINDS else 0
         if not self.derives:
             return 0
-        # Rows that are written as deleted are skipped then, and only the prediction knows which are (DIFF 6).
-        if self.situation.skip_deletes:
+        # Rows that are written as deleted are skipped then, and only the prediction knows which are (DIFF 6). Of files
+        # that cannot be compared none is removed (DIFF 3, 4): `columns` is about those.
+        if self.situation.skip_deletes or (effect and effect.uncompared):
             return predicted
         return max(changes.removed - changes.ended, predicted)
 

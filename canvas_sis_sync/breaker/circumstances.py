@@ -19,6 +19,17 @@ def canary(case: Case) -> Iterator[Tripped]:
         yield Tripped("canary", message, name.partition(":")[0])
 
 
+def contradiction(case: Case) -> Iterator[Tripped]:
+    """Find files of one kind that can be told to be neither parts nor nights of one export."""
+    count = case.situation.contradictions
+    if count:
+        yield Tripped(
+            "files-contradict",
+            f"{count:,} {'row says' if count == 1 else 'rows say'} something else than a row of another file about the"
+            " same object, and which of the two Canvas applies last is not certain: are these files of two nights?",
+        )
+
+
 def older(case: Case) -> Iterator[Tripped]:
     """Find a delivery that was written before the last accepted one."""
     before, now = case.situation.newest_before, case.situation.newest_now

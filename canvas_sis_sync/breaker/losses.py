@@ -103,10 +103,13 @@ def columns(case: Case) -> Iterator[Tripped]:
         missing = each.removed - each.ended
         effect = case.prediction.of(each.kind)
         if case.derives and missing and effect and effect.uncompared:
+            left = missing - effect.removed
+            never = f"would never remove {words.rows(left, 'missing')}"
+            perhaps = f"may never remove some of {words.rows(missing, 'missing')}"
             yield Tripped(
                 "columns",
-                f"{each.kind}: Canvas would never remove {words.rows(missing, 'missing')}, as it cannot compare all of"
-                f" this kind with import {case.prediction.base_import} ({effect.reason}): send it with the columns and"
-                " files of that import once more, and change those in the next delivery.",
+                f"{each.kind}: Canvas {never if left > 0 else perhaps}, as it cannot compare all of this kind with"
+                f" import {case.prediction.base_import} ({effect.reason}): send it with the columns and files of that"
+                " import once more, and change those in the next delivery.",
                 each.kind,
             )

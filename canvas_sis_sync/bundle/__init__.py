@@ -10,6 +10,6 @@ Leaves to others: names and places of zips, renaming, what a CSV means.
 
 from canvas_sis_sync.bundle.judging import Contents, look_into
 from canvas_sis_sync.bundle.packing import from_folder, pack
-from canvas_sis_sync.bundle.reading import Observer, describe, read_back
+from canvas_sis_sync.bundle.reading import Observer, describe, from_zip, read_back
 
-__all__ = ["Contents", "Observer", "describe", "from_folder", "look_into", "pack", "read_back"]
+__all__ = ["Contents", "Observer", "describe", "from_folder", "from_zip", "look_into", "pack", "read_back"]

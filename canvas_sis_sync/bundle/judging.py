@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
 from canvas_sis_sync.bundle.reading import WRITE_ANEW, directory_of, open_entry
 from canvas_sis_sync.errors import BadZipError
+from canvas_sis_sync.handles import open_regular
 from canvas_sis_sync.model import DeliveryFile
 
 MOST_ENTRIES = 100_000
@@ -23,8 +25,10 @@ HIGHEST_RATIO = 100
 
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 UTF8_NAME = 0x800
-OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)|[\x00-\x1f]")
-"""Absolute, on a drive, with backslashes, going up, or with signs that no file name should have."""
+OUTSIDE = re.compile(r"(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]")
+"""Going up, or with characters that no file name should have."""
+ROOT = re.compile(r"^(?:[A-Za-z]:/*|/+)")
+"""What makes a name an absolute one, as some tools of Windows write it."""
 HIDDEN = re.compile(r"(^|/)(\.|__MACOSX(/|$)|Desktop D[BF]$)")
 """What Canvas ignores silently (API 9)."""
 
@@ -55,7 +59,7 @@ def look_into(path: Path) -> Contents:
         fault = _fault(info)
         if fault:
             raise BadZipError(f"{path.name} cannot be sent: {_shown(info)} {fault}.", WRITE_ANEW)
-    _refuse_duplicates(path, infos)
+    _refuse_duplicates(path, map(_place, infos))
     total = sum(info.file_size for info in infos)
     refuse_beyond_limits(path.name, len(infos), total)
     if total > HIGHEST_RATIO * path.stat().st_size:
@@ -92,8 +96,13 @@ def _shown(info: ZipInfo) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in info.orig_filename)
 
 
-def _refuse_duplicates(path: Path, infos: tuple[ZipInfo, ...]) -> None:
-    for name, count in Counter(info.filename for info in infos).items():
+def _place(info: ZipInfo) -> str:
+    """Return where in the zip an entry is: tools of Windows write backslashes as separators, and absolute names."""
+    return ROOT.sub("", info.filename.replace("\\", "/"))
+
+
+def _refuse_duplicates(path: Path, names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
         if count > 1:
             sentence = f"{path.name} cannot be sent: it holds {name} {count} times, and Canvas would read one of them."
             raise BadZipError(sentence, WRITE_ANEW)
@@ -103,10 +112,12 @@ def _sorted_out(path: Path, infos: tuple[ZipInfo, ...]) -> Contents:
     files, ignored, foreign = [], [], []
     plain = _starts_as_zip(path)
     for info in infos:
-        name, is_csv = info.filename, info.filename.lower().endswith(".csv")
+        name = _place(info)
+        is_csv = name.lower().endswith(".csv")
         hidden = HIDDEN.search(name) is not None
-        plain &= info.is_dir() or (is_csv and not hidden and _name_is_certain(info))
-        if hidden or info.is_dir() or not info.file_size:
+        is_folder = name.endswith("/") or not name
+        plain &= is_folder or (is_csv and not hidden and _name_is_certain(info))
+        if hidden or is_folder or not info.file_size:
             ignored.append(name)
         elif is_csv:
             files.append(DeliveryFile(name, info.file_size, partial(open_entry, path, info)))
@@ -119,10 +130,10 @@ def _sorted_out(path: Path, infos: tuple[ZipInfo, ...]) -> Contents:
 
 def _name_is_certain(info: ZipInfo) -> bool:
     """Say whether Canvas reads the name as we do."""
-    return info.filename.isascii() or bool(info.flag_bits & UTF8_NAME)
+    return info.filename == _place(info) and (info.filename.isascii() or bool(info.flag_bits & UTF8_NAME))
 
 
 def _starts_as_zip(path: Path) -> bool:
     """Say whether Canvas, which looks at the first bytes, takes it for a zip."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(4) == b"PK\x03\x04"

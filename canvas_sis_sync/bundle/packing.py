@@ -7,20 +7,26 @@ sync flush at the end: joined, they are one ordinary deflate stream.
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from canvas_sis_sync import private
 from canvas_sis_sync.bundle.deflate import LEVELS, WINDOW, crc32, deflate
 from canvas_sis_sync.bundle.judging import refuse_beyond_limits
 from canvas_sis_sync.bundle.reading import BLOCK, Observer, ignore_progress, sha256
 from canvas_sis_sync.bundle.records import DEFLATED, STORED, Record, directory, local_header
 from canvas_sis_sync.errors import BadZipError, DropChanged
+from canvas_sis_sync.handles import Folder
 from canvas_sis_sync.model import Bundle, DeliveryFile, Entry
 
+ODD = re.compile(r"[\\\x00-\x1f\x7f]")
+"""Characters of file names that no name in a zip should have."""
 MOST_THREADS = 8
 """More would outrun the one thread that reads."""
 HIGHEST_RATIO = 90
@@ -30,9 +36,12 @@ HIGHEST_RATIO = 90
 def from_folder(folder: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
     """Return the files `names` (forward slashes) below `folder` as they lie there.
 
-    Raises OSError when one is missing.
+    Links are not followed, neither now nor when one is opened. Raises OSError, FileNotFoundError when one is missing
+    or not a regular file.
     """
-    return tuple(_loose_file(folder, name) for name in names)
+    taken: set[str] = set()
+    with Folder.open(folder) as opened:
+        return tuple(_loose_file(folder, name, opened, taken) for name in names)
 
 
 def pack(
@@ -45,7 +54,8 @@ def pack(
 ) -> Bundle:
     """Write `files` into a zip at `destination`, readable by its owner only and fsynced; replace what is there.
 
-    `observe(name)` gives the object whose `feed` gets every block of that file in order. `progress` is told the
+    `observe(name)` gives the object whose `feed` gets every block of that file in order; it is asked again for a file
+    that is read again. `progress` is told the
     bytes read since it was last called. `threads` compress (default: one a core); the zip does not depend on them.
     `kind` and `rows` of the entries stay None.
 
@@ -58,7 +68,7 @@ def pack(
     count = threads or min(os.cpu_count() or 1, MOST_THREADS)
     try:
         with (
-            open(destination, "xb", opener=_owner_only) as output,
+            open(destination, "xb", opener=private.opener) as output,
             ThreadPoolExecutor(count) as pool,
         ):
             packer = _Packer(output, pool, observe, progress)
@@ -126,10 +136,13 @@ class _Packer:
         return replace(record, packed_size=packed_size, crc32=crc, method=method)
 
     def _stored(self, file: DeliveryFile, record: Record) -> Record:
-        """Write the data as they are over the deflated ones, which were shorter."""
+        """Write the data as they are over the deflated ones, which were shorter; what was observed is seen again."""
+        observer = self._observe(file.name) if self._observe else None
         crc = 0
         for block in _blocks(file):
             crc = crc32(block, crc)
+            if observer:
+                observer.feed(block)
             self._output.write(block)
         if crc != record.crc32:
             raise _changed(file)
@@ -140,7 +153,7 @@ def _blocks(file: DeliveryFile) -> Iterator[bytes]:
     """Yield the content in blocks of `BLOCK` bytes; raise DropChanged unless it has the size it should have."""
     left = file.size
     with file.open() as source:
-        while block := source.read(BLOCK):
+        while block := _read(source, file):
             left -= len(block)
             if left < 0:
                 raise _changed(file)
@@ -149,9 +162,37 @@ def _blocks(file: DeliveryFile) -> Iterator[bytes]:
         raise _changed(file)
 
 
-def _loose_file(folder: Path, name: str) -> DeliveryFile:
-    path = folder / name
-    return DeliveryFile(name, path.stat().st_size, lambda: path.open("rb"))
+def _read(source: BinaryIO, file: DeliveryFile) -> bytes:
+    try:
+        return source.read(BLOCK)
+    except UnicodeError as error:  # from a stream that converts a file, which has changed since it was looked at
+        raise _changed(file) from error
+
+
+def _loose_file(folder: Path, name: str, opened: Folder, taken: set[str]) -> DeliveryFile:
+    with opened.parent_of(name) as (parent, last):
+        size = parent.look_at_file(last).st_size
+    return DeliveryFile(_name_in_zip(name, taken), size, partial(_open_loose, folder, name))
+
+
+def _name_in_zip(name: str, taken: set[str]) -> str:
+    """Return the name that a loose file gets in a zip, other than those in `taken`, to which it is added.
+
+    A backslash and control characters may be part of a file's name, and in a zip they lead elsewhere or nowhere.
+    """
+    plain = ODD.sub("_", name)
+    chosen, number = plain, 1
+    while chosen in taken:
+        number += 1
+        stem, dot, ending = plain.rpartition(".")
+        chosen = f"{stem}-{number}{dot}{ending}"
+    taken.add(chosen)
+    return chosen
+
+
+def _open_loose(folder: Path, name: str) -> BinaryIO:
+    with Folder.open(folder) as opened, opened.parent_of(name) as (parent, last):
+        return parent.open_file(last)
 
 
 def _encoded(name: str) -> bytes:
@@ -165,7 +206,3 @@ def _encoded(name: str) -> bytes:
 def _changed(file: DeliveryFile) -> DropChanged:
     sentence = f"{file.name} changed while it was being packed: its writer was not done."
     return DropChanged(sentence, "Nothing was sent. Run sis-sync again when the export is complete.")
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

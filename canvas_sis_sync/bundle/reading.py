@@ -12,13 +12,15 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from canvas_sis_sync.errors import BadZipError
-from canvas_sis_sync.model import Bundle, Entry
+from canvas_sis_sync.handles import open_regular
+from canvas_sis_sync.model import Bundle, DeliveryFile, Entry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -44,7 +46,8 @@ class EntryStream(io.RawIOBase):
     """One entry of a zip, decompressed; raises BadZipError on reading when it is not `size` bytes with `crc32`.
 
     Never yields more than `size` bytes nor decompresses more than one beyond them. The CRC is judged at the end of the
-    data, so only a caller that reads until nothing comes has verified the entry.
+    data, so only a caller that reads until nothing comes has verified the entry. It can be sought forward, which
+    decompresses what is passed over.
     """
 
     def __init__(self, path: Path, info: ZipInfo, size: int, crc32: int) -> None:
@@ -54,7 +57,8 @@ class EntryStream(io.RawIOBase):
         self._crc32 = 0
         self._packed_left = info.compress_size
         self._inflater = None if info.compress_type == ZIP_STORED else zlib.decompressobj(-zlib.MAX_WBITS)
-        self._file = path.open("rb")
+        self._position = 0
+        self._file = open_regular(path)
         try:
             self._skip_header(info)
         except BaseException:
@@ -64,6 +68,22 @@ class EntryStream(io.RawIOBase):
     def readable(self) -> bool:
         """Say that this can be read."""
         return True
+
+    def seekable(self) -> bool:
+        """Say that this can be sought, forward only."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes have been read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Read on to `offset`. Raises io.UnsupportedOperation for one that was passed, BadZipError as reading does."""
+        if whence != os.SEEK_SET or offset < self._position:
+            raise io.UnsupportedOperation("an entry of a zip can only be sought forward")
+        while self._position < offset and self.read(min(BLOCK, offset - self._position)):
+            pass
+        return self._position
 
     def close(self) -> None:
         """Close the zip too."""
@@ -77,6 +97,7 @@ class EntryStream(io.RawIOBase):
         data = self._decompressed(min(len(view), self._left + 1))
         self._crc32 = zlib.crc32(data, self._crc32)
         self._left -= len(data)
+        self._position += len(data)
         if self._left < 0:
             raise self._bad("is longer than the zip says")
         if not data and (self._left or self._crc32 != self._expected_crc32):
@@ -126,7 +147,7 @@ def ignore_progress(_: int) -> None:
 
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -136,11 +157,19 @@ def directory_of(path: Path) -> tuple[ZipInfo, ...]:
     Raises BadZipError when it is no zip or not all of it is there, OSError when it cannot be opened.
     """
     try:
-        with ZipFile(path) as zip_file:
+        with open_regular(path) as file, ZipFile(file) as zip_file:
             return tuple(zip_file.infolist())
     except BROKEN as error:
         sentence = f"{path.name} is not a whole zip: it is damaged, cut off or still being written."
         raise BadZipError(sentence, WRITE_ANEW) from error
+
+
+def from_zip(path: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
+    """Return the entries `names` of a zip that can be believed. Raises BadZipError, also when one is missing."""
+    infos = {info.filename: info for info in directory_of(path)}
+    if missing := set(names) - infos.keys():
+        raise BadZipError(f"{path.name} was not written as it should be: {min(missing)}.", "Run sis-sync again.")
+    return tuple(DeliveryFile(name, infos[name].file_size, partial(open_entry, path, infos[name])) for name in names)
 
 
 def open_entry(path: Path, info: ZipInfo) -> io.BufferedReader:

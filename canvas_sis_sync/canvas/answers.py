@@ -1,4 +1,4 @@
-"""Canvas's JSON read into values, trusting nothing (API 5 and 7).
+"""Canvas's JSON read into values, trusting nothing (API 5).
 
 Numbers may come as text, fields may be missing or null, lists may be single objects, unknown keys are passed over.
 What cannot be read without guessing raises `Unreadable`, which `client` turns into a lost answer.
@@ -7,12 +7,14 @@ What cannot be read without guessing raises `Unreadable`, which `client` turns i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from canvas_sis_sync.canvas.bodies import Unreadable
 from canvas_sis_sync.model import Attachment, ImportMessage, SisImport
 
 OPTIONS = (
@@ -34,11 +36,10 @@ OPTIONS = (
 )
 """The fields of an import that echo its parameters (API 5)."""
 
-LONGEST_TEXT = 300
+MOST_RECORDS = 10_000
+"""How many records a page may have: Canvas gives 50, and each takes memory."""
 
-
-class Unreadable(ValueError):
-    """An answer does not have the form that was asked for. Its text says what is missing, without any content."""
+_WHOLE_NUMBER = re.compile("-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class User:
     name: str
     #: None when Canvas does not tell it.
     sis_user_id: str | None = None
+    #: What answers is no Canvas but the sandbox of this program.
+    is_sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +75,28 @@ class Offer:
     file_field: str = "file"
 
 
-def parse_json(body: bytes) -> Any:
-    """Read a body as JSON. Raises `Unreadable` for HTML, text, an empty body and anything else."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as problem:
-        page = body.lstrip()[:1] == b"<"
-        raise Unreadable("a web page instead of data" if page else "something that is not JSON") from problem
-
-
 def parse_user(answer: Any) -> User:
     """Read `users/self`."""
     record = _record(answer, "user")
-    return User(_id(record, "user"), _text(record.get("name")) or "", _text(record.get("sis_user_id")))
+    return User(
+        _id(record, "user"),
+        _text(record.get("name")) or "",
+        _text(record.get("sis_user_id")),
+        is_sandbox=record.get("sandbox") is True,
+    )
 
 
 def parse_account(answer: Any) -> Account:
     """Read `accounts/:id`."""
     record = _record(answer, "account")
-    return Account(_id(record, "account"), _text(record.get("name")) or "", _integer(record.get("root_account_id")))
+    root = None if record.get("root_account_id") is None else _id(record, "root account", "root_account_id")
+    return Account(_id(record, "account"), _text(record.get("name")) or "", root)
 
 
 def parse_role_names(answer: Any) -> list[str]:
     """Read one page of `accounts/:id/roles`: the names by which a CSV may call the roles."""
-    listed = answer if isinstance(answer, list) else _listed(answer, "roles")
-    names = (_text(_mapping(record).get(key)) for record in listed for key in ("role", "label"))
+    records = _listed(answer, "roles")
+    names = (_text(_mapping(record).get(key)) for record in records for key in ("role", "label"))
     return [name for name in names if name]
 
 
@@ -109,14 +109,14 @@ def parse_import(answer: Any) -> SisImport:
     """Read one SisImport (API 5). Only the id is indispensable."""
     record = _record(answer, "SIS import")
     data = _mapping(record.get("data"))
-    against = _integer(data.get("diffed_against_sis_batch_id"))
+    against = _id_or_none(data.get("diffed_against_sis_batch_id"))
     return SisImport(
         id=_id(record, "SIS import"),
         workflow_state=_text(record.get("workflow_state")) or "unknown",
         created_at=_epoch(record.get("created_at")),
         ended_at=_text(record.get("ended_at")),
         progress=_integer(record.get("progress")),
-        user_id=_integer(_mapping(record.get("user")).get("id")),
+        user_id=_id_or_none(_mapping(record.get("user")).get("id")),
         supplied=_supplied(data.get("supplied_batches")),
         counts=_counts(data.get("counts")),
         statistics=_mapping(data.get("statistics")),
@@ -126,7 +126,7 @@ def parse_import(answer: Any) -> SisImport:
         processing_warnings=_pairs(record.get("processing_warnings")),
         error_message=_text(data.get("error_message")),
         options={name: record[name] for name in OPTIONS if name in record},
-        diffed_against=_integer(record.get("diffed_against_import_id")) if against is None else against,
+        diffed_against=_id_or_none(record.get("diffed_against_import_id")) if against is None else against,
         threshold_exceeded=record.get("diffing_threshold_exceeded") is True,
     )
 
@@ -145,36 +145,9 @@ def parse_date(header: str | None) -> float | None:
     """Read a Date header as seconds since the epoch, None when there is none or it is unreadable."""
     try:
         moment = parsedate_to_datetime(header or "")
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def error_text(body: bytes, content_type: str) -> str:
-    """Find Canvas's own words in an error answer of any shape (API 7): one line, at most 300 signs, or ""."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = body[:2000].decode(errors="replace") if content_type.startswith("text/plain") else None
-    if isinstance(answer, Mapping):
-        answer = [answer.get(key) for key in ("errors", "error_message", "message", "error")]
-    found = "; ".join(dict.fromkeys(_error_texts(answer)))
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in found).split())
-    return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
-
-
-def _error_texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _error_texts(item)
-    elif isinstance(value, Mapping) and isinstance(value.get("message"), str):
-        place = _text(value.get("field")) or _text(value.get("attribute"))
-        yield f"{place}: {value['message']}" if place else value["message"]
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _error_texts(item)
 
 
 def _record(answer: Any, what: str) -> Mapping[str, Any]:
@@ -189,14 +162,21 @@ def _listed(answer: Any, key: str) -> list[Any]:
         return [listed]
     if not isinstance(listed, list):
         raise Unreadable(f"something that is not a list of {key}")
+    if len(listed) > MOST_RECORDS:
+        raise Unreadable(f"a page of more than {MOST_RECORDS:,} records")
     return listed
 
 
-def _id(record: Mapping[str, Any], what: str) -> int:
-    number = _integer(record.get("id"))
+def _id(record: Mapping[str, Any], what: str, key: str = "id") -> int:
+    number = _id_or_none(record.get(key))
     if number is None:
         raise Unreadable(f"a {what} without an id")
     return number
+
+
+def _id_or_none(value: Any) -> int | None:
+    number = _integer(value)
+    return number if number is not None and number > 0 else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -208,18 +188,18 @@ def _text(value: Any) -> str | None:
 
 
 def _integer(value: Any) -> int | None:
-    if isinstance(value, bool):
+    """Read a number of 64 bits, which may come as text; None for anything else, fractions and True too."""
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
         return None
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
+    return value if -(1 << 63) <= value < 1 << 63 else None
 
 
 def _epoch(value: Any) -> float | None:
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
@@ -238,8 +218,12 @@ def _attachments(value: Any) -> tuple[Attachment, ...] | None:
     files = [value] if isinstance(value, Mapping) else value
     if not isinstance(files, list):
         return None
-    found = [Attachment(_file_name(_mapping(file)), _integer(_mapping(file).get("size"))) for file in files]
+    found = [_attachment(_mapping(file)) for file in files]
     return tuple(found) if all(attachment.name for attachment in found) else None
+
+
+def _attachment(file: Mapping[str, Any]) -> Attachment:
+    return Attachment(_file_name(file), _integer(file.get("size")), _text(file.get("url")))
 
 
 def _file_name(file: Mapping[str, Any]) -> str:

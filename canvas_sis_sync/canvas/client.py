@@ -7,23 +7,35 @@ those that change something are sent once, and the caller finds out what became 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, BinaryIO, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 from canvas_sis_sync.canvas import answers, refusals
 from canvas_sis_sync.canvas.answers import Account, Offer, User
+from canvas_sis_sync.canvas.bodies import Unreadable
 from canvas_sis_sync.canvas.upload import FileBody, FormBody, Progress
-from canvas_sis_sync.canvas.wire import Answer, Request, Wire
-from canvas_sis_sync.errors import AccessRefused, CanvasError, RequestRejected
+from canvas_sis_sync.canvas.wire import READ_SECONDS, Answer, Request, Sink, Wire
+from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RedirectRefused, RequestRejected
 from canvas_sis_sync.model import ImportMessage, Listing, SisImport
 
 T = TypeVar("T")
 
 PER_PAGE = 50
 CREATE_SECONDS = 300
+ATTACHMENT_SECONDS = 300
+SLOWEST_BYTES = 200_000
+"""How many bytes of an attachment have to come in a second, after ATTACHMENT_SECONDS."""
+MOST_REDIRECTS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LISTING_PAGES = 5_000
+LISTING_RECORDS = 250_000
+LISTING_BYTES = 256 * 1024 * 1024
+LISTING_SECONDS = 900
+"""What one listing may take in all. Canvas gives 50 records a page, and several pages a second."""
 ZIP = "application/zip"
 
 
@@ -122,14 +134,17 @@ class Canvas:
         return tuple(found.values())
 
     def imports_above(self, account_id: int, mark: int) -> Listing:
-        """List the imports with an id above `mark`: pages are read until one reaches down to it."""
+        """List the imports with an id above `mark`: pages are read until a whole one is at or below it.
+
+        Canvas lists the newest first, but a single one at or below the mark does not prove it.
+        """
         found: dict[int, SisImport] = {}
         canvas_now = None
         for page, date in self._import_pages(account_id):
             canvas_now = date if canvas_now is None else canvas_now
             for sis_import in page:
                 found.setdefault(sis_import.id, sis_import)
-            if any(sis_import.id <= mark for sis_import in page):
+            if page and all(sis_import.id <= mark for sis_import in page):
                 break
         above = tuple(sis_import for sis_import in found.values() if sis_import.id > mark)
         return Listing(above, canvas_now)
@@ -155,12 +170,19 @@ class Canvas:
         return self._ask(Request("PUT", where, f"abort SIS import {import_id}"), answers.parse_import)
 
     def create_import(
-        self, account_id: int, zip_path: Path, parameters: Mapping[str, str], *, progress: Progress | None = None
+        self,
+        account_id: int,
+        zip_path: Path,
+        parameters: Mapping[str, str],
+        *,
+        sha256: str,
+        progress: Progress | None = None,
     ) -> SisImport:
         """Send a zip as the raw body of one POST, parameters in the query (API 3.1). Never repeated by itself.
 
-        `progress` is told the bytes sent. `NothingArrived` proves that Canvas has not seen the request; after
-        `AnswerLost` the import may exist.
+        `sha256` is what the zip must be, in hexadecimal; `progress` gets the bytes sent. `NothingArrived` proves that
+        Canvas has not seen the request, and `ZipAltered` that it has not got all of it; after `AnswerLost` the import
+        may exist.
         """
         request = Request(
             "POST",
@@ -168,7 +190,7 @@ class Canvas:
             "send the zip",
             params=[*parameters.items(), ("import_type", "instructure_csv"), ("extension", "zip")],
             headers={"Content-Type": ZIP},
-            body=FileBody(zip_path, progress),
+            body=FileBody(zip_path, progress, sha256=sha256),
             answer_seconds=CREATE_SECONDS,
             fresh=True,
         )
@@ -196,9 +218,14 @@ class Canvas:
         )
         return self._ask(request, answers.parse_announced)
 
-    def upload_to_offer(self, offer: Offer, zip_path: Path, progress: Progress | None = None) -> Confirmation:
-        """Send a zip's data to where the offer says, once and without the token (API 10, step 2)."""
-        body = FormBody(zip_path, progress, fields=offer.fields, file_field=offer.file_field)
+    def upload_to_offer(
+        self, offer: Offer, zip_path: Path, progress: Progress | None = None, *, sha256: str
+    ) -> Confirmation:
+        """Send a zip's data to where the offer says, once and without the token (API 10, step 2).
+
+        `sha256` and `ZipAltered` are as for `create_import`.
+        """
+        body = FormBody(zip_path, progress, sha256=sha256, fields=offer.fields, file_field=offer.file_field)
         request = Request(
             "POST",
             offer.url,
@@ -206,25 +233,72 @@ class Canvas:
             headers={"Content-Type": body.content_type},
             body=body,
             answer_seconds=CREATE_SECONDS,
+            given=True,
             with_token=False,
             fresh=True,
-            welcome=frozenset({301, 302, 303, 307, 308}),
+            welcome=REDIRECTS,
         )
         answer = self._wire.ask(request)
-        if answer.status >= 300 and answer.location is None:
-            raise refusals.lost(answer.asked, "redirects to nowhere", answer.seconds, answer.status)
-        return Confirmation(answer.location, complete=answer.status < 300)
+        if answer.status < 300:
+            return Confirmation(_location_if_any(answer), complete=True)
+        return Confirmation(_location(answer), complete=False)
 
     def confirm(self, location: str) -> None:
         """Follow the storage's Location, once; the token goes along only on the Canvas host (API 10, step 3)."""
         at_home = self._wire.is_home(location)
-        self._wire.ask(Request("GET", location, "confirm the upload", with_token=at_home, fresh=True))
+        self._wire.ask(Request("GET", location, "confirm the upload", given=True, with_token=at_home, fresh=True))
+
+    def fetch_attachment(self, url: str, into: BinaryIO, *, most_bytes: int) -> None:
+        """Write a file that Canvas keeps with an import to `into`, once; after an error `into` holds a part of it.
+
+        Redirects are followed. The token goes to `url` if that is on the Canvas host, and to no redirect: that carries
+        an authorization of its own (changes-since-2022, Imports). Raises `NotFound`, `AccessRefused`,
+        `Throttled` and `NothingArrived`; `AnswerLost` for everything else, also for more than `most_bytes`. HomeError
+        when `into` cannot be written.
+        """
+        sink = Sink(into, most_bytes, time.monotonic() + ATTACHMENT_SECONDS + most_bytes / SLOWEST_BYTES)
+        with_token = self._wire.is_home(url)
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._fetch(url, sink, with_token=with_token)
+            if answer.status < 300:
+                return
+            url, with_token = _location(answer), False
+        raise refusals.lost(answer.asked, "redirects again and again", answer.seconds, answer.status)
+
+    def _fetch(self, url: str, sink: Sink, *, with_token: bool) -> Answer:
+        request = Request(
+            "GET",
+            url,
+            "fetch a file of an import",
+            headers={"Accept": "*/*", "Accept-Encoding": "identity"},
+            answer_seconds=max(0.001, min(READ_SECONDS, sink.ends - time.monotonic())),
+            given=True,
+            with_token=with_token,
+            fresh=True,
+            welcome=REDIRECTS,
+            into=sink,
+        )
+        try:
+            return self._wire.ask(request)
+        except NotFound:
+            raise
+        except (
+            RequestRejected,
+            RedirectRefused,
+        ) as error:  # by a storage, mostly: its address is good for a few minutes only
+            raise AnswerLost(error.sentence, error.hint, status=error.status) from error
 
     def _look(self, where: str, what: str, parse: Callable[[Any], T]) -> T:
         return self._retry(lambda: self._ask(_question(where, what), parse))
 
     def _ask(self, request: Request, parse: Callable[[Any], T]) -> T:
-        return _read(self._wire.ask(request), parse)
+        return self._read(self._wire.ask(request), parse)
+
+    def _read(self, answer: Answer, parse: Callable[[Any], T]) -> T:
+        try:
+            return parse(self._wire.data(answer))
+        except Unreadable as problem:
+            raise refusals.lost(answer.asked, f"answered with {problem}", answer.seconds, answer.status) from problem
 
     def _import_pages(
         self, account_id: int, states: Collection[str] = ()
@@ -234,16 +308,32 @@ class Canvas:
         return self._pages(_question(_imports(account_id), "list the SIS imports", params), answers.parse_imports)
 
     def _pages(self, question: Request, parse: Callable[[Any], list[T]]) -> Iterator[tuple[list[T], float | None]]:
-        """Give each page and its Date, following Link headers; each page is retried by itself (API 4)."""
+        """Yield each page and its Date, following Link headers; each page is retried for itself (API 4).
+
+        Raises `AnswerLost` when the pages are without end.
+        """
         seen: set[str] = set()
-        following: Request | None = question
+        ends, records, size = time.monotonic() + LISTING_SECONDS, 0, 0
+        following: str | None = question.where
         while following is not None:
-            page, answer = self._retry(_page_of(self._wire, following, parse))
+            asking = question if not seen else Request("GET", following, question.what, given=True)
+            page, answer = self._retry(self._page_of(asking, parse))
             yield page, answers.parse_date(answer.headers.get("Date"))
-            if answer.next_page in seen:
+            seen.add(following)
+            records, size = records + len(page), size + len(answer.body)
+            following = answer.next_page
+            if following in seen:
                 raise refusals.lost(answer.asked, "lists its pages in a circle", answer.seconds)
-            following = Request("GET", answer.next_page, question.what) if answer.next_page else None
-            seen.add(answer.next_page or "")
+            endless = len(seen) >= LISTING_PAGES or records >= LISTING_RECORDS or size >= LISTING_BYTES
+            if following and (endless or time.monotonic() > ends):
+                raise refusals.lost(answer.asked, f"lists pages without an end ({len(seen):,} so far)", answer.seconds)
+
+    def _page_of(self, request: Request, parse: Callable[[Any], T]) -> Callable[[], tuple[T, Answer]]:
+        def page() -> tuple[T, Answer]:
+            answer = self._wire.ask(request)
+            return self._read(answer, parse), answer
+
+        return page
 
 
 def _imports(account_id: int) -> str:
@@ -254,16 +344,15 @@ def _question(where: str, what: str, params: Sequence[tuple[str, str]] = ()) -> 
     return Request("GET", where, what, params)
 
 
-def _page_of(wire: Wire, request: Request, parse: Callable[[Any], T]) -> Callable[[], tuple[T, Answer]]:
-    def page() -> tuple[T, Answer]:
-        answer = wire.ask(request)
-        return _read(answer, parse), answer
-
-    return page
+def _location(answer: Answer) -> str:
+    if answer.location is None:
+        raise refusals.lost(answer.asked, "redirects to nowhere", answer.seconds, answer.status)
+    return answer.location
 
 
-def _read(answer: Answer, parse: Callable[[Any], T]) -> T:
+def _location_if_any(answer: Answer) -> str | None:
+    """Return where a complete upload is described, None also when that is an address that is not followed."""
     try:
-        return parse(answers.parse_json(answer.body))
-    except answers.Unreadable as problem:
-        raise refusals.lost(answer.asked, f"answered with {problem}", answer.seconds, answer.status) from problem
+        return answer.location
+    except AnswerLost:
+        return None

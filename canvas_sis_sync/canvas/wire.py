@@ -1,34 +1,33 @@
 """The wire: one function talks HTTP with Canvas, and with the storage that Canvas points to.
 
-Owns connections, time-outs, where the token goes, and the proof that nothing was sent; the only importer of requests.
-What an answer means is `answers`, what a failure is called is `refusals`, when to try again is the caller's.
+Owns where the token goes and what is never sent, and that every answer passes through one bounded reader. What an
+answer means is `answers`, what a failure is called is `refusals`, when to try again is the caller's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, cast
-from urllib.parse import urljoin, urlsplit
+from typing import Any, BinaryIO, Self, cast
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import DecodeError, HTTPError
 
-from canvas_sis_sync.canvas import refusals
+from canvas_sis_sync.canvas import addresses, bodies, connections, refusals
+from canvas_sis_sync.canvas.connections import Adapter, NotConnected, TooLarge
 from canvas_sis_sync.canvas.upload import FileBody
-from canvas_sis_sync.errors import CanvasError, NothingArrived, SettingsError
+from canvas_sis_sync.errors import CanvasError, HomeError, SettingsError
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
-STALL_SECONDS = 60
-"""How long a piece of a body may take to leave."""
-LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+LARGEST_ERROR_BYTES = 1024 * 1024
+"""How much is read of an answer that is not what was asked for."""
+
+_PIECE_BYTES = 16 * 1024
+_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,33 @@ class Request:
     """One question. Nothing in it is retried, followed or guessed."""
 
     method: str
-    #: A path below the base URL, or a whole URL that Canvas gave.
+    #: A path below the base URL; with `given` a whole address, which a server sent.
     where: str
     #: What is asked for, in words that follow "could not": "list the SIS imports".
     what: str
     params: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: FileBody | None = None
-    #: How long the answer may take to begin, and to end once it has begun.
+    #: How long the answer may take from the last byte that was sent, to its last byte or (with `into`) its first.
     answer_seconds: float = READ_SECONDS
+    given: bool = False
     with_token: bool = True
     #: On a connection of its own, so that a failure to connect proves that nothing was sent.
     fresh: bool = False
-    #: Statuses from 300 on that are an answer and no error.
+    #: Statuses from 300 on that are an answer and no error; their bodies are not read.
     welcome: frozenset[int] = frozenset()
+    #: Where the body of an answer of status 2xx is written, instead of being kept in memory.
+    into: Sink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A file that takes the body of an answer, how much of it there may be, and when it must have come."""
+
+    file: BinaryIO
+    most_bytes: int
+    #: A moment of the monotonic clock.
+    ends: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +69,31 @@ class Answer:
     """An answer that has arrived whole."""
 
     asked: refusals.Asked
+    #: The address that was asked.
+    url: str
     status: int
     headers: Mapping[str, str]
+    #: As it came, so the token may be in it; `Wire.data` reads it.
     body: bytes = field(repr=False)
     #: From sending to the last byte of the answer.
     seconds: float
-    #: The address of the next page, None on the last one.
-    next_page: str | None
-    #: Where a Location header points, None without one.
-    location: str | None
+
+    @property
+    def next_page(self) -> str | None:
+        """The address of the next page, None on the last one. Raises `AnswerLost` for one that is not followed."""
+        links = requests.utils.parse_header_links(self.headers.get("Link", ""))
+        return self._resolved(next((link["url"] for link in links if link.get("rel") == "next"), None))
+
+    @property
+    def location(self) -> str | None:
+        """Where a Location header points, None without one. Raises `AnswerLost` for what is not followed."""
+        return self._resolved(self.headers.get("Location"))
+
+    def _resolved(self, reference: str | None) -> str | None:
+        try:
+            return addresses.resolve(self.url, reference) if reference else None
+        except addresses.NotPlain as problem:
+            raise refusals.lost_way(self.asked, problem, self.seconds, self.status) from None
 
 
 class Wire:
@@ -75,15 +103,21 @@ class Wire:
     """
 
     def __init__(self, base_url: str, token: str, *, user_agent: str) -> None:
-        self._base = base_url.rstrip("/") + "/api/v1"
-        self._home = _origin(self._base)
-        if self._home is None:
-            raise SettingsError("CANVAS_BASE_URL is not a web address.", "Set it to https:// and your Canvas's host.")
         if not token.isascii() or not token.isprintable() or not token.strip():
             raise SettingsError("CANVAS_API_TOKEN holds signs that no token has.", "Copy the token from Canvas again.")
         self._token = token
-        self._user_agent = user_agent
-        self._session = self._new_session()
+        self._secrets = bodies.secrets_of(token)
+        self._session = requests.Session()
+        self._session.headers.update(
+            # No encoding that inflates without a limit.
+            {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+        )
+        self._kept = Adapter()
+        self._base = base_url.rstrip("/") + "/api/v1"
+        home = self._origin(self._base)
+        if home is None:
+            raise SettingsError("CANVAS_BASE_URL is not a web address.", "Set it to https:// and your Canvas's host.")
+        self._home = home
 
     def __enter__(self) -> Self:
         return self
@@ -93,98 +127,108 @@ class Wire:
 
     def close(self) -> None:
         """Close the connections that are kept open between questions."""
-        self._session.close()
+        self._kept.close()
 
     def is_home(self, url: str) -> bool:
-        """Tell whether a URL is on the configured Canvas: same scheme, host and port."""
-        return _origin(url) == self._home
+        """Tell whether a URL is plain and on the configured Canvas: same scheme, host and port."""
+        return addresses.origin(url) is not None and self._origin(url) == self._home
 
     def ask(self, request: Request) -> Answer:
         """Send one request and return its answer, of status 2xx or a welcome one.
 
         Raises `NothingArrived` when no connection came about, `AnswerLost` when it was cut, timed out or ended in
-        5xx, and for the other statuses what `refusals.refused` makes of them.
+        5xx, and for the other statuses what `refusals.refused` makes of them; `ZipAltered` when the body is not what
+        it must be, HomeError when the answer cannot be written.
         """
-        url = self._base + request.where if request.where.startswith("/") else request.where
-        asked = refusals.Asked(_host(url), request.what, request.with_token)
-        self._guard(asked, url)
+        asked, prepared = self._prepared(request)
         started = time.monotonic()
         try:
-            status, headers, body = self._exchange(request, url)
-        except _NotConnected as problem:
+            status, headers, body = self._exchange(request, prepared)
+        except NotConnected as problem:
             raise refusals.not_connected(asked, problem, problem.proxy) from problem
         except _UNSENDABLE as problem:
             raise refusals.not_connected(asked, problem, None) from problem
-        except (OSError, HTTPError, ValueError) as problem:
+        except (OSError, HTTPError, ValueError, TooLarge) as problem:
             raise refusals.lost(asked, _how_lost(problem), time.monotonic() - started) from problem
         seconds = time.monotonic() - started
         if status not in range(200, 300) and status not in request.welcome:
             raise self._refused(asked, status, headers, body, seconds)
-        location = headers.get("Location")
-        return Answer(
-            asked,
-            status,
-            headers,
-            body,
-            seconds,
-            next_page=_next_page(headers, url),
-            location=urljoin(url, location) if location else None,
-        )
+        return Answer(asked, prepared.url or "", status, headers, body, seconds)
 
-    def _guard(self, asked: refusals.Asked, url: str) -> None:
-        """Keep the token at home, and everything off the open network."""
-        if asked.with_token and not self.is_home(url):
-            raise refusals.astray(refusals.Asked(_host(self._base), asked.what, asked.with_token), url)
-        address = urlsplit(url)
-        if address.scheme != "https" and not _is_loopback(address.hostname):
-            sentence = f"Could not {asked.what}: {asked.host} would be spoken to without TLS. Nothing was sent."
-            raise NothingArrived(sentence, "Set CANVAS_BASE_URL to an address that begins with https://.")
+    def data(self, answer: Answer) -> Any:
+        """Read an answer's body as JSON, without the token. Raises `Unreadable`."""
+        return bodies.parse_json(answer.body, self._secrets)
 
-    def _exchange(self, request: Request, url: str) -> tuple[int, Mapping[str, str], bytes]:
-        with contextlib.ExitStack() as stack:
-            session = stack.enter_context(self._new_session()) if request.fresh else self._session
-            try:
-                response = session.request(
+    def _prepared(self, request: Request) -> tuple[refusals.Asked, requests.PreparedRequest]:
+        """Make a request ready to be sent; this is where the token is added, once it is known where it goes."""
+        url = request.where if request.given else self._base + request.where
+        written = addresses.origin(url) if request.given else self._home
+        changes = request.method != "GET"
+        host = bodies.redact((written or self._home).netloc, self._secrets)
+        asked = refusals.Asked(host, request.what, request.with_token, changes)
+        if written is None:
+            raise refusals.not_plain(asked)
+        try:
+            prepared = self._session.prepare_request(
+                requests.Request(
                     request.method,
                     url,
                     params=list(request.params),
                     headers=dict(request.headers),
                     data=cast("Iterable[bytes] | None", request.body),
-                    auth=self._sign if request.with_token else _unsigned,
-                    timeout=(CONNECT_SECONDS, request.answer_seconds),
-                    allow_redirects=False,
-                    stream=True,
+                    auth=_unsigned,
                 )
+            )
+        except (requests.RequestException, HTTPError, ValueError) as problem:
+            raise refusals.not_connected(asked, problem, None) from problem
+        there = addresses.origin(prepared.url or "")
+        if there is None or there != written:
+            raise refusals.not_plain(asked)
+        if there.scheme != "https" and not (self._home.scheme == "http" and self._home.loopback and there.loopback):
+            raise refusals.without_tls(asked)
+        if request.with_token:
+            if there != self._home:
+                at_home = refusals.Asked(self._home.netloc, asked.what, asked.with_token, changes)
+                raise refusals.astray(at_home, bodies.redact(url, self._secrets))
+            prepared.headers["Authorization"] = f"Bearer {self._token}"
+        return asked, prepared
+
+    def _exchange(self, request: Request, prepared: requests.PreparedRequest) -> tuple[int, Mapping[str, str], bytes]:
+        """Send a request through the adapter itself: a session would read the whole body of a redirect."""
+        url = prepared.url or ""
+        settings: Any = self._session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        there = addresses.origin(url)
+        if there is None or there.loopback:
+            settings["proxies"] = {}
+        with contextlib.ExitStack() as stack:
+            adapter = stack.enter_context(contextlib.closing(Adapter())) if request.fresh else self._kept
+            try:
+                response = adapter.send(prepared, timeout=(CONNECT_SECONDS, request.answer_seconds), **settings)
             except requests.RequestException:
                 raise
             except OSError as problem:  # not wrapped by requests: a CA file that is missing, found before connecting
-                raise _NotConnected(None) from problem
+                raise NotConnected(None) from problem
             stack.enter_context(response)
-            return response.status_code, response.headers, _whole_body(response, request.answer_seconds)
+            return response.status_code, response.headers, _body(response, request)
 
-    def _sign(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        prepared.headers["Authorization"] = f"Bearer {self._token}"
-        return prepared
+    def _origin(self, url: str) -> addresses.Origin | None:
+        """Return the origin of what requests makes of a URL, None if it makes nothing of it."""
+        try:
+            return addresses.origin(requests.Request("GET", url).prepare().url or "")
+        except (requests.RequestException, HTTPError, ValueError):
+            return None
 
     def _refused(
         self, asked: refusals.Asked, status: int, headers: Mapping[str, str], body: bytes, seconds: float
     ) -> CanvasError:
-        return refusals.refused(asked, status, headers, body.replace(self._token.encode(), b"(token)"), seconds)
-
-    def _new_session(self) -> requests.Session:
-        session = requests.Session()
-        session.headers.update({"User-Agent": self._user_agent, "Accept": "application/json"})
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, _Adapter())
-        return session
-
-
-class _NotConnected(Exception):
-    """No connection came about; its cause says why. Not an OSError, so that urllib3 hands it through."""
-
-    def __init__(self, proxy: str | None) -> None:
-        super().__init__(proxy)
-        self.proxy = proxy
+        try:
+            answer = bodies.parse_json(body, self._secrets)
+        except bodies.Unreadable:
+            answer = None
+        text = bodies.error_text(answer, body, headers.get("Content-Type", ""), self._secrets)
+        shown = CaseInsensitiveDict({name: bodies.redact(value, self._secrets) for name, value in headers.items()})
+        start = body[:2000].decode(errors="replace").lower()
+        return refusals.refused(asked, refusals.Refusal(status, shown, answer, start, text), seconds)
 
 
 _UNSENDABLE = (
@@ -196,95 +240,62 @@ _UNSENDABLE = (
 """Raised by requests before it opens a connection."""
 
 
-class _Connection(HTTPConnection):
-    """Says for certain that it did not connect, and gives a body's pieces time of their own."""
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except Exception as problem:
-            raise _NotConnected(self.proxy.host if self.proxy else None) from problem
-        self.sock.settimeout(STALL_SECONDS)
-
-
-class _TlsConnection(_Connection, HTTPSConnection):
-    """The same over TLS: connecting includes the agreement on it."""
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Makes requests use the connections above, also through a proxy (SOCKS has its own)."""
-
-    def init_poolmanager(self, *args: Any, **keywords: Any) -> None:
-        super().init_poolmanager(*args, **keywords)
-        _use_own_pools(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **keywords: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **keywords)
-        if not proxy.lower().startswith("socks"):
-            _use_own_pools(manager)
-        return manager
-
-
-def _use_own_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-
 def _unsigned(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     """Leave a request as it is: with no callable at all, requests would look into ~/.netrc."""
     return prepared
 
 
-def _whole_body(response: requests.Response, seconds: float) -> bytes:
-    """Read an answer that may neither be endless nor trickle for ever."""
-    body = bytearray()
-    deadline = time.monotonic() + seconds
-    while piece := response.raw.read1(64 * 1024, decode_content=True):
-        body += piece
-        if len(body) > LARGEST_ANSWER_BYTES:
-            raise DecodeError("the answer is too large")
-        if time.monotonic() > deadline:
-            raise TimeoutError("the answer does not end")
-    return bytes(body)
+def _body(response: requests.Response, request: Request) -> bytes:
+    """Read an answer that may be neither endless nor larger than it may be, or write it where it belongs."""
+    if response.status_code in request.welcome:
+        return b""
+    if response.status_code not in range(200, 300):
+        body = bytearray()
+        for piece in _pieces(response):
+            body += piece
+            if len(body) >= LARGEST_ERROR_BYTES:
+                break
+        return bytes(body[:LARGEST_ERROR_BYTES])
+    if request.into is not None:
+        _write(response, request.into)
+        return b""
+    return b"".join(_up_to(connections.LARGEST_ANSWER_BYTES, _pieces(response)))
+
+
+def _write(response: requests.Response, sink: Sink) -> None:
+    left = sink.ends - time.monotonic()
+    patience = connections.patience_of(response)
+    patience.allow(left, connections.STALL_SECONDS, sink.most_bytes + connections.LARGEST_ANSWER_BYTES)
+    for piece in _up_to(sink.most_bytes, _pieces(response)):
+        patience.pause()
+        try:
+            sink.file.write(piece)
+        except OSError as problem:
+            raise HomeError(
+                f"What Canvas sent cannot be written: {problem.strerror or problem}.", "Make room on the disk."
+            ) from problem
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        raise DecodeError("an encoding that was not asked for")
+    while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+        yield piece
+
+
+def _up_to(most: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        most -= len(piece)
+        if most < 0:
+            raise TooLarge
+        yield piece
 
 
 def _how_lost(problem: BaseException) -> str:
+    if isinstance(problem, TooLarge):
+        return "sent an answer that is too large"
     if isinstance(problem, DecodeError):
         return "sent an answer that cannot be read"
     if any(isinstance(cause, TimeoutError) for cause in refusals.causes(problem)):
         return "did not answer in time"
     return "cut the connection"
-
-
-def _next_page(headers: Mapping[str, str], url: str) -> str | None:
-    links = requests.utils.parse_header_links(headers.get("Link", ""))
-    found = next((link["url"] for link in links if link.get("rel") == "next"), None)
-    return urljoin(url, found) if found else None
-
-
-def _origin(url: str) -> tuple[str, str, int] | None:
-    """Give scheme, host and port of a web address, None if it is not one."""
-    try:
-        address = urlsplit(url)
-        port = address.port or {"https": 443, "http": 80}.get(address.scheme)
-    except ValueError:
-        return None
-    return (address.scheme, address.hostname, port) if address.hostname and port else None
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False

@@ -214,6 +214,11 @@ class _Work:
             turned=dict(tally.turned),
             added_ending=dict(tally.added_ending),
             ending_now=dict(now.endings),
-            columns_gained=tuple(name for name in now_columns if name not in before_columns) if both else (),
-            columns_lost=tuple(name for name in before_columns if name not in now_columns) if both else (),
+            columns_gained=_without(now_columns, before_columns) if both else (),
+            columns_lost=_without(before_columns, now_columns) if both else (),
         )
+
+
+def _without(names: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    known = frozenset(others)
+    return tuple(name for name in names if name not in known)

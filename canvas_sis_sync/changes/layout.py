@@ -47,10 +47,11 @@ def lay_out(kind: Kind, before: Sequence[str], now: Sequence[str]) -> tuple[Layo
     """Lay out both sides from the columns they have; one without any has no rows, and gets those of the other."""
     before, now = before or now, now or before
     key = tuple(name for name in kind.key if name in before or name in now)
-    common = tuple(name for name in now if name in before and name not in key)
+    both = set(before) & set(now) - set(key)
+    common = tuple(name for name in now if name in both)
 
     def of(header: Sequence[str]) -> Layout:
-        extra = tuple(name for name in header if name not in key and name not in common)
+        extra = tuple(name for name in header if name not in key and name not in both)
         return Layout(tuple(header), key, common, extra)
 
     return of(before), of(now)

@@ -26,7 +26,7 @@ class Source:
     """A file of a kind."""
 
     file: DeliveryFile
-    #: Lower-cased columns, doubled ones once: the first counts (CSV 3).
+    #: Lower-cased columns, as `CsvFile.columns` has them.
     header: tuple[str, ...]
 
 
@@ -61,7 +61,7 @@ def sources_of(files: Iterable[DeliveryFile]) -> dict[str, tuple[Source, ...]]:
         except (NotUtf8, Malformed):
             continue
         if csv.kind:
-            source = Source(file, tuple(dict.fromkeys(csv.header)))
+            source = Source(file, csv.columns)
             found[csv.kind.name] = (*found.get(csv.kind.name, ()), source)
     return found
 

@@ -6,6 +6,8 @@ pays only for itself.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,7 +18,17 @@ import click
 
 from canvas_sis_sync import __version__
 from canvas_sis_sync.cli.talk import fail, say
-from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, SyncError
+from canvas_sis_sync.cli.usage import usage_message
+from canvas_sis_sync.errors import (
+    EXIT_BUG,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    NEXT_STEPS,
+    HomeError,
+    SyncError,
+    next_step,
+)
+from canvas_sis_sync.plain_text import lines
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = {
@@ -41,32 +53,48 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(execute(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def execute(given: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    os.umask(0o077)  # what libraries make, such as temporary files, is for its owner only as well
     try:
         code = sis_sync.main(given, prog_name="sis-sync", standalone_mode=False)
     except SyncError as error:
         code = fail(error, as_json="--json" in given)
     except click.ClickException as error:
-        error.show()
+        say(usage_message(error), err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
         code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback is for -vv and the log
-        code = _bug(error, show="-vv" in given)
-    sys.exit(code or EXIT_DONE)
+        code = _unforeseen(error, given)
+    return code or EXIT_DONE
 
 
-def _bug(error: Exception, *, show: bool) -> int:
-    say(
-        f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
-        " claimed is lost.\nRun it again with -vv and report what it prints as a bug.",
-        err=True,
-    )
-    if show:
+def _unforeseen(error: Exception, given: list[str]) -> int:
+    """Say what no step had a sentence for: a machine without room, handles or memory is no fault of ours."""
+    said = []
+    if "-vv" in given:
         import traceback
 
-        traceback.print_exception(error)
+        said += "".join(traceback.format_exception(error)).split("\n")
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if isinstance(error, OSError) and error.errno in NEXT_STEPS:
+        if said:
+            say(lines(said), err=True)
+        where = f"{error.filename}: " if error.filename else ""
+        sentence = f"{where}{(error.strerror or str(error)).lower()}. Nothing that was claimed is lost."
+        return fail(HomeError(sentence, next_step(error)), as_json="--json" in given)
+    told = [
+        f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
+        " claimed is lost.",
+        "Run it again with -vv and report what it prints as a bug.",
+    ]
+    say(lines([*told, *said]), err=True)
     return EXIT_BUG
 
 

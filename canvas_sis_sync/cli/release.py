@@ -9,8 +9,18 @@ import click
 
 from canvas_sis_sync.cli.talk import say
 from canvas_sis_sync.errors import UsageError
+from canvas_sis_sync.plain_text import visible
 
-REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded with your login.")
+
+def _one_line(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("it must not be empty: it is what others read later.")
+    return visible(text)
+
+
+REASON = click.option(
+    "--reason", required=True, metavar="TEXT", callback=_one_line, help="Why; it is recorded with your login."
+)
 
 
 def _released(home: Path | None, command: str, *what: object) -> None:

@@ -1,41 +1,42 @@
-"""How commands speak: text, JSON and errors, on streams that may have gone away."""
+"""How commands speak: text, JSON and errors."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from canvas_sis_sync.errors import SyncError
+from canvas_sis_sync.plain_text import as_json, visible
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print; a reader that has gone away changes neither the work nor the exit code."""
-    try:
-        click.echo(text, err=err)
-    except BrokenPipeError:
-        stream = sys.stderr if err else sys.stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Print one line, or `Lines`. That the reader has gone away, or the disk is full, is the matter of the stream."""
+    click.echo(visible(text), err=err)
 
 
 def addressed(text: str, home: Path) -> str:
     """Let the commands in a text name the home, unless they are typed there: a mail from cron is read elsewhere."""
-    if home == Path.cwd():
+    if _is_here(home):
         return text
     import re
     import shlex
 
-    return re.sub(r"\bsis-sync (?=[a-z])", lambda _: f"sis-sync --home {shlex.quote(str(home))} ", text)
+    command = visible(f"sis-sync --home {shlex.quote(str(home))} ")
+    return type(text)(re.sub(r"\bsis-sync (?=[a-z])", lambda _: command, text))
+
+
+def _is_here(home: Path) -> bool:
+    try:
+        return home == Path.cwd()
+    except OSError:  # the current folder is gone
+        return False
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object."""
-    import json
-
-    say(json.dumps(value, ensure_ascii=False, indent=1))
+    say(as_json(value, indent=1))
 
 
 def fail(error: SyncError, *, as_json: bool) -> int:
@@ -45,7 +46,7 @@ def fail(error: SyncError, *, as_json: bool) -> int:
 
         print_json(error_json(error))
     else:
-        say(f"Error: {error.sentence}", err=True)
+        say(type(error.sentence)(f"Error: {error.sentence}"), err=True)
         if error.hint:
             say(error.hint, err=True)
     return error.exit_code

@@ -13,12 +13,14 @@ from canvas_sis_sync import inbox, log
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.commands.desk import Desk, desk
 from canvas_sis_sync.model import TRANSITIONS, Batch, Drop, State
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import assemble
 from canvas_sis_sync.steps.claim import claim
 from canvas_sis_sync.steps.context import Context, steady
+from canvas_sis_sync.steps.rehearsal import refuse_sandbox
 from canvas_sis_sync.steps.settle import look
 from canvas_sis_sync.sync import deliver, require_whole_journal
 
@@ -41,9 +43,11 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
     """Discard the batch that holds, if it was not sent, and all drops but the newest; give what was done.
 
     Their files go to the archive. A drop that is still being written to is left alone, and the hold with it. Raises
-    HeldError while a run is at work, HomeError, JournalError, CanvasError when the account was never resolved.
+    SettingsError when a sandbox answers at another's home, HeldError while a run is at work, HomeError, JournalError,
+    CanvasError when the account was never resolved.
     """
     with desk(settings, clock) as at:
+        refuse_sandbox(settings, at.journal, at.canvas)
         context = assemble(settings, at.journal, at.canvas, steady(clock), show=show, patient=True)
         require_whole_journal(context.journal, context.archive)
         waiting = _waiting(context)
@@ -52,13 +56,13 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
             return _nothing(held)
         taken = {drop.name: _set_aside(context, drop, reason, at.who) for drop in waiting.settled}
         ended = [batch for batch in taken.values() if batch is not None]
-        lines = [_told(batch) for batch in ended]
+        said = [_told(batch) for batch in ended]
         left = [*waiting.unsettled, *(name for name, batch in taken.items() if batch is None)]
         if left or any(batch.state is not State.DISCARDED for batch in ended):
-            return "\n".join([*lines, *_incomplete(held, left)])
+            return lines([*said, *_incomplete(held, left)])
         if held:
-            lines.append(_discard(at, held, reason))
-        return "\n".join([*lines, f"{waiting.newest} waits for the next run."])
+            said.append(_discard(at, held, reason))
+        return lines([*said, f"{waiting.newest} waits for the next run."])
 
 
 def _waiting(context: Context) -> Waiting:
@@ -110,14 +114,16 @@ def _told(batch: Batch) -> str:
 def _nothing(held: Batch | None) -> str:
     if held is None:
         return "Nothing was discarded: the inbox is empty."
-    return (
-        f"Nothing was discarded: the inbox is empty, so batch {held.id} is the newest that waits.\n"
-        f"Next: `sis-sync discard {held.id} --reason TEXT` if it shall not be sent either."
+    return lines(
+        [
+            f"Nothing was discarded: the inbox is empty, so batch {held.id} is the newest that waits.",
+            f"Next: `sis-sync discard {held.id} --reason TEXT` if it shall not be sent either.",
+        ]
     )
 
 
 def _incomplete(held: Batch | None, left: list[str]) -> list[str]:
-    lines = [f"Left alone, for it is still being written to or changed meanwhile: {', '.join(left)}."] if left else []
+    said = [f"Left alone, for it is still being written to or changed meanwhile: {', '.join(left)}."] if left else []
     if held:
-        lines.append(f"So batch {held.id} is {held.state} as before, and nothing is sent.")
-    return [*lines, f"Next: `sis-sync {COMMAND} --reason TEXT` once that is over."]
+        said.append(f"So batch {held.id} is {held.state} as before, and nothing is sent.")
+    return [*said, f"Next: `sis-sync {COMMAND} --reason TEXT` once that is over."]

@@ -14,6 +14,7 @@ from canvas_sis_sync import log, plan_text
 from canvas_sis_sync.commands.desk import Desk, desk, does_not_fit
 from canvas_sis_sync.errors import CanvasError, HeldError, UsageError
 from canvas_sis_sync.model import Approval, Basis, Batch, State
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
@@ -57,7 +58,7 @@ def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
         return Shown(
             f"The plan of batch {batch.id} cannot be read any more. It is held for this: {batch.reason}", basis
         )
-    return Shown("\n".join([plan_text.table(plan), *_may_be_remembered(plan)]), basis)
+    return Shown(lines([plan_text.table(plan), *_may_be_remembered(plan)]), basis)
 
 
 def approve(
@@ -89,7 +90,7 @@ def approve(
         at.file(batch)
         log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
     remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
-    return "\n".join([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
+    return lines([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
 
 
 def _weighed_now(at: Desk, batch: Batch) -> Batch:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import csv
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from canvas_sis_sync import inbox, preflight
+from canvas_sis_sync import inbox, preflight, private
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageError
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Aim, Finding, Report, merged
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.spreadsheet import Writer
 from canvas_sis_sync.steps.begin import open_canvas, patient_retry
 from canvas_sis_sync.steps.delivery import Delivery, deliver_from
-from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, advice, is_refused, judge
+from canvas_sis_sync.steps.judge import NOT_UTF8, aim_of, as_json, encoding_hints, is_refused, judge, too_many_refused
 from canvas_sis_sync.transcoding import NotInEncoding
 
 PLACES_SHOWN = 3
@@ -68,42 +70,40 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
     aim = _aim(settings, asked, clock)
     if asked.every_place:
         aim = replace(aim, most_places=sys.maxsize)
-    refuse_on = asked.refuse_on or settings.refuse_on
     reports, hints, refused = [], [], False
     for delivery in _deliveries(settings, asked.paths):
         if isinstance(delivery, Report):
             report = delivery
         else:
             report = judge(delivery, aim, show)
-            hints += advice(delivery, report)
+            hints += encoding_hints(delivery, report)
         reports.append(report)
-        refused = refused or is_refused(report, refuse_on)
+        hints += too_many_refused(report, settings)
+        refused = refused or is_refused(report, settings, asked.refuse_on)
     whole = merged(reports)
-    return Checked(whole, refused, "\n".join([*_lines(whole), *hints, _verdict(whole, refused=refused)]))
+    return Checked(whole, refused, lines([*_lines(whole), *hints, _verdict(whole, refused=refused)]))
 
 
 def write_csv(report: Report, path: Path) -> None:
     """Write the findings as a CSV that a spreadsheet opens. Raises HomeError when the disk does not take it."""
-    with wording(path), path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("severity", "rule", "file", "row", "column", "message"))
+    with wording(path), open(path, "w", encoding="utf-8-sig", newline="", opener=private.opener) as file:
+        writer = Writer(file)
+        writer.add(("severity", "rule", "file", "row", "column", "message"))
         for found in report.findings:
-            writer.writerow((found.severity, found.rule, found.file, found.row, found.column, found.message))
+            writer.add((found.severity, found.rule, found.file, found.row, found.column, found.message))
 
 
 def rules() -> str:
     """List all rules, a line each."""
     widest = max(map(len, preflight.RULES))
-    return "\n".join(
-        f"{rule.id:<{widest}}  {rule.severity:<7}  {rule.message('...')}" for rule in preflight.RULES.values()
-    )
+    return lines(f"{rule.id:<{widest}}  {rule.severity:<7}  {rule.description}" for rule in preflight.RULES.values())
 
 
 def rule(name: str) -> str:
     """Explain one rule. Raises UsageError for one that does not exist."""
     if name not in preflight.RULES:
         raise UsageError(f"There is no rule {name}.", "`sis-sync rules` lists them.")
-    return preflight.explain(name)
+    return lines(preflight.explain(name).split("\n"))
 
 
 def _aim(settings: Settings, asked: Asked, clock: Clock) -> Aim:
@@ -128,11 +128,12 @@ def _deliveries(settings: Settings, paths: Sequence[Path]) -> Iterator[Delivery 
 
 
 def _by_path(path: Path, encoding: str) -> Delivery | Report:
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
         raise UsageError(f"There is no {path}.", "Name CSV files, folders or zips, or nothing for the inbox.")
     if path.is_dir():
         with wording(path):
             return _delivery(path, inbox.csv_names(path), encoding)
+    path = path.resolve()  # a link that a person names is meant
     return _delivery(path.parent, [path.name], encoding)
 
 
@@ -162,7 +163,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"{checked.name}: {checked.kind or 'not recognised'}, {rows}"
     for (file, severity, rule_id), group in groupby(sorted(report.findings, key=_by_rule), key=_group):
         places = list(group)
-        yield f"\n{file or 'The set'}: {severity} {rule_id}, {_places(len(places), report.counts[rule_id])}"
+        yield ""
+        yield f"{file or 'The set'}: {severity} {rule_id}, {_places(len(places), report.counts[rule_id])}"
         for found in places[:PLACES_SHOWN]:
             yield f"  {'whole file' if found.row is None else f'row {found.row:,}'}: {found.message}"
     if report.findings:
@@ -185,6 +187,8 @@ def _places(kept: int, counted: int) -> str:
 
 def _verdict(report: Report, *, refused: bool) -> str:
     rows = f"Canvas would refuse {report.refused_rows:,} of {report.rows:,} rows"
+    if report.lost_rows:
+        rows += f", {report.lost_rows:,} of them because it drops their file"
     counted = f"{report.fatal:,} fatal, {report.error:,} errors, {report.warning:,} warnings"
     does = "run would refuse this" if refused else "run would send this"
     return f"{does}; {rows} ({counted})."

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
+from canvas_sis_sync.private import make_folder, opener
+
 Table = list[tuple[str, ...]]
 """The rows of one CSV, its header first."""
 
@@ -77,9 +79,9 @@ def truncated(tables: Mapping[str, Table]) -> dict[str, Table]:
 def write(tables: Mapping[str, Table], folder: Path) -> None:
     """Write an export as an SIS should: under a dot name, renamed to `folder` once it is complete."""
     partial = folder.with_name(f".{folder.name}")
-    partial.mkdir()
+    make_folder(partial)
     for name, rows in tables.items():
-        with (partial / name).open("w", encoding="utf-8", newline="") as file:
+        with open(partial / name, "w", encoding="utf-8", newline="", opener=opener) as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
     partial.rename(folder)
 

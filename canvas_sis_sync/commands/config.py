@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from canvas_sis_sync.commands.exposed import exposed
+from canvas_sis_sync.plain_text import lines, visible
 from canvas_sis_sync.report import SCHEMA
 from canvas_sis_sync.settings import Settings
 
@@ -16,17 +18,18 @@ def as_json(loaded: Settings) -> dict[str, Any]:
         "schema": SCHEMA,
         "home": str(loaded.home),
         "settings": [{"name": name, "value": value, "source": source} for name, value, source in loaded.values],
+        "exposed": exposed(loaded),
     }
 
 
 def as_text(loaded: Settings) -> str:
     """Give the settings as a table, and what is still to be filled in."""
-    rows = [(name, value or "-", source) for name, value, source in loaded.values]
+    rows = [(name, visible(value) or "-", source) for name, value, source in loaded.values]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines = [f"Settings of the home {loaded.home}:"]
-    lines += [f"{name:{widths[0]}}  {value:{widths[1]}}  {source}" for name, value, source in rows]
-    lines += [f"{name} is not set: nothing can be sent." for name in missing(loaded)]
-    return "\n".join(lines)
+    said = [f"Settings of the home {loaded.home}:"]
+    said += [f"{name:{widths[0]}}  {value:{widths[1]}}  {source}" for name, value, source in rows]
+    said += [f"{name} is not set: nothing can be sent." for name in missing(loaded)]
+    return lines([*said, *exposed(loaded)])
 
 
 def missing(loaded: Settings) -> tuple[str, ...]:

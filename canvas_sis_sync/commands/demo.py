@@ -21,6 +21,7 @@ from canvas_sis_sync.commands.init import make_folders, program, write_settings
 from canvas_sis_sync.commands.plan import plan
 from canvas_sis_sync.commands.run import How, run
 from canvas_sis_sync.model import Batch
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox import Sandbox
@@ -47,6 +48,14 @@ class Stage:
         """The beginning of each command line, as it can be typed here."""
         name = ["sis-sync"] if shutil.which("sis-sync") else program()
         return shlex.join([*name, "--home", str(self.settings.home)])
+
+    def heading(self, text: str) -> None:
+        """Say what comes next, between blank lines."""
+        self.paragraph("", f"== {text} ==", "")
+
+    def paragraph(self, *parts: str) -> None:
+        """Say several lines at once."""
+        self.say(lines(parts))
 
 
 def demo(say: Callable[[str], None]) -> None:
@@ -77,7 +86,7 @@ def _set_up(sandbox: Sandbox, say: Callable[[str], None]) -> Stage:
 
 
 def _clean_night(stage: Stage) -> None:
-    stage.say("\n== Monday night: all is well ==\n")
+    stage.heading("Monday night: all is well")
     _export(stage, "monday", college.export(STUDENTS))
     _run(stage)
     users, enrollments = (stage.sandbox.count(kind) for kind in ("user", "enrollment"))
@@ -87,42 +96,44 @@ def _clean_night(stage: Stage) -> None:
 
 
 def _night_with_messages(stage: Stage) -> None:
-    stage.say("\n== Tuesday night: some rows are wrong ==\n")
+    stage.heading("Tuesday night: some rows are wrong")
     _export(stage, "tuesday", college.with_slips(college.export(STUDENTS + 3)))
     batch = _run(stage)
     stage.say("Canvas took everything but the rows that it left a message about. They are few, so nothing is held;")
-    stage.say("above SIS_SYNC_MAX_ERROR_ROWS the next night would be. Every message is kept:\n")
+    stage.paragraph("above SIS_SYNC_MAX_ERROR_ROWS the next night would be. Every message is kept:", "")
     path = Archive(stage.settings.archive).batch_folder(batch.id) / ERRORS
     stage.say(f"$ head -n {SHOWN_LINES} {shlex.quote(str(path))}")
     with path.open(encoding="utf-8") as file:
-        stage.say("".join(islice(file, SHOWN_LINES)).rstrip())
+        stage.paragraph(*(line.removesuffix("\n") for line in islice(file, SHOWN_LINES)))
 
 
 def _night_that_fails(stage: Stage) -> None:
-    stage.say("\n== Wednesday night: the import fails ==\n")
+    stage.heading("Wednesday night: the import fails")
     stage.sandbox.add_fault("fail")
     _export(stage, "wednesday", college.export(STUDENTS + 5))
     failed = _run(stage)
-    stage.say("\nUnder cron that is one mail. The next night nothing is sent onto the failed import:\n")
+    stage.paragraph("", "Under cron that is one mail. The next night nothing is sent onto the failed import:", "")
     _export(stage, "thursday", college.export(STUDENTS + 6))
     _run(stage)
-    stage.say("\nThursday's export is whole and waits in the inbox, so Wednesday's can be given up:\n")
+    stage.paragraph("", "Thursday's export is whole and waits in the inbox, so Wednesday's can be given up:", "")
     reason = "the next export has it all"
     stage.say(f"$ {stage.command} skip {failed.id} --reason {shlex.quote(reason)}")
-    stage.say(release.skip(stage.settings, failed.id, reason, CLOCK) + "\n")
+    stage.paragraph(release.skip(stage.settings, failed.id, reason, CLOCK), "")
     _run(stage)
     stage.say("The messages are about Tuesday's wrong rows, which diffing removes now and which Canvas never had.")
 
 
 def _truncated_night(stage: Stage) -> None:
-    stage.say("\n== Friday night: half of the export is missing ==\n")
+    stage.heading("Friday night: half of the export is missing")
     _export(stage, "friday", college.truncated(college.export(STUDENTS + 6)))
     before = stage.sandbox.count("enrollment")
     held = _run(stage)
-    stage.say("\nNothing was sent. Sent as it is, it would have dropped every student whose rows are missing:\n")
+    stage.paragraph(
+        "", "Nothing was sent. Sent as it is, it would have dropped every student whose rows are missing:", ""
+    )
     stage.say(f"$ {stage.command} plan")
     stage.say(plan(stage.settings, CLOCK).text)
-    stage.say("\nThat is a broken export, so it is passed over:\n")
+    stage.paragraph("", "That is a broken export, so it is passed over:", "")
     reason = "the SIS wrote half of it"
     stage.say(f"$ {stage.command} discard {held.id} --reason {shlex.quote(reason)}")
     stage.say(release.discard(stage.settings, held.id, reason, CLOCK))
@@ -130,13 +141,13 @@ def _truncated_night(stage: Stage) -> None:
 
 
 def _end_of_term(stage: Stage) -> None:
-    stage.say("\n== January: the fall term is no longer exported ==\n")
+    stage.heading("January: the fall term is no longer exported")
     _export(stage, "january", college.export(STUDENTS + 6, college.NEXT_TERM))
     held = _run(stage)
-    stage.say("\nThis time it is meant. What is approved is exactly this zip, and nothing else:\n")
+    stage.paragraph("", "This time it is meant. What is approved is exactly this zip, and nothing else:", "")
     reason = "the fall term is over"
     stage.say(f"$ {stage.command} approve {held.id} --yes --reason {shlex.quote(reason)}")
-    stage.say(approve.approve(stage.settings, held.id, reason, CLOCK) + "\n")
+    stage.paragraph(approve.approve(stage.settings, held.id, reason, CLOCK), "")
     _run(stage)
     stage.say(f"Canvas has {stage.sandbox.count('enrollment'):,} enrollments now, those of the spring term.")
 
@@ -159,10 +170,10 @@ def _run(stage: Stage) -> Batch:
 
 def _where_everything_lies(stage: Stage) -> None:
     home = stage.settings.home
-    stage.say("\n== Where everything lies ==\n")
+    stage.heading("Where everything lies")
     stage.say(f"{home / 'archive'}: a folder a batch with import.zip, receipt.json and errors.csv, and the journal")
     stage.say(f"{home / 'logs' / 'sis-sync.log'}: a line a step")
     stage.say(f"{home / '.env'}: the settings")
-    stage.say("The sandbox is gone now, so status tells what the journal knows. To look around:\n")
+    stage.paragraph("The sandbox is gone now, so status tells what the journal knows. To look around:", "")
     stage.say(f"$ {stage.command} status --offline")
     stage.say(f"$ rm -r {shlex.quote(str(home))}    (when you have seen enough)")

@@ -14,6 +14,7 @@ from canvas_sis_sync.errors import HeldError, UsageError
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.lock import home_lock
 from canvas_sis_sync.model import OPEN, Batch, Target
+from canvas_sis_sync.plain_text import visible
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import open_canvas, open_journal, patient_retry
@@ -74,6 +75,6 @@ def does_not_fit(command: str, batch: Batch) -> UsageError:
 
 def _login() -> str:
     try:
-        return getpass.getuser()
+        return visible(getpass.getuser())
     except (OSError, KeyError, ImportError):
         return "unknown"

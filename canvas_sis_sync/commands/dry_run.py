@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import options, plan_text, report
+from canvas_sis_sync import options, plain_text, plan_text, preflight, report
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.commands.plan import bases_of, looking
 from canvas_sis_sync.commands.status import Status, status
@@ -17,10 +17,9 @@ from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.preflight import Report
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.delivery import deliver_from
-from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary
+from canvas_sis_sync.steps.judge import aim_of, is_refused, judge, summary, too_many_refused
 from canvas_sis_sync.steps.load import Load
-from canvas_sis_sync.steps.pack import write_zip
+from canvas_sis_sync.steps.pack import make_zip
 from canvas_sis_sync.steps.parameters import parameters_of
 from canvas_sis_sync.steps.plan import make_plan
 from canvas_sis_sync.tick import is_idle
@@ -51,11 +50,11 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
     except (BadZipError, NotInEncoding) as error:
         return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
     lines += _about_zip(packed.bundle)
-    lines.append(f"Check: {summary(packed.report)}.")
+    lines += [f"Check: {summary(packed.report)}.", *too_many_refused(packed.report, settings)]
     if packed.plan is None:
         lines += [f"Asked of Canvas: {words}" for words in options.in_words(parameters_of(settings))]
     else:
-        lines.append(f"\n{plan_text.table(packed.plan)}\n")
+        lines.append(plain_text.lines(["", plan_text.table(packed.plan), ""]))
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
     code, outcome, verdict = _verdict(settings, looked, packed)
     return _told(code, outcome, [*lines, verdict], looked, packed)
@@ -66,7 +65,7 @@ def _verdict(settings: Settings, looked: Status, packed: Packed) -> tuple[int, s
     plan = packed.plan or {}
     if looked.decision.verdict is Verdict.HOLD:
         return EXIT_HELD, *VERDICTS[Verdict.HOLD]
-    if is_refused(packed.report, settings.refuse_on):
+    if is_refused(packed.report, settings):
         return EXIT_REFUSED, "refused", "A run would refuse this; `sis-sync check` says more."
     if looked.trouble:
         return looked.trouble.exit_code, "unreachable", f"Canvas could not be asked: {looked.trouble.sentence}"
@@ -104,11 +103,18 @@ class Packed:
 
 def _packed(settings: Settings, drop: Drop, clock: Clock) -> Packed:
     with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
-        delivery = deliver_from(drop.folder, [file.name for file in drop.files], settings.source_encoding)
-        made = write_zip(delivery, Path(folder), Silent())
+        names = [file.name for file in drop.files]
+        made, delivery = make_zip(drop.folder, names, Path(folder), settings.source_encoding, Silent())
         found = judge(delivery, aim_of(settings), Silent())
         newest = max(file.mtime_ns for file in drop.files) / 1e9
-        load = Load(drop.name, delivery.files, newest, found.refused, made.entries)
+        load = Load(
+            drop.name,
+            delivery.files,
+            newest,
+            found.refused,
+            found.counts.get(preflight.CONTRADICTION, 0),
+            made.entries,
+        )
         return Packed(made, found, _plan(settings, clock, load))
 
 
@@ -131,7 +137,7 @@ def _about_zip(made: Bundle) -> list[str]:
 
 
 def _told(code: int, outcome: str, lines: list[str], looked: Status, packed: Packed | None = None) -> Looked:
-    text = "\n".join(line for line in lines if line)
+    text = plain_text.lines(line for line in lines if line)
     made = packed.bundle if packed else None
     found = {
         "schema": report.SCHEMA,

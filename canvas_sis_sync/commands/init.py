@@ -5,7 +5,6 @@ An existing `.env` is never written to, only tried. The token appears in no text
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from canvas_sis_sync import settings
+from canvas_sis_sync import private, settings
 from canvas_sis_sync.commands.config import OBLIGATORY, missing
 from canvas_sis_sync.errors import AccessRefused, HomeError, SyncError, UsageError
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.settings import SETTINGS, Settings
 from canvas_sis_sync.settings.layers import ENVIRONMENT
@@ -81,15 +81,18 @@ def init(home: Path, answers: Mapping[str, str], ask: Ask | None) -> Made:
         done = f"Made the home {home}: {', '.join(FOLDERS)}, and its settings in .env."
     # A new home is tried as cron will find it: what the environment says has been written into it.
     found, trouble = _try(home, None if existed else {})
-    return Made("\n".join([done, *found, "", *_crontab(home)]), trouble)
+    return Made(lines([done, *found, *_exposed(home), "", *_crontab(home)]), trouble)
+
+
+def _exposed(home: Path) -> list[str]:
+    return private.exposures((home, home / "archive", home / "logs"))
 
 
 def make_folders(home: Path) -> None:
     """Make the folders of a home that are missing, for their owner only. Raises HomeError."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in FOLDERS:
-            (home / name).mkdir(mode=0o700, exist_ok=True)
+        for path in (home, *(home / name for name in FOLDERS)):
+            private.make_folder(path)
     except OSError as error:
         raise _not_made(error) from error
 
@@ -97,8 +100,7 @@ def make_folders(home: Path) -> None:
 def write_settings(home: Path, answers: Mapping[str, str]) -> None:
     """Write `.env` with every setting, readable by its owner only. Raises HomeError, also when there is one."""
     try:
-        descriptor = os.open(home / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        with open(home / ".env", "x", encoding="utf-8", newline="\n", opener=private.opener) as file:
             file.write("\n".join(_settings_lines(answers)) + "\n")
     except OSError as error:
         raise _not_made(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, CanvasError, UsageError
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Approval, Batch, DeliveryFile, Entry, Plan, State
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.progress import Show, Silent
 from canvas_sis_sync.settings import Settings
@@ -82,10 +84,10 @@ def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: 
         made, approval = make_plan(context, load, bases, parameters), None
         if batch is not None and not asked.against:
             made, approval = _approved(context, batch, made, bases)
-        written = _write_rows(rows, load, bases) if rows is not None else ""
+        written = _write_rows(rows, load, bases) if rows is not None else []
         found = plan_text.as_json(made, report.approval_json(approval))
-        said = (plan_text.table(found), written, *(_standing(context, batch, found) if batch else ()))
-    return Looked("\n".join(line for line in said if line), found)
+        said = (plan_text.table(found), *written, *(_standing(context, batch, found) if batch else ()))
+    return Looked(lines(said), found)
 
 
 @contextmanager
@@ -161,11 +163,12 @@ def _found(context: Context, named: str) -> _Found:
     if not named:
         return _next_drop(context)
     path = Path(named)
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
         raise UsageError(
             f"There is no batch {named} in this home, and no such file or folder.",
             "Name a batch, a CSV, a folder or a zip; `sis-sync status` names the last batch.",
         )
+    path = path.resolve()  # a link that a person names is meant
     folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (path.name,))
     if not names:
         raise UsageError(f"There is no CSV in {path}.", "Name a batch, a CSV, a folder or a zip.")
@@ -195,7 +198,8 @@ def _load_of_files(context: Context, found: _Found, bases: Bases) -> Load:
     aim = aim_of(context.settings)
     refused = judge(found.delivery, aim, context.show).refused if aim.batch_mode or aim.multi_term else {}
     with wording(found.folder):
-        return Load(found.about, found.delivery.files, found.newest, refused, _entries(found.delivery.files, bases))
+        entries = _entries(found.delivery.files, bases)
+        return Load(found.about, found.delivery.files, found.newest, refused, entries=entries)
 
 
 def _entries(files: Sequence[DeliveryFile], bases: Bases) -> tuple[Entry, ...]:
@@ -228,10 +232,10 @@ def _earlier(context: Context, named: str) -> Earlier:
     return looked
 
 
-def _write_rows(rows: RowsFolder, load: Load, bases: Bases) -> str:
+def _write_rows(rows: RowsFolder, load: Load, bases: Bases) -> list[str]:
     with wording(rows.folder), rows:
         changes.compare(bases.before.files if bases.before else (), load.files, sink=rows)
-    return f"\n{rows.summary}"
+    return ["", rows.summary]
 
 
 def _approved(context: Context, batch: Batch, made: Plan, bases: Bases) -> tuple[Plan, Approval | None]:
@@ -245,17 +249,20 @@ def _approved(context: Context, batch: Batch, made: Plan, bases: Bases) -> tuple
 def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
     """Say what is next for a batch that was weighed before."""
     discard = f"`sis-sync discard {batch.id} --reason TEXT`"
+    yield ""
     if found["approval"]:
-        yield f"\nNext: `sis-sync run` sends it; until then {discard} takes that back."
+        yield f"Next: `sis-sync run` sends it; until then {discard} takes that back."
     elif batch.state is State.PACKED:
-        yield f"\nNext: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'goes on with'} it."
+        yield f"Next: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'goes on with'} it."
     elif batch.basis is None:
-        yield f"\nNext: {report.next_command(batch)}"
+        yield f"Next: {report.next_command(batch)}"
     elif found["verdict"] == "hold":
-        yield f"\nNext: {report.after_plan(batch, gone=bool(found['gone']))}"
+        yield f"Next: {report.after_plan(batch, gone=bool(found['gone']))}"
     else:
-        yield f"\nBatch {batch.id} is held for this: {batch.reason}"
+        yield f"Batch {batch.id} is held for this: {batch.reason}"
         if would_be_weighed_otherwise(context, batch):
-            yield "By today's settings nothing trips.\nNext: `sis-sync run` weighs it again."
+            yield "By today's settings nothing trips."
+            yield "Next: `sis-sync run` weighs it again."
         else:
-            yield f"As things are today nothing trips.\nNext: {report.after_plan(batch, gone=False)}"
+            yield "As things are today nothing trips."
+            yield f"Next: {report.after_plan(batch, gone=False)}"

@@ -22,6 +22,7 @@ from canvas_sis_sync.model import (
     State,
     Target,
 )
+from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.sis_csv import open_csv
@@ -36,37 +37,28 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     """
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
-        return _skip(at, batch, _live_state(at, batch), reason)
-
-
-def _skip(at: Desk, batch: Batch, state: str | None, reason: str) -> str:
-    if not _can_be_skipped(batch, state):
-        raise does_not_fit("skip", batch)
-    release = _release_of(at, batch, state, reason)
-    batch = at.journal.skip(batch, release, reason=reason, who=at.who)
-    at.file(batch)
-    log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
+        state = _live_state(at, batch)
+        batch = _given_up(at, batch, state)
+        if State.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
+            raise does_not_fit("skip", batch)
+        release = _release_of(at, batch, state, reason)
+        batch = at.journal.skip(batch, release, reason=reason, who=at.who)
+        at.file(batch)
+        log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
-    return f"Batch {batch.id} is acknowledged.{released} The next run continues with the inbox."
-
-
-def _can_be_skipped(batch: Batch, state: str | None) -> bool:
-    """Say whether a batch holds the next one, or may do so by what Canvas shows now of its import.
-
-    One that Canvas is importing does only in a state that this version does not know: what it knows, it waits for.
-    """
-    if batch.state is State.IMPORTING:
-        return state not in CANVAS_FINISHED | CANVAS_UNFINISHED | {gate.GONE}
-    return State.SKIPPED in TRANSITIONS[batch.state] or _gate_may_hold(batch, state)
+    return f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
 
 
 def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -> str:
-    """Release an import in the state that Canvas shows now; the import of one of our batches by skipping the batch.
-
-    Raises CanvasError when Canvas cannot be asked, UsageError when it does not know the import.
-    """
+    """Release somebody else's import in the state that Canvas shows now. Raises CanvasError when it cannot be asked."""
     with desk(settings, clock) as at:
         target = resolve(settings, at.journal, at.canvas)
+        own = at.journal.by_import(target, import_id)
+        if own is not None and own.state is State.IMPORTING:
+            raise UsageError(
+                f"Import {import_id} is that of batch {own.id}, which is still {own.state}.",
+                f"Nothing was recorded. To stop waiting for it: `sis-sync skip {own.id} --reason TEXT`.",
+            )
         try:
             state = at.canvas.get_import(target.account_id, import_id).workflow_state
         except NotFound:
@@ -74,12 +66,9 @@ def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -
                 f"Canvas has no import {import_id} in account {target.account_id}.",
                 "Nothing was recorded. `sis-sync status` names the import that the gate is about.",
             ) from None
-        batch = at.journal.by_import(target, import_id)
-        if batch is not None:
-            return _skip(at, batch, state, reason)
         at.journal.release(_release(at, target, import_id, state, reason))
         log.get_logger().info("import %s (%s) released by %s: %s", import_id, state, at.who, reason)
-    return f"Import {import_id} is released while it is {state}. The next run continues with the inbox."
+    return f"Import {import_id} is released while it is {state}. The next run goes on with the inbox."
 
 
 def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
@@ -119,7 +108,7 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         at.file(successor)
         at.file(at.batch(batch.id))
         log.get_logger(batch.id).info("retried as %s by %s: %s", successor.id, at.who, reason)
-    return "\n".join([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
+    return lines([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
 
 
 def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock: Clock) -> str:
@@ -149,6 +138,14 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         at.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
     return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
+
+
+def _given_up(at: Desk, batch: Batch, state: str | None) -> Batch:
+    """Close a batch whose import is in a state that this version does not know: no run can tell when that is over."""
+    if batch.state is not State.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
+        return batch
+    reason = f"Import {batch.import_id} is {state}, which this version does not know; {at.who} does not wait for it"
+    return at.journal.move(batch, State.NOT_ACCEPTED, reason=reason, who=at.who)
 
 
 def _is_in_a_zip(batch: Batch) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from canvas_sis_sync import private
 from canvas_sis_sync.archive import wording
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.sis_csv import Kind
+from canvas_sis_sync.spreadsheet import Writer
 
 
 class RowsFolder:
@@ -25,10 +25,10 @@ class RowsFolder:
         with wording(folder):
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 raise UsageError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist yet.")
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.make_folder(folder)
         self.folder = folder
         self._files: list[IO[str]] = []
-        self._writers: dict[tuple[str, str], Any] = {}
+        self._writers: dict[tuple[str, str], Writer] = {}
         self._written: Counter[str] = Counter()
 
     @property
@@ -50,11 +50,12 @@ class RowsFolder:
         self._written[what] += len(rows)
         if place not in self._writers:
             self._writers[place] = self._open(*place)
-            self._writers[place].writerow(columns)
-        self._writers[place].writerows(rows)
+            self._writers[place].add(columns)
+        for row in rows:
+            self._writers[place].add(row)
 
-    def _open(self, kind: str, what: str) -> Any:
-        (self.folder / kind).mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self.folder / kind / f"{what}.csv", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._files.append(os.fdopen(descriptor, "w", encoding="utf-8", newline=""))
-        return csv.writer(self._files[-1], lineterminator="\n")
+    def _open(self, kind: str, what: str) -> Writer:
+        private.make_folder(self.folder / kind)
+        path = self.folder / kind / f"{what}.csv"
+        self._files.append(open(path, "x", encoding="utf-8", newline="", opener=private.opener))  # noqa: SIM115 (see __exit__)
+        return Writer(self._files[-1])

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from canvas_sis_sync import episodes, inbox, log, outcome, report, tick
+from canvas_sis_sync import episodes, inbox, log, outcome, plain_text, report, tick
 from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.commands.exposed import exposed
 from canvas_sis_sync.errors import (
     EXIT_HELD,
     EXIT_TIME_RAN_OUT,
@@ -60,6 +61,8 @@ def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
         stack.enter_context(log.setup(settings.logs, [settings.token.reveal()], verbosity))
         stack.enter_context(_terminating())
         try:
+            for sentence in exposed(settings):
+                log.get_logger().warning("%s", sentence)
             result = tick.work(settings, how.show, how.clock, patient=how.patient)
         except SyncError as error:
             log.get_logger().error("%s", error.sentence)
@@ -69,7 +72,8 @@ def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
 
 def idle_message(settings: Settings) -> str:
     """Say that there is nothing to do, and what lies in the inbox all the same."""
-    return "\n".join(["Nothing to do: no drop in the inbox, nothing under way.", *_others(settings)])
+    idle = "Nothing to do: no drop in the inbox, nothing under way."
+    return plain_text.lines([idle, *_others(settings), *exposed(settings)])
 
 
 def as_json(told: Told) -> dict[str, object]:
@@ -79,7 +83,8 @@ def as_json(told: Told) -> dict[str, object]:
 
 
 def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
-    message = "\n".join([_message(settings, result), *(_others(settings) if watched else ())])
+    watched_only = [*_others(settings), *exposed(settings)] if watched else []
+    message = plain_text.lines([_message(settings, result), *watched_only])
     if result.outcome in {"locked", "idle"} and result.trouble is None:
         return Told(result, message, watched)
     telling = _telling(settings, how, result)
@@ -105,7 +110,7 @@ def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
 def _subject(result: Result) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
     if result.trouble is not None:
-        return subject, result.trouble.sentence
+        return subject, plain_text.visible(result.trouble.sentence)
     about = result.about
     if about is None:
         return subject, result.outcome
@@ -125,7 +130,7 @@ def _message(settings: Settings, result: Result) -> str:
         lines.append("Nothing to do: no drop in the inbox, nothing under way.")
     if result.outcome == "locked":
         lines.append("Another run of this home is at work; this one leaves it to that.")
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def _has_gone(settings: Settings, batch: Batch) -> bool:
@@ -138,7 +143,7 @@ def _others(settings: Settings) -> list[str]:
     """Mention the files in the inbox that belong to no drop."""
     try:
         others = inbox.scan(settings.inbox, settings.marker).others
-    except OSError:
+    except (OSError, HomeError):
         return []
     return [f"Left lying in the inbox, neither CSV nor zip: {', '.join(others[:5])}."] if others else []
 
@@ -147,7 +152,7 @@ def _drops_left(settings: Settings) -> str:
     """Count what waits while nothing is sent, in a sentence; "" for nothing."""
     try:
         left = len(inbox.scan(settings.inbox, settings.marker).drops)
-    except OSError:
+    except (OSError, HomeError):
         return ""
     return f"Waiting in the inbox, untouched: {left} drop{'' if left == 1 else 's'}." if left else ""
 

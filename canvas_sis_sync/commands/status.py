@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from canvas_sis_sync import gate, inbox, outcome, report
+from canvas_sis_sync import gate, inbox, outcome, plain_text, report
 from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.errors import CanvasError, HomeError, NotFound
+from canvas_sis_sync.commands.exposed import exposed
+from canvas_sis_sync.errors import CanvasError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, Inbox, SisImport, State, Target, Verdict
@@ -19,6 +20,7 @@ from canvas_sis_sync.steps.begin import assemble, open_canvas, require_journal
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.recover import which_import
 from canvas_sis_sync.sync import require_whole_journal
+from canvas_sis_sync.tick import not_a_home
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -40,6 +42,8 @@ class Status:
     #: Why Canvas could not be asked, None when it was.
     trouble: CanvasError | None
     base_url: str
+    #: What other users of the machine can read or write, in sentences.
+    exposed: tuple[str, ...] = ()
 
 
 def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Status:
@@ -47,10 +51,7 @@ def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Stat
     try:
         drops = inbox.scan(settings.inbox, settings.marker)
     except OSError as error:
-        raise HomeError(
-            f"{error.filename or settings.inbox}: {(error.strerror or str(error)).lower()}.",
-            f"If {settings.home} is the home you mean, type `sis-sync --home {settings.home} init`.",
-        ) from error
+        raise not_a_home(settings, error) from error
     require_journal(settings)
     with Journal.open_to_read(settings.archive / FILE_NAME) as journal:
         require_whole_journal(journal, Archive(settings.archive))
@@ -64,6 +65,7 @@ def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Stat
             waiting_seconds=_oldest(drops, clock.now()),
             trouble=None,
             base_url=settings.base_url,
+            exposed=tuple(exposed(settings)),
         )
         return _asked(settings, clock, journal, looked) if ask_canvas and settings.base_url else looked
 
@@ -82,12 +84,13 @@ def as_json(looked: Status) -> dict[str, Any]:
             "oldest_seconds": looked.waiting_seconds,
             "others": list(looked.drops.others),
         },
+        "exposed": list(looked.exposed),
     }
 
 
 def as_text(looked: Status) -> str:
     """Give the status in a few lines."""
-    return "\n".join([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked)])
+    return plain_text.lines([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked), *looked.exposed])
 
 
 def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -> Status:

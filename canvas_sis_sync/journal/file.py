@@ -6,11 +6,12 @@ SQLite in rollback mode with `synchronous=FULL`: what has been committed is on d
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, suppress
 from pathlib import Path
 
 from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.journal.faults import damaged, worded
+from canvas_sis_sync.private import make_file
 
 FILE_NAME = "journal.sqlite3"
 
@@ -61,8 +62,11 @@ MIGRATIONS = (
 )
 """Forward migrations; their number is the file's user_version."""
 
-
 ANYTHING = "SELECT 1 FROM batch WHERE attention IS NOT NULL LIMIT 1"
+COLUMNS = (
+    "SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
+    " WHERE tables.type = 'table'"
+)
 
 
 def anything_waits(path: Path) -> bool | None:
@@ -71,34 +75,37 @@ def anything_waits(path: Path) -> bool | None:
     This is all that an idle tick asks. Raises JournalError when the file cannot be read, which after a crash may only
     mean that SQLite has something to undo first.
     """
-    if not path.exists():
-        return None
-    with _readable(path):
-        connection = _read_only(path)
-        try:
+    with worded(path):
+        if not _is_there(path):
+            return None
+        with closing(_read_only(path)) as connection:
             return connection.execute(ANYTHING).fetchone() is not None
-        finally:
-            connection.close()
 
 
 def is_lost(path: Path) -> bool:
-    """Say whether there is no journal at `path` although batch folders lie beside it: what was sent is not known."""
-    return not path.exists() and any(len(year.name) == 4 and year.name.isdigit() for year in path.parent.iterdir())
+    """Say whether there is no journal at `path` although batch folders lie beside it: what was sent is not known.
+
+    An empty file is no journal. Raises OSError when the folder cannot be read.
+    """
+    return not _is_there(path) and any(len(year.name) == 4 and year.name.isdigit() for year in path.parent.iterdir())
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the journal at `path`, made or migrated when needed.
 
-    Raises JournalError when the file is there and cannot be read, or was written by a later version.
+    Raises JournalError when the file is there and cannot be read, is damaged, or was written by a later version.
     """
-    with _readable(path):
+    with worded(path):
+        with suppress(OSError):  # SQLite says what is the matter
+            make_file(path)
         connection = sqlite3.connect(path, isolation_level=None, timeout=30)
         try:
             _prepare(path, connection)
+            _require_sound(path, connection)
+            _require_whole(path, connection)
         except BaseException:
             connection.close()
             raise
-    path.chmod(0o600)
     return connection
 
 
@@ -108,19 +115,36 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     After a crash SQLite has to undo something first, and one of an earlier version has to be migrated, for which the
     journal is opened to be changed after all. Raises JournalError as `connect`.
     """
-    if not path.exists():
-        empty = sqlite3.connect(":memory:", isolation_level=None)
-        _prepare(path, empty)
-        return empty
-    connection = _read_only(path)
-    try:
-        connection.execute(ANYTHING).fetchone()
-        if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
-            return connection
-    except sqlite3.Error:
-        pass
+    with worded(path):
+        if not _is_there(path):
+            return _empty(path)
+        connection = _read_only(path)
+        try:
+            connection.execute(ANYTHING).fetchone()
+            if connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+                _require_whole(path, connection)
+                return connection
+        except sqlite3.Error:
+            pass  # opening it to be changed succeeds, or says what is wrong
+        except BaseException:
+            connection.close()
+            raise
     connection.close()
     return connect(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether anything was ever written to the journal. Raises OSError when that cannot be seen."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _empty(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _prepare(path, connection)
+    return connection
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -143,27 +167,21 @@ def _prepare(path: Path, connection: sqlite3.Connection) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number + 1}")
         connection.execute("COMMIT")
-    connection.execute(ANYTHING).fetchone()
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if path.exists() and "locked" in str(error):
-            raise JournalError(
-                f"The journal {path} is in use by another program.",
-                "Close it there and run the command again.",
-            ) from error
-        raise _unreadable(path, error) from error
-    except sqlite3.DatabaseError as error:
-        raise _unreadable(path, error) from error
+def _require_sound(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise JournalError unless every page and index is sound (some ms for thousands of batches).
+
+    A damaged index finds nothing where there is something: a batch that Canvas has would be sent again.
+    """
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise damaged(path)
 
 
-def _unreadable(path: Path, error: Exception) -> JournalError:
-    return JournalError(
-        f"The journal {path} cannot be read: {error}.",
-        "Nothing was sent. Check the disk and its permissions; if the file is damaged, move it aside and type"
-        " `sis-sync rebuild-journal`.",
-    )
+def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise JournalError unless every column is there."""
+    with closing(_empty(path)) as empty:
+        missing = set(empty.execute(COLUMNS)).difference(connection.execute(COLUMNS))
+    if missing:
+        raise damaged(path, f"it lacks the column {'.'.join(min(missing))}")

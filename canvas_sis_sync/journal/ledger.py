@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync.errors import JournalError
+from canvas_sis_sync.errors import JournalError, RecordError
+from canvas_sis_sync.journal.faults import worded
 from canvas_sis_sync.journal.file import connect, connect_to_read
 from canvas_sis_sync.journal.questions import Questions, Sighting
 from canvas_sis_sync.model import HOLDING, OPEN, TRANSITIONS, Batch, Episode, Release, State, Step, Target
-from canvas_sis_sync.record import to_record
+from canvas_sis_sync.record import batch_from_record, to_record
 
 
 def _attention(batch: Batch) -> str | None:
@@ -30,13 +31,6 @@ def _attention(batch: Batch) -> str | None:
     return None if batch.filed else "file"
 
 
-def _unwritten(error: sqlite3.Error) -> JournalError:
-    return JournalError(
-        f"The journal cannot be written: {error}. What was not journalled was not done.",
-        "Make room on its disk, or mend it; the next run goes on by itself.",
-    )
-
-
 def _no_time() -> float:
     raise ValueError("a journal that is open to be read records no step")
 
@@ -44,8 +38,8 @@ def _no_time() -> float:
 class Journal(Questions):
     """An open journal; a context manager that closes it."""
 
-    def __init__(self, connection: sqlite3.Connection, now: Callable[[], float]) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], float]) -> None:
+        super().__init__(connection, path)
         self._now = now
 
     @classmethod
@@ -54,12 +48,12 @@ class Journal(Questions):
 
         Raises JournalError when it cannot be read.
         """
-        return cls(connect(path), now)
+        return cls(connect(path), path, now)
 
     @classmethod
     def open_to_read(cls, path: Path) -> Journal:
         """Open the journal at `path` without the right to change it; an empty one when there is none."""
-        return cls(connect_to_read(path), _no_time)
+        return cls(connect_to_read(path), path, _no_time)
 
     def close(self) -> None:
         """Close the file."""
@@ -126,7 +120,7 @@ class Journal(Questions):
         """Acknowledge a batch: closed as skipped where its state allows it, its import released, in one step."""
         with self._transaction():
             batch = self._released(batch, release)
-            if State.SKIPPED in TRANSITIONS[batch.state]:
+            if batch.state in HOLDING:
                 return self._move(batch, State.SKIPPED, reason=reason, who=who, over_limit=False)
             step = Step(self._now(), batch.state, who, reason)
             changed = replace(batch, over_limit=False, steps=(*batch.steps, step), filed=False)
@@ -187,10 +181,11 @@ class Journal(Questions):
         return changed
 
     def _require_state(self, batch: Batch) -> None:
-        row = self._connection.execute("SELECT state FROM batch WHERE id = ?", (batch.id,)).fetchone()
-        if row is None or row[0] != batch.state:
+        found = self._column(State, "SELECT state FROM batch WHERE id = ?", batch.id)
+        if found != [batch.state]:
             raise JournalError(
-                f"Batch {batch.id} is {row[0] if row else 'not'} in the journal, and was expected to be {batch.state}.",
+                f"Batch {batch.id} is {found[0] if found else 'not'} in the journal, and was expected to be"
+                f" {batch.state}.",
                 "Nothing was done. Look at it again with `sis-sync status`.",
             )
 
@@ -216,6 +211,7 @@ class Journal(Questions):
 
     def _write(self, batch: Batch) -> None:
         record = to_record(replace(batch, steps=()))
+        _require_readable(batch.id, record)
         self._connection.execute(
             "INSERT INTO batch (id, state, host, account_id, import_id, attention, record)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
@@ -228,7 +224,7 @@ class Journal(Questions):
                 batch.target.account_id,
                 batch.import_id,
                 _attention(batch),
-                json.dumps(record, ensure_ascii=False),
+                json.dumps(record),
             ),
         )
         self._connection.execute(
@@ -255,16 +251,26 @@ class Journal(Questions):
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            yield
-            self._commit()
-        except BaseException as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise _unwritten(error) from error
-            raise
+        with worded(self._path, "cannot be written"):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._commit()
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
 
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
+
+
+def _require_readable(batch_id: str, record: dict[str, Any]) -> None:
+    """Raise JournalError for a record that could not be read back: such a batch would hold everything after it."""
+    try:
+        batch_from_record(record)
+    except RecordError as error:
+        raise JournalError(
+            f"Batch {batch_id} cannot be journaled: {error}. What was not journaled was not done.",
+            "If it is about a name, rename that file or folder in the inbox; the next run continues.",
+        ) from error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from canvas_sis_sync.errors import RecordError
+from canvas_sis_sync.journal.faults import worded
 from canvas_sis_sync.model import ACCEPTED, OPEN, Batch, Episode, State, Step, Target
-from canvas_sis_sync.record import batch_from_record
+from canvas_sis_sync.plain_text import visible
+from canvas_sis_sync.record import batch_from_record, parse, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +46,23 @@ class Sighting:
     seen_at: float
 
 
-class Questions:
-    """An open journal, as far as it can be asked."""
+Cell = TypeVar("Cell")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+class Questions:
+    """An open journal, as far as it can be asked. Every question raises JournalError when it cannot be answered."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
 
     def batch(self, batch_id: str) -> Batch | None:
         """Read a batch by its id, with its steps."""
-        return self._one("WHERE id = ?", batch_id)
+        return self._one("WHERE id = ?", visible(batch_id))  # what a person types may not be text for SQLite
 
     def last_id(self) -> str:
         """Give the id of the batch that was entered last, "" for none."""
-        row = self._connection.execute("SELECT id FROM batch ORDER BY position DESC LIMIT 1").fetchone()
-        return "" if row is None else str(row[0])
+        return next(iter(self._column(str, "SELECT id FROM batch ORDER BY position DESC LIMIT 1")), "")
 
     def last(self) -> Batch | None:
         """Read the batch that was claimed last, of any target."""
@@ -75,12 +81,13 @@ class Questions:
 
     def accepted_after(self, batch: Batch) -> str | None:
         """Give the id of a batch that the same target accepted after this one was entered, None without any."""
-        row = self._connection.execute(
+        found = self._column(
+            str,
             "SELECT id FROM batch WHERE host = ? AND account_id = ? AND state IN (?, ?) AND import_id IS NOT NULL"
             " AND position > (SELECT position FROM batch WHERE id = ?) ORDER BY position DESC LIMIT 1",
-            (batch.target.host, batch.target.account_id, *sorted(ACCEPTED), batch.id),
-        ).fetchone()
-        return None if row is None else str(row[0])
+            *(batch.target.host, batch.target.account_id, *sorted(ACCEPTED), batch.id),
+        )
+        return found[0] if found else None
 
     def sent(self, target: Target) -> Iterator[Batch]:
         """Give the batches that became an import of `target`, newest first, one at a time."""
@@ -98,46 +105,59 @@ class Questions:
 
     def remembered(self, target: Target) -> frozenset[tuple[str, str]]:
         """List the groups, by what and SIS id, that somebody allowed to be missing from then on."""
-        rows = self._connection.execute(
-            "SELECT grouped_by, name FROM remembered WHERE host = ? AND account_id = ?",
-            (target.host, target.account_id),
+        return frozenset(
+            self._rows(
+                tuple[str, str],
+                "SELECT grouped_by, name FROM remembered WHERE host = ? AND account_id = ?",
+                *(target.host, target.account_id),
+            )
         )
-        return frozenset((row[0], row[1]) for row in rows)
 
     def waiting(self) -> tuple[Waiting, ...]:
         """List the batches that want something from a run or from somebody, oldest first."""
-        return tuple(_waiting(row) for row in self._connection.execute(WAITING).fetchall())
+        rows = self._rows(tuple[str, State, str, int, str], WAITING)
+        return tuple(
+            Waiting(batch_id, state, Target(host, account_id), attention == "open", attention == "hold")
+            for batch_id, state, host, account_id, attention in rows
+        )
 
     def taken(self, target: Target, above: int, *, but: str = "") -> frozenset[int]:
         """List the import ids of `target` from `above` on that belong to a batch other than `but`, or are strays."""
-        rows = self._connection.execute(
-            "SELECT import_id FROM batch WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3 AND id != ?4"
-            " UNION SELECT import_id FROM stray WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3",
-            (target.host, target.account_id, above, but),
+        return frozenset(
+            self._column(
+                int,
+                "SELECT import_id FROM batch WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3 AND id != ?4"
+                " UNION SELECT import_id FROM stray WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3",
+                *(target.host, target.account_id, above, but),
+            )
         )
-        return frozenset(row[0] for row in rows)
 
     def own_imports(self, target: Target, above: int) -> frozenset[int]:
         """List the import ids of `target` from `above` on that are a batch's import."""
-        rows = self._connection.execute(
-            "SELECT import_id FROM batch WHERE host = ? AND account_id = ? AND import_id >= ?",
-            (target.host, target.account_id, above),
+        return frozenset(
+            self._column(
+                int,
+                "SELECT import_id FROM batch WHERE host = ? AND account_id = ? AND import_id >= ?",
+                *(target.host, target.account_id, above),
+            )
         )
-        return frozenset(row[0] for row in rows)
 
     def strays(self, target: Target, above: int) -> frozenset[int]:
         """List the records from `above` on that batches left behind in `target` and that are no batch's import."""
-        rows = self._connection.execute(
-            "SELECT import_id FROM stray WHERE host = ? AND account_id = ? AND import_id >= ?",
-            (target.host, target.account_id, above),
+        return frozenset(
+            self._column(
+                int,
+                "SELECT import_id FROM stray WHERE host = ? AND account_id = ? AND import_id >= ?",
+                *(target.host, target.account_id, above),
+            )
         )
-        return frozenset(row[0] for row in rows)
 
     def releases(self, target: Target, above: int) -> dict[int, frozenset[str]]:
         """Give the states in which imports of `target` from id `above` on are released."""
-        rows = self._connection.execute(
+        rows = self._rows(
+            tuple[int, str],
             "SELECT import_id, workflow_state FROM release WHERE host = ? AND account_id = ? AND import_id >= ?",
-            (target.host, target.account_id, above),
+            *(target.host, target.account_id, above),
         )
         released: dict[int, frozenset[str]] = {}
         for import_id, state in rows:
@@ -146,41 +166,51 @@ class Questions:
 
     def target(self, base_url: str, account: str) -> Target | None:
         """Give what `CANVAS_ACCOUNT_ID` at this URL was resolved to, None when it never was."""
-        row = self._connection.execute(
-            "SELECT host, account_id FROM target WHERE base_url = ? AND account = ?", (base_url, account)
-        ).fetchone()
-        return None if row is None else Target(*row)
+        query = "SELECT host, account_id FROM target WHERE base_url = ? AND account = ?"
+        return next((Target(*row) for row in self._rows(tuple[str, int], query, base_url, account)), None)
 
     def sightings(self) -> dict[str, Sighting]:
         """Give how the waiting drops looked at the last look."""
-        rows = self._connection.execute("SELECT drop_name, signature, seen_at FROM sighting")
-        return {row[0]: Sighting(row[1], row[2]) for row in rows}
+        rows = self._rows(tuple[str, str, float], "SELECT drop_name, signature, seen_at FROM sighting")
+        return {name: Sighting(signature, seen_at) for name, signature, seen_at in rows}
 
     def episodes(self) -> tuple[Episode, ...]:
         """List the troubles that have not ended."""
-        rows = self._connection.execute("SELECT subject, reason, began_at, runs, told_at FROM episode")
-        return tuple(Episode(*row) for row in rows)
+        names = ("subject", "reason", "began_at", "runs", "told_at")
+        rows = self._rows(Any, "SELECT subject, reason, began_at, runs, told_at FROM episode")
+        with worded(self._path):
+            return tuple(read(Episode, dict(zip(names, row, strict=True))) for row in rows)
 
     def _newest_first(self, where: str, target: Target) -> Iterator[Batch]:
         position = sys.maxsize
         query = f"SELECT position, id FROM batch WHERE {where} AND position < ? ORDER BY position DESC LIMIT 1"  # noqa: S608 - `where` is a literal of this class
-        while row := self._connection.execute(query, (target.host, target.account_id, position)).fetchone():
-            position = row[0]
-            found = self.batch(row[1])
+        while rows := self._rows(tuple[int, str], query, target.host, target.account_id, position):
+            position, batch_id = rows[0]
+            found = self.batch(batch_id)
             if found is not None:
                 yield found
 
     def _one(self, where: str, *values: object) -> Batch | None:
-        row = self._connection.execute(f"SELECT record FROM batch {where}", values).fetchone()  # noqa: S608 - `where` is a literal of this class
-        if row is None:
+        query = f"SELECT record, id, state, host, account_id, import_id FROM batch {where}"  # noqa: S608 - `where` is a literal of this class
+        rows = self._rows(tuple[str, str, State, str, int, int | None], query, *values)
+        if not rows:
             return None
-        batch = batch_from_record(json.loads(row[0]))
-        steps = self._connection.execute(
-            "SELECT at, state, who, reason FROM step WHERE batch_id = ? ORDER BY rowid", (batch.id,)
+        record, *columns = rows[0]
+        steps = self._rows(
+            tuple[float, State, str, str],
+            "SELECT at, state, who, reason FROM step WHERE batch_id = ? ORDER BY rowid",
+            columns[0],
         )
-        return replace(batch, steps=tuple(Step(s[0], State(s[1]), s[2], s[3]) for s in steps))
+        with worded(self._path):
+            batch = batch_from_record(parse(record))
+            if [batch.id, batch.state, batch.target.host, batch.target.account_id, batch.import_id] != columns:
+                raise RecordError("does not agree with the columns beside it", "record")
+        return replace(batch, steps=tuple(Step(*step) for step in steps))
 
+    def _column(self, kind: type[Cell], query: str, *values: object) -> list[Cell]:
+        return [row[0] for row in self._rows(tuple[kind], query, *values)]  # type: ignore[valid-type]
 
-def _waiting(row: tuple[Any, ...]) -> Waiting:
-    batch_id, state, host, account_id, attention = row
-    return Waiting(batch_id, State(state), Target(host, account_id), attention == "open", attention == "hold")
+    def _rows(self, kind: Any, query: str, *values: object) -> list[Any]:
+        """Return the rows of a query, each read as a `kind` of tuple: SQLite keeps anything in any column."""
+        with worded(self._path):
+            return [read(kind, row) for row in self._connection.execute(query, values).fetchall()]

@@ -113,6 +113,8 @@ class Batch:
     findings: Mapping[str, int] = field(default_factory=dict)
     #: Rows that check expects Canvas to refuse, by kind.
     refused_rows: Mapping[str, int] = field(default_factory=dict)
+    #: Rows of files of one kind that contradict each other, as check found them.
+    contradictions: int = 0
     #: True when it was refused, and the next batch may go all the same (SIS_SYNC_AFTER_REFUSAL).
     lets_pass: bool = False
     #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.

@@ -44,8 +44,9 @@ class Attachment:
     """A file that Canvas keeps with an import (API 5, csv_attachments)."""
 
     name: str
+    #: In bytes.
     size: int | None
-    #: Where Canvas gives its content back; carries an access code on older Canvas, so it is never journalled.
+    #: Where Canvas gives it back. Secret, since older Canvas puts an access code into it: kept nowhere.
     url: str | None = field(default=None, repr=False, compare=False, metadata={"secret": True})
 
 

@@ -170,6 +170,8 @@ class Situation:
     newest_now: float | None = None
     #: Rows per kind that check expects Canvas to refuse.
     refused: Mapping[str, int] = field(default_factory=dict)
+    #: Rows of files of one kind that contradict each other.
+    contradictions: int = 0
     #: Groups that somebody allowed to be missing from then on.
     remembered: frozenset[tuple[str, str]] = frozenset()
     #: Imports of the data set in a row, up to the last one, whose diff Canvas refused by a threshold.

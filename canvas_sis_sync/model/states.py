@@ -62,8 +62,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.CLAIMED: frozenset({State.PACKED, State.HELD, State.REFUSED, State.DISCARDED}),
     State.PACKED: frozenset({State.SENDING, State.HELD, State.REFUSED, State.UNCHANGED, State.DISCARDED}),
     State.SENDING: frozenset({State.IMPORTING, State.PACKED, State.REJECTED, State.RETRIED}),
-    State.IMPORTING: ACCEPTED
-    | {State.NOT_ACCEPTED, State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED, State.SKIPPED},
+    State.IMPORTING: ACCEPTED | {State.NOT_ACCEPTED, State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED},
     State.REFUSED: frozenset({State.SKIPPED, State.DISCARDED, State.RETRIED}),
     State.HELD: frozenset({State.CLAIMED, State.PACKED, State.DISCARDED}),
     State.REJECTED: frozenset({State.RETRIED, State.DISCARDED}),

@@ -21,11 +21,14 @@ from canvas_sis_sync.preflight.findings import (
     Report,
     merged,
     refuses,
+    too_many_refused,
 )
 from canvas_sis_sync.preflight.rule import Rule, Severity
 from canvas_sis_sync.preflight.rules import RULES, explain
+from canvas_sis_sync.preflight.rules.sets import CONTRADICTION
 
 __all__ = [
+    "CONTRADICTION",
     "MOST_PLACES",
     "RULES",
     "Aim",
@@ -41,4 +44,5 @@ __all__ = [
     "failed",
     "merged",
     "refuses",
+    "too_many_refused",
 ]

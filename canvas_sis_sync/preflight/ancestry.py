@@ -26,10 +26,14 @@ def faults(kind: str, results: Sequence[Result], known: Known) -> Iterator[Fault
 def _accounts(results: Sequence[Result], known: Known) -> Iterator[Fault]:
     """Find parents that no earlier row defines, and accounts that become their own ancestors."""
     read = {0}
-    renamed_to = known.ids["account"].active - {key for each in results for _, key, _ in each.links}
+    renamed_to = known.ids["account"].active - {key for each in results for _, key, *_ in each.links}
     parents: dict[int, int] = {}
+    gone: set[int] = set()
     for result in results:
-        for row, account, parent in result.links:
+        for row, account, parent, deletes in result.links:
+            if parent in gone:
+                yield result, "account-parent-deleted", row, "parent_account_id"
+            (gone.add if deletes else gone.discard)(account)
             if _is_above(account, parent, parents):
                 yield result, "account-parent-loop", row, "parent_account_id"
             else:
@@ -50,7 +54,7 @@ def _terms(results: Sequence[Result]) -> Iterator[Fault]:
     """Find date overrides of terms that no earlier row defines."""
     read = set()
     for result in results:
-        for row, term, override in result.links:
+        for row, term, override, _ in result.links:
             if not override:
                 read.add(term)
             elif term not in read:
@@ -60,6 +64,6 @@ def _terms(results: Sequence[Result]) -> Iterator[Fault]:
 def _blueprints(results: Sequence[Result], known: Known) -> Iterator[Fault]:
     """Find blueprints that no row defines: Canvas links courses when all have been read."""
     for result in results:
-        for row, _, blueprint in result.links:
+        for row, _, blueprint, _ in result.links:
             if blueprint != DISSOCIATE and not known.ids["course"].has(blueprint):
                 yield result, "course-blueprint-unknown", row, "blueprint_course_id"

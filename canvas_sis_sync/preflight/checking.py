@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import BinaryIO
 
 from canvas_sis_sync.errors import SyncError
@@ -12,11 +13,13 @@ from canvas_sis_sync.preflight.findings import CheckedFile
 from canvas_sis_sync.preflight.halves import Work, in_halves
 from canvas_sis_sync.preflight.judging import Judge
 from canvas_sis_sync.preflight.known import Known, Result
+from canvas_sis_sync.preflight.lost import dropped, lost
+from canvas_sis_sync.preflight.names import kind_of_name
 from canvas_sis_sync.preflight.reading import Watched
 from canvas_sis_sync.preflight.rows import Heading
 from canvas_sis_sync.preflight.rules import rules_of
 from canvas_sis_sync.preflight.tally import Tally
-from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS, KINDS, CsvFile, Kind, Malformed, NotUtf8, open_csv
+from canvas_sis_sync.sis_csv import BATCH_MODE_KINDS, KINDS, CsvFile, Kind, Malformed, NotUtf8, TooManyColumns, open_csv
 
 """Kinds of which batch mode deletes what is missing (DIFF 9)."""
 
@@ -31,6 +34,13 @@ def kind_of(file: DeliveryFile) -> str:
     return kind.name if kind else ""
 
 
+_RULE_OF_FAULT: Mapping[type[ValueError], str] = {
+    NotUtf8: "file-not-utf8",
+    Malformed: "file-malformed-csv",
+    TooManyColumns: "file-too-many-columns",
+}
+
+
 def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -> Result:
     """Read a file once and ask all rules. Faults of the file are findings; nothing is raised for them."""
 
@@ -42,10 +52,8 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
 
     try:
         result = _in_halves(file, work, progress) or _as_a_whole(file, work)
-    except NotUtf8 as fault:
-        return dropped(file.name, "file-not-utf8", str(fault))
-    except Malformed as fault:
-        return dropped(file.name, "file-malformed-csv", str(fault))
+    except (NotUtf8, Malformed) as fault:
+        return lost(file, _RULE_OF_FAULT[type(fault)], str(fault))
     except UnicodeError:  # from a stream that converts a file, which has changed since it was looked at
         return dropped(file.name, "file-unreadable")
     except SyncError as fault:
@@ -54,6 +62,10 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
         return dropped(file.name, "file-unreadable", f"The file cannot be read: {(fault.strerror or '').lower()}.")
     if result.file.kind:
         _conclude(Heading(result.header, KINDS[result.file.kind]), aim, result)
+    elif result.header:
+        found = lost(file, "file-headers-unrecognised")
+        result.tally.join(found.tally)
+        result.file = found.file
     if result.bytes_read != file.size:
         result.tally.add("file-changed")
     return result
@@ -78,15 +90,6 @@ def _in_halves(file: DeliveryFile, work: Work[Result], progress: Progress) -> Re
     return first
 
 
-def dropped(name: str, rule_id: str, message: str = "") -> Result:
-    """Give the result of a file that Canvas ignores as a whole: nothing else is said of it."""
-    result = Result(CheckedFile(name, None, None), Tally(name))
-    result.tally.add(rule_id)
-    if message:
-        result.tally.say(rule_id, message)
-    return result
-
-
 def _read(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
     """Judge what a stream holds, but for the file as a whole. Raises NotUtf8, Malformed."""
     csv = open_csv(watched.as_stream)
@@ -96,7 +99,8 @@ def _read(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
         result.file = CheckedFile(name, csv.kind.name, rows_read)
     else:
         _pass_over(csv)
-        result.tally.add("file-headers-unrecognised" if csv.header else "file-empty")
+        if not csv.header:
+            result.tally.add("file-empty")
     return result
 
 
@@ -114,7 +118,7 @@ def _judge(csv: CsvFile, kind: Kind, watched: Watched, judge: Judge) -> int:
     heading = Heading(csv.header, kind)
     rows_read = 0
     for block in csv.blocks:
-        judge.judge(heading, block, may_hold_nul=watched.has_nul)
+        judge.judge(heading, block, may_hold_nul=watched.has_nul, may_hold_marks=watched.has_marks)
         rows_read += len(block)
     return rows_read
 
@@ -122,6 +126,18 @@ def _judge(csv: CsvFile, kind: Kind, watched: Watched, judge: Judge) -> int:
 def _conclude(heading: Heading, aim: Aim, result: Result) -> None:
     """Ask the rules about the header and about the file as a whole."""
     tally = result.tally
+    mistyped = heading.mistyped()
+    for cell, near in mistyped.items():
+        tally.add("header-mistyped", None, cell, f"; {near} was probably meant")
+    meant = {near: cell for cell, near in mistyped.items()}
+    tally.absent = {name: meant.get(name, "") for name in heading.kind.columns if not heading.has(name)}
+    named = kind_of_name(result.file.name)
+    if named and named != heading.kind.name:
+        tally.add("file-kind-by-name")
+        tally.say(
+            "file-kind-by-name",
+            f"The name of the file says {named}, and its columns say {heading.kind.name}: Canvas goes by the columns.",
+        )
     for rule in rules_of(heading.kind.name):
         if rule.heading_check:
             for column in rule.heading_check(heading, aim):

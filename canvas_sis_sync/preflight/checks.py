@@ -6,10 +6,11 @@ Owns how a column is searched fast: blanks are one `in`, words are judged once f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 
-from canvas_sis_sync.preflight.dates import Verdict, read_date
 from canvas_sis_sync.preflight.rows import Heading, Rows
 from canvas_sis_sync.preflight.rule import Check, Hit
+from canvas_sis_sync.sis_csv.dates import Verdict, read_date
 
 Judgement = Callable[[str], bool]
 
@@ -88,9 +89,9 @@ def longer(limit: int, *names: str) -> Check:
 
 
 def bad_date(verdict: Verdict, *names: str, except_for: str = "") -> Check:
-    """Find rows with a date on which Canvas's verdict is a certain one; of a row only the first."""
-    judge = where(lambda text: read_date(text).verdict is verdict and text != except_for, *reversed(names))
-    return lambda rows: sorted(dict(judge(rows)).items())
+    """Find dates on which Canvas's verdict is a certain one, each of a row."""
+    judge = where(lambda text: read_date(text).verdict is verdict and text != except_for, *names)
+    return lambda rows: sorted(judge(rows), key=itemgetter(0))
 
 
 def dates_reversed(rows: Rows) -> Iterable[Hit]:

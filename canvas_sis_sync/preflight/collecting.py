@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.ids import DEFINES
@@ -16,6 +17,9 @@ RENAMED = frozenset({"account", "term", "course", "section", "group", "group_cat
 """Families whose ids can be changed; the type of such a row is the family's name."""
 ROWS = "rows"
 """What rows of one object are compared as."""
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,15 @@ CLAIMS = (
     Claim("term", "term", ("integration_id",), ("term_id",), "term-integration-id-duplicate"),
     Claim("course", "course", ("integration_id",), ("course_id",), "course-integration-id-taken"),
     Claim("section", "section", ("integration_id",), ("section_id",), "section-integration-id-taken"),
+    Claim(
+        "course_of_section",
+        "section",
+        ("section_id",),
+        ("course_id",),
+        "section-moves",
+        deleted_owns=False,
+        deleted_claims=False,
+    ),
     Claim("user", "user", ("integration_id",), ("user_id",), "user-integration-id-claimed", deleted_claims=False),
     Claim("user", "login", ("integration_id",), ("user_id",), "login-integration-id-claimed"),
     Claim(
@@ -104,16 +117,18 @@ def collect(rows: Rows, idle: set[int], refused: set[int], result: Result) -> No
         case "change_sis_id":
             _collect_changes(rows, refused, result)
         case "section":
-            pairs = _kept(_hashes(rows, ("section_id", "course_id")), refused)
-            result.known.sections_of_courses.update(pairs)
+            pairs = zip(rows.hashes("section_id"), rows.hashes("course_id"), strict=True)
+            result.known.course_of.update(_kept(pairs, refused | deleting))
         case "xlist":
-            result.known.cross_listed.update(_kept(rows.hashes("section_id"), refused))
+            shown = enumerate(zip(rows.hashes("section_id"), rows.hashes("xlist_course_id"), strict=True))
+            places = [(section, 0 if place in deleting else course) for place, (section, course) in shown]
+            result.known.shown_in.update(_kept(places, refused))
         case "account":
-            _collect_links(rows, idle, "account_id", "parent_account_id", result)
+            _collect_links(rows, idle, deleting, ("account_id", "parent_account_id"), result)
         case "term":
-            _collect_links(rows, idle, "term_id", "date_override_enrollment_type", result)
+            _collect_links(rows, idle, deleting, ("term_id", "date_override_enrollment_type"), result)
         case "course" if rows.has("blueprint_course_id"):
-            _collect_links(rows, idle, "course_id", "blueprint_course_id", result)
+            _collect_links(rows, idle, deleting, ("course_id", "blueprint_course_id"), result)
 
 
 def _deleting(rows: Rows) -> set[int]:
@@ -130,7 +145,7 @@ def _deleting(rows: Rows) -> set[int]:
     return set(rows.places("status", words))
 
 
-def _kept(values: Iterable[int], without: Collection[int]) -> Iterable[int]:
+def _kept(values: Iterable[Value], without: Collection[int]) -> Iterable[Value]:
     return values if not without else [value for place, value in enumerate(values) if place not in without]
 
 
@@ -191,8 +206,8 @@ def _collect_changes(rows: Rows, refused: set[int], result: Result) -> None:
             result.known.ids["user_integration"].active.add(hash(integration))
 
 
-def _collect_links(rows: Rows, idle: set[int], own: str, other: str, result: Result) -> None:
-    pairs = zip(rows.column(own), rows.column(other), strict=True)
-    for place, (mine, theirs) in enumerate(pairs):
+def _collect_links(rows: Rows, idle: set[int], deleting: set[int], names: tuple[str, str], result: Result) -> None:
+    own, other = map(rows.hashes, names)
+    for place, (mine, theirs) in enumerate(zip(own, other, strict=True)):
         if place not in idle:
-            result.links.append((rows.first_row + place, hash(mine), hash(theirs)))
+            result.links.append((rows.first_row + place, mine, theirs, place in deleting))

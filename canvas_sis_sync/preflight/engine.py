@@ -8,19 +8,23 @@ from collections.abc import Iterator, Sequence
 from canvas_sis_sync.forked import Progress, tell_nobody
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.preflight.ancestry import faults
-from canvas_sis_sync.preflight.checking import check_file, dropped, kind_of
+from canvas_sis_sync.preflight.checking import check_file, kind_of
 from canvas_sis_sync.preflight.collecting import CLAIMS, ROWS, Claim
 from canvas_sis_sync.preflight.context import Aim
 from canvas_sis_sync.preflight.findings import CheckedFile, Finding, Report
 from canvas_sis_sync.preflight.ids import families_of
 from canvas_sis_sync.preflight.keys import Clash, Keys, clashes
 from canvas_sis_sync.preflight.known import Known, Result
+from canvas_sis_sync.preflight.lost import dropped
 from canvas_sis_sync.preflight.names import fault_of_name, faults_of_set
 from canvas_sis_sync.preflight.rule import Severity
 from canvas_sis_sync.preflight.rules import RULES
+from canvas_sis_sync.preflight.rules.sets import CONTRADICTION
 from canvas_sis_sync.preflight.tally import Tally
 from canvas_sis_sync.sis_csv import KINDS
 
+LEAST_FOR_REPEATED = 100
+"""Rows of a file from which on newer versions of Canvas leave out exact duplicates."""
 CLAIM_OF = {(claim.name, claim.kind): claim for claim in CLAIMS}
 
 
@@ -121,6 +125,8 @@ class _Check:
             known.families -= families_of([kind])
 
     def _rule_of_rows(self, clash: Clash) -> str:
+        if clash.keys.file != clash.earlier.file and clash.keys.kind != "admin":
+            return CONTRADICTION
         if clash.keys.kind == "enrollment" and clash.one_deletes:
             return "enrollment-delete-wins"
         if clash.keys.kind == "admin" and self._aim.diffing:
@@ -172,6 +178,11 @@ class _Check:
             error=by_severity[Severity.ERROR],
             warning=by_severity[Severity.WARNING],
             refused=self._refused(),
+            repeated=sum(
+                each.repeated for each in self._results.values() if (each.file.rows or 0) >= LEAST_FOR_REPEATED
+            ),
+            void=sum(each.file.rows - each.judged for each in self._results.values() if each.file.rows),
+            diffed=self._aim.diffing,
         )
 
     def _refused(self) -> dict[str, int]:

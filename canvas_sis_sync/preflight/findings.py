@@ -1,6 +1,7 @@
 """What a check finds out: findings, checked files, the report, and whether it is bad enough to refuse.
 
-Owns the values; leaves showing them to others. No value of a row is in them: places, columns and rules only.
+Owns the values; leaves showing them to others. They hold places, columns and rules; of the values of rows only dates,
+words that stand for no value, and the names of invisible characters.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from canvas_sis_sync.preflight.rule import Severity
 
@@ -36,6 +38,8 @@ class CheckedFile:
     kind: str | None
     #: Data rows as Canvas counts them, None when Canvas drops the file.
     rows: int | None
+    #: Lines behind the first one of a file that Canvas drops.
+    lost_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +55,29 @@ class Report:
     fatal: int = 0
     error: int = 0
     warning: int = 0
-    #: Rows of which the files alone tell that Canvas would refuse them, by kind.
+    #: Rows of which the files alone tell that Canvas would refuse them, by kind; not those of files that it drops.
     refused: Mapping[str, int] = field(default_factory=dict)
+    #: Rows among these that are exact duplicates of others, which newer versions of Canvas leave out.
+    repeated: int = 0
+    #: Rows without any value, over which Canvas passes.
+    void: int = 0
+    #: The delivery is compared with an earlier one, so that only some of its rows are imported.
+    diffed: bool = False
 
     @property
     def refused_rows(self) -> int:
-        """Rows of all kinds of which the files alone tell that Canvas would refuse them."""
-        return sum(self.refused.values())
+        """Rows of which the files alone tell that Canvas would refuse them, alone or with their file."""
+        return sum(self.refused.values()) + self.lost_rows
+
+    @property
+    def lost_rows(self) -> int:
+        """Rows of the files that Canvas would drop."""
+        return sum(each.lost_rows for each in self.files)
 
     @property
     def rows(self) -> int:
-        """Data rows in all files that Canvas would read."""
-        return sum(each.rows or 0 for each in self.files)
+        """Data rows in all files."""
+        return sum(each.rows or each.lost_rows for each in self.files)
 
     @property
     def summary(self) -> Mapping[str, int]:
@@ -86,7 +101,17 @@ def merged(reports: Iterable[Report]) -> Report:
         error=sum(report.error for report in reports),
         warning=sum(report.warning for report in reports),
         refused=dict(refused),
+        repeated=sum(report.repeated for report in reports),
+        void=sum(report.void for report in reports),
+        diffed=any(report.diffed for report in reports),
     )
+
+
+class Allowed(Protocol):
+    """How many rejected rows an import may have (SIS_SYNC_MAX_ERROR_ROWS)."""
+
+    def exceeded(self, refused: int, rows: int, /) -> bool:
+        """Say whether `refused` out of `rows` is more than allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +136,23 @@ class RefuseOn:
         return cls(Severity(word), float(percent[1]) / 100 if percent else None)
 
 
-def refuses(report: Report, refuse_on: RefuseOn) -> bool:
+def too_many_refused(report: Report, allowed: Allowed) -> str:
+    """Say that more rows would be rejected than an import may have, or all of them; "" when it is not so.
+
+    Of a delivery that is compared with an earlier one it is not known which rows are imported, unless all are bad.
+    """
+    refused, rows = report.refused_rows, report.rows
+    if refused and refused + report.void >= rows:
+        return f"Canvas would reject every row ({refused:,})."
+    if not report.diffed and allowed.exceeded(refused - report.repeated, rows):
+        return f"Canvas would reject {refused:,} of {rows:,} rows: more than SIS_SYNC_MAX_ERROR_ROWS allows."
+    return ""
+
+
+def refuses(report: Report, refuse_on: RefuseOn, allowed: Allowed) -> bool:
     """Say whether a delivery with this report must not be sent."""
+    if refuse_on.severity is not None and too_many_refused(report, allowed):
+        return True
     if refuse_on.share is not None and report.refused_rows > refuse_on.share * report.rows:
         return True
     match refuse_on.severity:

@@ -93,7 +93,12 @@ def _by_user_id(rows: Rows, place: int) -> bool:
 
 
 def _observes(rows: Rows, place: int) -> bool:
-    return rows.column("role")[place].lower() == "observer"
+    return is_observer(rows.column("role")[place])
+
+
+def is_observer(role: str) -> bool:
+    """Say whether a role is the built-in one of observers, by either of its names (CSV 10.10)."""
+    return role.lower() == "observer" or role == "ObserverEnrollment"
 
 
 REFERENCES = {

@@ -50,9 +50,9 @@ class Judge:
         self._known = known
         self._result = result
 
-    def judge(self, heading: Heading, block: Block, *, may_hold_nul: bool) -> None:
+    def judge(self, heading: Heading, block: Block, *, may_hold_nul: bool, may_hold_marks: bool) -> None:
         """Ask all rules of a block, and take over what it defines."""
-        rows = Rows(heading, block, self._aim, may_hold_nul=may_hold_nul)
+        rows = Rows(heading, block, self._aim, may_hold_nul=may_hold_nul, may_hold_marks=may_hold_marks)
         void = rows.void()
         settled = set(void)
         for rule in self._plan.basic:
@@ -63,7 +63,7 @@ class Judge:
         self._look_up(rows, settled)
         self._warn(rows, settled, void)
         refused = settled - void - skipped
-        self._result.refused += len(refused)
+        self._result.refuse(rows.line(place) for place in refused)
         self._result.judged += rows.size - len(void)
         collect(rows, settled, refused | void, self._result)
 
@@ -92,7 +92,7 @@ class Judge:
                 self._refuse(rule, hits, rows, settled)
             else:
                 self._record(rule, [hit for hit in hits if hit[0] not in settled], rows)
-        for rule_id, column in mentions.unanswered:
+        for rule_id, column in mentions.once:
             if rule_id not in self._aim.ignore:
                 self._result.tally.once(rule_id, column)
 
@@ -104,4 +104,4 @@ class Judge:
 
     def _record(self, rule: Rule, hits: Iterable[Hit], rows: Rows) -> None:
         if rule.id not in self._aim.ignore:
-            self._result.tally.add_hits(rule, hits, rows.first_row)
+            self._result.tally.add_hits(rule, hits, rows)

@@ -6,12 +6,30 @@ import re
 from collections.abc import Iterator, Sequence
 
 from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.sis_csv import KINDS
 
 MOST_FILES = 100_000
 MOST_BYTES = 50 * 1024**3
 
 _HIDDEN = re.compile(r"(^|/)(\.[^./]|\.\.[^/]|__MACOSX(/|$)|Desktop D[BF]$)")
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")
+
+
+_WORDS = re.compile(r"[a-z]+")
+_NOISE = re.compile(
+    "all|canvas|csv|current|daily|data|delta|diff|export|extract|feed|file|final|full|import|lms|nightly|new|prod"
+    "|production|sis|test|upload"
+)
+"""Words in a file's name that say nothing about its kind."""
+_KINDS_BY_NAME = {
+    form: kind.name for kind in KINDS.values() for form in (kind.name, kind.plural, kind.file_hint.removesuffix(".csv"))
+}
+
+
+def kind_of_name(name: str) -> str:
+    """Give the kind of which a file is called, "" where its name says more or less than one of Canvas's words."""
+    words = _WORDS.findall(name.rpartition("/")[2].lower().removesuffix(".csv"))
+    return _KINDS_BY_NAME.get("_".join(word for word in words if not _NOISE.fullmatch(word)), "")
 
 
 def fault_of_name(name: str) -> str:

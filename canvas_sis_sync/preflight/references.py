@@ -19,8 +19,8 @@ class Mentions:
 
     #: Rule and places, in the order in which Canvas looks.
     hits: list[RuleHits]
-    #: Rule and column where the set has no file that could define what is mentioned.
-    unanswered: list[tuple[str, str]]
+    #: Rule and column of what is said once of the file, such as that the set cannot define what is mentioned.
+    once: list[tuple[str, str]]
 
 
 def look_up(rows: Rows, known: Known) -> Mentions:
@@ -30,7 +30,7 @@ def look_up(rows: Rows, known: Known) -> Mentions:
     is meant to be complete.
     """
     hits: list[RuleHits] = []
-    unanswered = []
+    once = []
     for reference in REFERENCES.get(rows.kind.name, ()):
         if not rows.has(reference.column):
             continue
@@ -38,12 +38,15 @@ def look_up(rows: Rows, known: Known) -> Mentions:
             if places := _undefined(rows, reference, known):
                 hits.append((reference.rule, [(place, reference.column) for place in places]))
         elif len(rows.blank(reference.column)) < rows.size:
-            unanswered.append((reference.rule, reference.column))
+            once.append((reference.rule, reference.column))
     if rows.kind.name == "enrollment":
+        once += _deleted_with_their_users(rows, known)
         hits = [*_without_context(rows, dict(hits), known), *_of_enrollments(rows, known)]
     if rows.kind.name == "login":
         hits += _existing_logins(rows, known)
-    return Mentions([*hits, *_renamed(rows, known)], unanswered)
+    if rows.kind.name == "course":
+        hits += _deleted_accounts(rows, known)
+    return Mentions([*hits, *_renamed(rows, known)], once)
 
 
 def _undefined(rows: Rows, reference: Reference, known: Known) -> list[int]:
@@ -96,20 +99,39 @@ def _of_enrollments(rows: Rows, known: Known) -> Iterator[RuleHits]:
             yield rule, [(place, column) for place in rows.places(column, gone) if statuses[place] in active]
 
 
+def _deleted_with_their_users(rows: Rows, known: Known) -> list[tuple[str, str]]:
+    """Tell whether a row deletes an enrollment of a user whom the delivery deletes."""
+    ids = known.ids["user"]
+    gone = ids.deleted - ids.active
+    if gone and any(status.lower().startswith("deleted") for status in rows.distinct("status")):
+        pairs = zip(rows.hashes("user_id"), rows.column("status"), strict=True)
+        if any(user in gone and status.lower().startswith("deleted") for user, status in pairs):
+            return [("enrollment-both-deleted", "")]
+    return []
+
+
 def _in_other_courses(rows: Rows, known: Known) -> Iterator[int]:
-    """Give the places at which section and course are known, and not as belonging together."""
-    if not (rows.has("section_id") and rows.has("course_id") and known.sections_of_courses):
+    """Give the places at which section and course are known, and the section is in another course at the end."""
+    if not (rows.has("section_id") and rows.has("course_id") and known.course_of):
         return
-    sections, courses = rows.column("section_id"), rows.column("course_id")
-    pairs = list(map(hash, zip(sections, courses, strict=True)))
-    if known.sections_of_courses.issuperset(pairs):
+    sections, courses = rows.hashes("section_id"), rows.hashes("course_id")
+    found = list(map(known.course_of.get, sections))
+    if found == courses:
         return
-    for place, pair in enumerate(pairs):
-        if pair in known.sections_of_courses or not courses[place] or not sections[place]:
+    for place, (section, own, course) in enumerate(zip(sections, found, courses, strict=True)):
+        if not course or own is None or course in {own, known.shown_in.get(section)}:
             continue
-        section, course = hash(sections[place]), hash(courses[place])
-        if section not in known.cross_listed and known.ids["section"].has(section) and known.ids["course"].has(course):
+        if known.ids["course"].has(course):
             yield place
+
+
+def _deleted_accounts(rows: Rows, known: Known) -> Iterator[RuleHits]:
+    """Find courses of accounts that the delivery deletes."""
+    ids = known.ids["account"]
+    gone = ids.deleted - ids.active
+    if gone and rows.has("account_id"):
+        places = [place for place, key in enumerate(rows.hashes("account_id")) if key in gone]
+        yield "course-account-deleted", [(place, "account_id") for place in places]
 
 
 def _existing_logins(rows: Rows, known: Known) -> Iterator[RuleHits]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from canvas_sis_sync.preflight.context import Aim
-from canvas_sis_sync.sis_csv import Block, Kind, ValueType
+from canvas_sis_sync.sis_csv import Block, Kind, ValueType, nearest
 from canvas_sis_sync.sis_csv.formats import TRIMMED
 
 
@@ -31,6 +31,12 @@ class Heading:
         trimmed = {cell.strip(TRIMMED) for cell in self.cells if cell.strip(TRIMMED) != cell}
         return tuple(name for name in self.kind.columns if name in trimmed and not self.has(name))
 
+    def mistyped(self) -> dict[str, str]:
+        """Give the cells that are no column of the kind and near one that is missing, with the name of that."""
+        missing = [name for name in self.kind.columns if not self.has(name) and name not in self.padded()]
+        unknown = dict.fromkeys(cell for cell in self.cells if cell.strip(TRIMMED) not in self.kind.columns)
+        return {cell: near for cell in unknown if (near := nearest(cell, missing))}
+
     def doubled(self) -> tuple[str, ...]:
         """Name the columns of the kind that stand there more than once."""
         return tuple(name for name in self.kind.columns if self.cells.count(name) > 1)
@@ -39,17 +45,19 @@ class Heading:
 class Rows:
     """A block of consecutive rows. Values are trimmed; "" stands for no value."""
 
-    def __init__(self, heading: Heading, block: Block, aim: Aim, *, may_hold_nul: bool) -> None:
+    def __init__(self, heading: Heading, block: Block, aim: Aim, *, may_hold_nul: bool, may_hold_marks: bool) -> None:
         self._heading = heading
         self._columns = block.columns
         self._overlong = block.overlong
         self._distinct: dict[str, set[str]] = {}
         self._hashes: dict[str, list[int]] = {}
+        self._texts: dict[str, str] = {}
         self.first_row = block.first_row
         self.size = len(block)
         self._blanks = [""] * self.size
         self.aim = aim
         self.may_hold_nul = may_hold_nul
+        self.may_hold_marks = may_hold_marks
 
     @property
     def kind(self) -> Kind:
@@ -78,6 +86,17 @@ class Rows:
         if found is None:
             found = self._hashes[name] = list(map(hash, self.column(name)))
         return found
+
+    def text(self, name: str) -> str:
+        """Give the values of a column as one text, with a comma between them."""
+        found = self._texts.get(name)
+        if found is None:
+            found = self._texts[name] = ",".join(self.column(name))
+        return found
+
+    def line(self, place: int) -> int:
+        """Give a hash of all cells of a row, those that Canvas does not know too."""
+        return hash(tuple(column[place] for column in self._columns))
 
     def places(self, name: str, values: set[str]) -> list[int]:
         """Give the places in the block at which a column has one of some values."""

@@ -28,6 +28,8 @@ Hit = tuple[int, str]
 """A place in a block and the column that is at fault ("" for the row as a whole)."""
 
 Check = Callable[[Rows], Iterable[Hit]]
+Shown = Callable[[str], str]
+"""Gives what a message may show of the value of a cell, with a space before it; "" for nothing."""
 HeadingCheck = Callable[[Heading, Aim], Iterable[str]]
 """Gives the columns at fault, "" for the file as a whole."""
 
@@ -39,7 +41,7 @@ class Rule:
     #: As in the fact sheet; ours begin with `set-`, `file-` or `any-` too.
     id: str
     severity: Severity
-    #: What is said of a place; a format that may name `{column}`, never a value of the row.
+    #: What is said of a place; a format that may name `{column}` and, by `shows`, `{value}`.
     sentence: str
     #: Why it matters: what Canvas does.
     why: str
@@ -51,6 +53,10 @@ class Rule:
     check: Check | None = None
     #: Judges the header of a file.
     heading_check: HeadingCheck | None = None
+    #: The columns that it is about, for its description; empty for any.
+    columns: tuple[str, ...] = ()
+    #: What a message shows of a cell; None for nothing, because rows are about people.
+    shows: Shown | None = None
     #: Canvas looks at it before it ignores deleted rows on request (CSV 9).
     basic: bool = False
     #: Reported beside another fault of the same row (CSV 6).
@@ -59,14 +65,17 @@ class Rule:
     habitual: bool = False
     #: An error when the set is said to be complete.
     error_if_complete: bool = False
-    #: An error when the custom roles are known.
-    error_if_roles_known: bool = False
 
-    def message(self, column: str) -> str:
-        """Word a finding of this rule at a column."""
-        return self.sentence.format(column=column)
+    @property
+    def description(self) -> str:
+        """Word the rule in general, by the columns that it is about."""
+        words = self.message(" or ".join(self.columns) or "a column")
+        return words[0].upper() + words[1:] if words.startswith("a column") else words
+
+    def message(self, column: str, value: str = "") -> str:
+        """Word a finding of this rule at a column; `value` is what `shows` gave."""
+        return self.sentence.format(column=column, value=value)
 
     def severity_for(self, aim: Aim) -> Severity:
         """Say how bad a finding is in an import with this aim."""
-        raised = (self.error_if_complete and aim.complete) or (self.error_if_roles_known and aim.roles is not None)
-        return Severity.ERROR if raised else self.severity
+        return Severity.ERROR if self.error_if_complete and aim.complete else self.severity

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from canvas_sis_sync.preflight.context import MOST_PLACES, Aim
 from canvas_sis_sync.preflight.findings import Finding
+from canvas_sis_sync.preflight.rows import Rows
 from canvas_sis_sync.preflight.rule import Hit, Rule
 from canvas_sis_sync.preflight.rules import RULES
 
-Place = tuple[int | None, str]
-"""A row (None for the whole file) and a column ("" for none)."""
+Place = tuple[int | None, str, str]
+"""A row (None for the whole file), a column ("" for none) and what is shown of its value."""
 
 
 class Tally:
@@ -23,21 +24,24 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self._places: defaultdict[str, list[Place]] = defaultdict(list)
         self._messages: dict[str, str] = {}
+        #: Columns of the kind that the file does not have, with the one that is probably meant ("" for none).
+        self.absent: dict[str, str] = {}
 
-    def add(self, rule_id: str, row: int | None = None, column: str = "") -> None:
+    def add(self, rule_id: str, row: int | None = None, column: str = "", value: str = "") -> None:
         """Count a finding and keep its place while there is room."""
         self.counts[rule_id] += 1
         if len(self._places[rule_id]) < self._most_places:
-            self._places[rule_id].append((row, column))
+            self._places[rule_id].append((row, column, value))
 
-    def add_hits(self, rule: Rule, hits: Iterable[Hit], first_row: int) -> None:
-        """Count findings in a block that begins with a row."""
+    def add_hits(self, rule: Rule, hits: Iterable[Hit], rows: Rows) -> None:
+        """Count findings in a block."""
         for place, column in hits:
-            self.add(rule.id, first_row + place, column)
+            value = rule.shows(rows.column(column)[place]) if rule.shows else ""
+            self.add(rule.id, rows.first_row + place, column, value)
 
     def once(self, rule_id: str, column: str = "") -> None:
         """Add a finding about the whole file, unless it is there already."""
-        if (None, column) not in self._places[rule_id]:
+        if (None, column, "") not in self._places[rule_id]:
             self.add(rule_id, None, column)
 
     def join(self, later: Tally, row_shift: int = 0) -> None:
@@ -45,8 +49,8 @@ class Tally:
         for rule_id, places in later._places.items():
             known = self._places[rule_id]
             repeated = [place for place in places if place[0] is None and place in known]
-            shifted = ((row and row + row_shift, column) for row, column in places if (row, column) not in repeated)
-            known += list(shifted)[: self._most_places - len(known)]
+            kept = [place for place in places if place not in repeated][: self._most_places - len(known)]
+            known += [(row and row + row_shift, column, value) for row, column, value in kept]
             self.counts[rule_id] += later.counts[rule_id] - len(repeated)
         self._messages |= later._messages
 
@@ -68,8 +72,15 @@ class Tally:
 
     def findings(self, aim: Aim) -> Iterator[Finding]:
         """Word what was found, the whole file first and then by row."""
-        found = [(row or 0, rule_id, row, column) for rule_id, places in self._places.items() for row, column in places]
-        for _, rule_id, row, column in sorted(found, key=lambda each: each[:2]):
+        found = [(place[0] or 0, rule_id, place) for rule_id, places in self._places.items() for place in places]
+        for _, rule_id, (row, column, value) in sorted(found, key=lambda each: each[:2]):
             rule = RULES[rule_id]
-            message = self._messages.get(rule_id) or rule.message(column)
+            message = self._messages.get(rule_id) or rule.message(column, value) + self._if_absent(row, column)
             yield Finding(rule_id, rule.severity_for(aim), self.name, row, column or None, message)
+
+    def _if_absent(self, row: int | None, column: str) -> str:
+        """Add that the file does not have the column of a finding, and which one may be meant."""
+        near = self.absent.get(column)
+        if near:
+            return f" The file has no such column; its column {near} is unknown to Canvas."
+        return "" if near is None or row is None else " The file has no such column."

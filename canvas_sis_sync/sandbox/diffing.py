@@ -165,11 +165,11 @@ def read_table(supplied: Supplied) -> Table:
         columns = {name: index for index, name in reversed(list(enumerate(opened.header)))}
         rows: dict[tuple[str | None, ...], Cells] = {}
         for _, values in opened:
-            cells = {name: values[columns[name]] for name in columns}
+            cells = {name: values[columns[name]] for name in opened.columns}
             key = tuple(cells.get(name) for name in supplied.kind.key)
             rows.pop(key, None)
             rows[key] = cells
-    return Table(tuple(dict.fromkeys(opened.header)), rows)
+    return Table(opened.columns, rows)
 
 
 def difference(current: Table, base: Table, removed_status: str) -> list[Cells]:

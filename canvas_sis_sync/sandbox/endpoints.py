@@ -28,6 +28,8 @@ from canvas_sis_sync.sandbox.state import State
 
 Answer = dict[str, Any] | list[Any]
 Paged = tuple[Answer, dict[str, str]]
+STORAGE = "/storage/"
+"""Where files are; a storage service outside Canvas, which no token must reach."""
 _STATES = frozenset(
     {
         *("initializing", "created", "importing", "cleanup_batch", "imported", "imported_with_messages", "aborted"),
@@ -139,8 +141,8 @@ def get_progress(call: Call, job_id: int) -> Answer:
 
 
 def current_user(call: Call) -> Answer:
-    """Show the user of the token."""
-    return show_user(call.user)
+    """Show the user of the token, and say that this is not Canvas."""
+    return show_user(call.user) | {"sandbox": True}
 
 
 def get_account(call: Call, account: str) -> Answer:
@@ -188,10 +190,20 @@ def list_roles(call: Call, account: str) -> Paged:
     return list(shown), headers
 
 
-def download(state: State, request: HttpRequest, file_id: int) -> Response:
-    """Send a file to whoever has its verifier; raises Refusal 404 without it."""
-    file = state.files.get(file_id)
-    if file is None or file.path is None or request.args.get("verifier") != file.verifier:
+def download(call: Call, file_id: int) -> Response:
+    """Send whoever has a token to the storage, where the file is; raises Refusal 404 for an unknown file."""
+    file = call.state.files.get(file_id)
+    if file is None or file.path is None or call.state.faults.standing("attachments-unreadable") is not None:
+        raise not_found()
+    return Response(status=302, headers={"location": f"{call.base_url}{STORAGE}{file.verifier}"})
+
+
+def stored(state: State, request: HttpRequest, verifier: str) -> Response:
+    """Send a file to whoever knows its address; like a storage service it refuses tokens. Raises Refusal 400, 404."""
+    if "Authorization" in request.headers:
+        raise Refusal(400, "Only one way of authorisation is allowed: the address alone, and no token.")
+    file = next((file for file in list(state.files.values()) if file.verifier == verifier), None)
+    if file is None or file.path is None:
         raise not_found()
     stream = file.path.open("rb")
     headers = {"content-length": str(file.path.stat().st_size)}

@@ -60,6 +60,7 @@ _ALL = (
     Fault("abort", "The next import ends `aborted` by itself when half of its rows are in."),
     Fault("unknown-state", "The next import ends in a workflow_state that nobody knows.", default="reconciled"),
     Fault("throttle", "That many requests are answered 403 `Rate Limit Exceeded`.", default="1", number=True),
+    Fault("throttle-429", "The same with the status 429.", default="1", number=True),
     Fault("get-500", "That many GET requests are answered 500.", default="1", number=True),
     Fault("get-cut", "That many GET requests are cut without an answer.", default="1", number=True),
     Fault("lose-announcement", "The next two-step announcement is kept and its answer lost."),
@@ -74,6 +75,7 @@ _ALL = (
         words=("never",),
         number=True,
     ),
+    Fault("attachments-unreadable", "The content of attachments is answered 404.", standing=True),
     Fault("expired-token", "Every request with a token is answered 401.", standing=True),
     Fault("forget", "Imports (or the one with that id) are unknown: 404, and missing from lists.", standing=True),
     Fault(
@@ -82,6 +84,11 @@ _ALL = (
         standing=True,
         default=None,
         number=True,
+    ),
+    Fault(
+        "deduplicate",
+        "Exact duplicates are left out of files of 100 rows or more, which numbers rows again.",
+        standing=True,
     ),
     Fault("errors-endpoint-fails", "The errors endpoints answer 500.", standing=True),
     Fault("no-pre-attachment", "The two-step way is unknown, as to a Canvas of before 2024.", standing=True),

@@ -6,7 +6,7 @@ missing rows in `cleanup` and `diffing`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from canvas_sis_sync.sandbox import diffing, rows_courses, rows_groups, rows_people
@@ -18,10 +18,11 @@ from canvas_sis_sync.sandbox.rows import Context, Ignored, Refused, Row, Rule, c
 from canvas_sis_sync.sandbox.state import State
 from canvas_sis_sync.sandbox.supply import Supplied, inspect, write_copy
 from canvas_sis_sync.sandbox.unpacking import unpack
-from canvas_sis_sync.sis_csv import KINDS, open_csv
+from canvas_sis_sync.sis_csv import KINDS, CsvFile, open_csv
 
 _CHUNK = 100
 _SMALL = 50
+_LEAST_FOR_DUPLICATES = 100
 _RULES: dict[str, Rule] = {
     "change_sis_id": rows_courses.change_sis_id,
     "account": rows_courses.account,
@@ -105,17 +106,22 @@ class Importer:
             self._advance(supply.rows)
             return
         self._report.file = supply.file.name if self._total < _SMALL else supply.file.base_name
+        if self._leaves_out_duplicates(supply):
+            self._report.file = f"{self._report.file[:-4]}_deduplicated.csv"
         context = Context(ledger, self._record.options, tuple(self._state.roles), self._report.warn)
         with supply.file.open() as stream:
             file = open_csv(stream)
             columns = {name: index for index, name in reversed(list(enumerate(file.header)))}
-            rows = iter(file)
+            rows = _without_duplicates(file) if self._leaves_out_duplicates(supply) else iter(file)
             while chunk := list(islice(rows, self._chunk_size())):
                 for number, values in chunk:
                     self._report.row = number, values
                     self._import_row(Row(supply.kind, {name: values[columns[name]] for name in columns}), context)
                 ledger.commit()
                 self._advance(len(chunk))
+
+    def _leaves_out_duplicates(self, supply: Supplied) -> bool:
+        return supply.rows >= _LEAST_FOR_DUPLICATES and self._state.faults.standing("deduplicate") is not None
 
     def _import_row(self, row: Row, context: Context) -> None:
         try:
@@ -145,3 +151,9 @@ class Importer:
     def _chunk_size(self) -> int:
         rate = self._rate()
         return _CHUNK if rate is None else max(1, min(_CHUNK, int(rate / 10)))
+
+
+def _without_duplicates(file: CsvFile) -> Iterator[tuple[int, list[str | None]]]:
+    """Give of equal rows the last one, numbered as if the others had never been there."""
+    rows = {tuple(values): place for place, (_, values) in enumerate(file)}
+    return enumerate(map(list, sorted(rows, key=rows.__getitem__)), 2)

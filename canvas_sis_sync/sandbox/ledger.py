@@ -98,6 +98,11 @@ class Ledger:
             "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", (self.import_id, kind, object_id, old, new, by_cleanup)
         )
 
+    def has_changed(self, kind: str, object_id: int) -> bool:
+        """Tell whether this import has changed the state of an object."""
+        query = "SELECT 1 FROM change WHERE import = ? AND kind = ? AND object = ?"
+        return bool(self.select(query, self.import_id, kind, object_id))
+
     def select(self, query: str, *values: Any) -> list[Row]:
         """Run a query of the clean-up."""
         return list(self._connection.execute(query, values))

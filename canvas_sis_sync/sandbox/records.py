@@ -52,7 +52,7 @@ class StoredFile:
     id: int
     name: str
     size: int
-    #: The code in the URL that opens it.
+    #: The code in the address of the storage, which opens it without a token.
     verifier: str
     created_at: float
     path: Path | None = None

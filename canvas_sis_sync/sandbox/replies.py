@@ -48,7 +48,7 @@ def show_time(seconds: float | None) -> str | None:
 
 
 def show_file(file: StoredFile, base_url: str) -> dict[str, Any]:
-    """Write a File object; its URL opens the file without a token."""
+    """Write a File object; its URL asks for a token and leads to the storage (API 5, changes since 2022)."""
     created = show_time(file.created_at)
     return {
         "id": file.id,
@@ -58,7 +58,7 @@ def show_file(file: StoredFile, base_url: str) -> dict[str, Any]:
         "filename": file.name,
         "upload_status": "success",
         "content-type": file.content_type,
-        "url": f"{base_url}/files/{file.id}/download?download_frd=1&verifier={file.verifier}",
+        "url": f"{base_url}/files/{file.id}/download?download_frd=1",
         "size": file.size,
         "created_at": created,
         "updated_at": created,

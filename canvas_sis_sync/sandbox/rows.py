@@ -6,17 +6,19 @@ only counted. Rules of single kinds are in `rows_courses`, `rows_people` and `ro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from canvas_sis_sync.sandbox.ledger import Ledger
 from canvas_sis_sync.sandbox.state import Role
 from canvas_sis_sync.sandbox.store import Row as Stored
 from canvas_sis_sync.sis_csv import Kind
+from canvas_sis_sync.sis_csv.dates import Verdict, read_date
 
 NAME_LIMIT = 255
+Dates = tuple[datetime | None, datetime | None]
 
 
 class Refused(Exception):
@@ -76,12 +78,25 @@ class Context:
         if owner is not None and owner["sis_id"] != row.get(key):
             raise Refused(f"integration_id {wanted!r} belongs to another {kind}")
 
-    def read_dates(self, row: Row) -> None:
-        """Say what dates are impossible (CSV 7); the row is applied without them."""
-        for column in ("start_date", "end_date"):
-            text = row.get(column)
-            if text and is_bad_date(text):
-                self.warn(f"{column} {text!r} is no possible date and was left empty")
+    def read_dates(self, row: Row, *, apart: bool = False) -> Dates:
+        """Return start and end in UTC, and say which is impossible (CSV 7); the row is applied without it.
+
+        Without a start there is no end either, unless the two are read apart.
+        """
+        start, end = row.get("start_date"), row.get("end_date")
+        if start and self._is_bad("start_date", start):
+            start = None
+            if not apart:
+                return None, None
+        if end and self._is_bad("end_date", end):
+            end = None
+        return read_date(start).moment if start else None, read_date(end).moment if end else None
+
+    def _is_bad(self, column: str, text: str) -> bool:
+        bad = read_date(text).verdict is Verdict.BAD
+        if bad:
+            self.warn(f"{column} {text!r} is no possible date and was left empty")
+        return bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +144,3 @@ def count_only(row: Row, context: Context) -> None:
         if column.allowed and row.get(name) is not None:
             row.word(name)
     context.pass_over_deletion((row.get("status") or "").lower())
-
-
-_DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}\b")
-_ISO = re.compile(r"\d{4}-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2}))?")
-_INCOMPLETE = re.compile(r"\d{4}|\d{4}-\d\d|\d{9,}")
-
-
-def is_bad_date(text: str) -> bool:
-    """Tell whether Canvas complains about a date (CSV 7); most nonsense it takes in silence."""
-    if len(text) > 128 or _INCOMPLETE.fullmatch(text):
-        return True
-    if iso := _ISO.match(text):
-        month, day, hour, minute = (int(part or 0) for part in iso.groups())
-        return not 1 <= month <= 12 or not 1 <= day <= 31 or hour > 24 or minute > 59
-    day_first = _DAY_FIRST.match(text)
-    return day_first is not None and (int(day_first[2]) > 12 or int(day_first[1]) > 31)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from canvas_sis_sync.sandbox.rows import NAME_LIMIT, Context, Refused, Row
+from canvas_sis_sync.sandbox.rows import NAME_LIMIT, Context, Dates, Refused, Row
 from canvas_sis_sync.sandbox.store import Row as Stored
 
 _OVERRIDES = frozenset({"StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment"})
@@ -58,9 +59,10 @@ def account(row: Row, context: Context) -> None:
 
 
 def _parent(row: Row, context: Context) -> int:
+    """Find the parent; a deleted one refuses the row, also one that deletes (changes since 2022)."""
     if row.get("parent_account_id") is None:
         return context.ledger.root
-    return int(context.need("account", row, "parent_account_id")["id"])
+    return int(context.need_active("account", row, "parent_account_id")["id"])
 
 
 def _account_status(row: Row, existing: Stored | None, context: Context) -> str | None:
@@ -84,7 +86,7 @@ def _leads_up_to(account_id: int, parent: int | None, context: Context) -> bool:
 
 def term(row: Row, context: Context) -> None:
     """Make, change or delete a term, or set its date override (CSV 10.3)."""
-    context.read_dates(row)
+    start, end = context.read_dates(row)
     sis_id = row.need("term_id")
     status = "deleted" if context.status(row).startswith("deleted") else "active"
     override = row.get("date_override_enrollment_type")
@@ -96,9 +98,13 @@ def term(row: Row, context: Context) -> None:
     name = row.need("name")
     if status == "deleted" and existing is not None and _has_courses(existing, context):
         raise Refused("a term that has active courses cannot be deleted")
-    dates = {"start_at": row.get("start_date"), "end_at": row.get("end_date")}
+    dates = {"start_at": _in_utc(start), "end_at": _in_utc(end)}
     values = {"name": name, "integration_id": row.get("integration_id"), **dates}
     context.ledger.save("term", {"sis_id": sis_id}, values, status)
+
+
+def _in_utc(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment.isoformat()}Z"
 
 
 def _check_override(override: str, existing: Stored | None) -> None:
@@ -114,7 +120,7 @@ def _has_courses(existing: Stored, context: Context) -> bool:
 
 def course(row: Row, context: Context) -> None:
     """Make, change or delete a course (CSV 10.5)."""
-    context.read_dates(row)
+    dates = context.read_dates(row, apart=True)
     sis_id = row.need("course_id")
     row.need("short_name", "abstract_course_id")
     row.need("long_name", "abstract_course_id")
@@ -123,11 +129,12 @@ def course(row: Row, context: Context) -> None:
         if row.get(column):
             row.word(column)
     values = _course_place(row, context)
-    _check_order_of_dates(row)
+    _check_order_of_dates(dates)
     row.limit("course_id", "short_name", "long_name")
     context.check_integration_id("course", row, "course_id")
     values |= {"name": row.get("long_name"), "short_name": row.get("short_name")}
-    values["integration_id"] = row.get("integration_id")
+    if row.get("integration_id"):  # a blank keeps the value of a course (changes since 2022)
+        values["integration_id"] = row.get("integration_id")
     course_id = context.ledger.save("course", {"sis_id": sis_id}, values, status)
     if status == "deleted":
         context.ledger.delete_all("enrollment", course=course_id)
@@ -141,29 +148,32 @@ def _course_status(text: str) -> str | None:
 
 
 def _course_place(row: Row, context: Context) -> dict[str, Any]:
-    """Find account and term; an unknown term is not mentioned."""
-    is_new = context.find("course", row.get("course_id")) is None
+    """Find account and term; an unknown term is not mentioned, nor is a deleted account, which does not count."""
+    existing = context.find("course", row.get("course_id"))
+    is_new = existing is None
     values: dict[str, Any] = {}
     found = context.find("account", row.get("account_id")) or context.find("account", row.get("fallback_account_id"))
-    if found is not None:
-        values["account"] = found["id"]
-    elif row.get("account_id"):
+    if found is None and row.get("account_id"):
         raise Refused(f"account_id {row.get('account_id')!r} leads to no account")
-    elif is_new:
+    if found is not None and found["status"] != "deleted":
+        values["account"] = found["id"]
+    elif existing is None:
         values["account"] = context.ledger.root
+    elif context.ledger.find("account", id=existing["account"], status="deleted") is not None:
+        raise Refused("the account of the course is deleted")
     term = context.find("term", row.get("term_id")) or (context.ledger.find("term", sis_id=None) if is_new else None)
     return values if term is None else {**values, "term": term["id"]}
 
 
-def _check_order_of_dates(row: Row) -> None:
-    start, end = row.get("start_date"), row.get("end_date")
-    if start and end and len(start) == len(end) and end < start:
+def _check_order_of_dates(dates: Dates) -> None:
+    start, end = dates
+    if start and end and end < start:
         raise Refused("end_date is before start_date")
 
 
 def section(row: Row, context: Context) -> None:
     """Make, move or delete a section (CSV 10.6)."""
-    context.read_dates(row)
+    dates = context.read_dates(row)
     sis_id = row.need("section_id")
     row.need("course_id")
     if (row.get("status") or "").lower().startswith("active"):
@@ -173,7 +183,7 @@ def section(row: Row, context: Context) -> None:
     existing = context.find("section", sis_id)
     if existing is None:
         row.need("name")
-    _check_order_of_dates(row)
+    _check_order_of_dates(dates)
     row.limit("section_id", "name", length=NAME_LIMIT)
     context.check_integration_id("section", row, "section_id")
     values: dict[str, Any] = {"integration_id": row.get("integration_id")}

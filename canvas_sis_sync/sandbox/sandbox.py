@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from canvas_sis_sync.sandbox.worker import Worker
 
 _IDLE_SECONDS = 30.0
+OPEN_PATHS = ("/uploads/", "/storage/")
+"""What stands for a storage service outside Canvas."""
 
 
 class Sandbox:
@@ -139,6 +141,12 @@ class Sandbox:
     def requests(self) -> tuple[Request, ...]:
         """What was asked so far, in the order of the answers."""
         return tuple(self._requests)
+
+    @property
+    def tokens_astray(self) -> tuple[Request, ...]:
+        """Requests that carried a token to where it must not go: the storage of uploads and of attachments."""
+        at_storage = (each for each in self.requests if each.path.startswith(OPEN_PATHS))
+        return tuple(each for each in at_storage if each.header("Authorization"))
 
     @property
     def imports(self) -> tuple[Import, ...]:

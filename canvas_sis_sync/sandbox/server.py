@@ -45,10 +45,13 @@ _ROUTES: dict[tuple[str, str], Callable[..., Any]] = {
     ("GET", "/api/v1/progress/<int:job_id>"): endpoints.get_progress,
     ("GET", "/api/v1/files/uploaded/<code>"): uploading.confirm,
     ("GET", "/files/<int:file_id>/download"): endpoints.download,
+    ("GET", f"{endpoints.STORAGE}<verifier>"): endpoints.stored,
     ("POST", "/uploads/<code>"): uploading.upload,
 }
-_OPEN = frozenset({uploading.upload, endpoints.download})
+_OPEN = frozenset({uploading.upload, endpoints.stored})
 """Open to whoever has their URL."""
+_THROTTLED = {"throttle": 403, "throttle-429": 429}
+"""The statuses of throttled requests, by fault; these have no X-Request-Cost (API 8)."""
 _MAP = Map(
     [Rule(path, methods=[method], endpoint=function) for (method, path), function in _ROUTES.items()],
     strict_slashes=False,
@@ -72,6 +75,7 @@ class Application:
         finally:
             self._log(_logged(request, status))
         response.headers["date"] = formatdate(self._state.now(), usegmt=True)
+        response.headers["x-sis-sync-sandbox"] = "1"
 
         def start(line: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(line, [(name.lower(), value) for name, value in headers], *rest)
@@ -87,8 +91,9 @@ class Application:
             return _write(request, not_found().body, error.code or 404, {})
 
     def _respond(self, request: HttpRequest) -> Response:
-        if self._state.faults.count_down("throttle"):
-            raise Refusal(403, "403 Forbidden (Rate Limit Exceeded)\n", {"x-rate-limit-remaining": "0.0"})
+        for fault, status in _THROTTLED.items():
+            if self._state.faults.count_down(fault):
+                raise Refusal(status, f"{status} Forbidden (Rate Limit Exceeded)\n", {"x-rate-limit-remaining": "0.0"})
         if not request.headers.get("User-Agent"):
             raise Refusal(403, "Requests must name their User-Agent.")
         path = re.sub(r"\.json$", "", request.path)

@@ -41,7 +41,7 @@ CREATE INDEX enrollment_user ON enrollment (user, section);
 CREATE INDEX enrollment_section ON enrollment (section);
 CREATE INDEX section_course ON section (course);
 CREATE INDEX membership_key ON group_membership (group_, user);
-CREATE INDEX change_import ON change (import);
+CREATE INDEX change_import ON change (import, kind, object);
 """
 TABLES = {
     "account": "account",

@@ -1,6 +1,7 @@
 """Settings: flag, then environment, then `<home>/.env`, then default, each remembering where it came from.
 
-Owns the finished `Settings`. The only reader of `os.environ`. Nothing is written and nothing in the process is changed.
+Owns the finished `Settings`. The only reader of `os.environ`. Nothing is written, and nothing in the process is changed
+but the way to Canvas by `use_network`.
 Idle ticks load it: what only an error or a rare value needs is imported where it is used.
 """
 
@@ -14,8 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from canvas_sis_sync.errors import SettingsError
-from canvas_sis_sync.settings import layers
+from canvas_sis_sync.errors import HomeError, SettingsError
+from canvas_sis_sync.plain_text import lines
+from canvas_sis_sync.settings import layers, network
 from canvas_sis_sync.settings.limits import BREAKERS, Limit, raised
 from canvas_sis_sync.settings.refusals import EXCLUDES, NEEDS, contradictions
 from canvas_sis_sync.settings.table import SETTINGS, Remaster, Setting, parameter_name, parse_token
@@ -34,6 +36,7 @@ __all__ = [
     "load",
     "raised",
     "state_folder",
+    "use_network",
 ]
 
 MASK = "********"
@@ -73,6 +76,10 @@ class Settings:
     #: Host and port (if not the default one); "" when not set.
     host: str
     token: Secret
+    #: The address comes from the environment.
+    exported_url: bool
+    #: The address that `.env` names and the environment overrides by another; "" for none.
+    overridden_url: str
     #: "self" or digits.
     account_id: str
     #: True for Canvas hosted by Instructure, whose requests must end within a minute.
@@ -92,6 +99,7 @@ class Settings:
     refuse_on: str
     #: "hold" or "continue".
     after_refusal: str
+    skip_unchanged: bool
     #: Ids of rules.
     check_ignore: tuple[str, ...]
     #: Names of custom roles.
@@ -107,14 +115,25 @@ class Settings:
     remaster: Remaster
     #: What Canvas is asked for, by Canvas's own names; only what was set.
     import_parameters: Mapping[str, str]
+    #: Proxies and certificate authority.
+    network: tuple[network.Given, ...] = field(repr=False)
     #: (name, value as shown, source) of each setting; secrets masked.
     values: tuple[tuple[str, str, str], ...] = field(repr=False)
 
 
 def find_home(option: Path | None, environ: Mapping[str, str] | None = None) -> Path:
-    """Give the absolute path of the home: `--home`, else `SIS_SYNC_HOME`, else the current folder."""
-    named = option or (os.environ if environ is None else environ).get(layers.HOME_NAME) or "."
-    return _expanded(str(named)).absolute()
+    """Give the absolute path of the home: `--home`, else `SIS_SYNC_HOME`, else the current folder.
+
+    Raises HomeError when it is relative to a folder that is gone.
+    """
+    named = _expanded(str(option or (os.environ if environ is None else environ).get(layers.HOME_NAME) or "."))
+    try:
+        return named.absolute()
+    except OSError as error:
+        raise HomeError(
+            f"The current folder cannot be found any more: {(error.strerror or str(error)).lower()}.",
+            "Change to a folder that exists, or name the home with --home and its whole path.",
+        ) from error
 
 
 def load(
@@ -133,7 +152,9 @@ def load(
     """
     environ = os.environ if environ is None else environ
     problems: list[SettingsError] = []
-    given = layers.read(home, environ, flags or {}, problems)
+    dotenv = layers.read_dotenv(home, problems)
+    given = layers.read(home, dotenv, environ, flags or {}, problems)
+    way = network.read(home, dotenv, environ, problems)
     values = _values(home, given, problems)
     values["CANVAS_API_TOKEN"] = _token(home, given, values, problems)
     if need_canvas:
@@ -145,6 +166,7 @@ def load(
     if problems:
         raise _together(problems)
     shown = tuple((each.name, _shown(each, given, values), given[each.name].source) for each in SETTINGS)
+    exported = given["CANVAS_BASE_URL"].source == layers.ENVIRONMENT
     return Settings(
         home=home,
         inbox=home / "inbox",
@@ -154,23 +176,57 @@ def load(
         base_url=values["CANVAS_BASE_URL"],
         host=values["CANVAS_BASE_URL"].partition("://")[2],
         token=Secret(values["CANVAS_API_TOKEN"]),
+        exported_url=exported,
+        overridden_url=_overridden(dotenv, values["CANVAS_BASE_URL"]) if exported else "",
         account_id=values["CANVAS_ACCOUNT_ID"],
         hosted=values["CANVAS_HOSTED"],
         import_parameters=MappingProxyType(_effective(parameters)),
-        values=shown,
+        network=way,
+        values=(*shown, *((each.name, each.shown, each.source) for each in way)),
         **_own(values),
     )
 
 
+def use_network(settings: Settings) -> None:
+    """Make this process reach Canvas in the way that `.env` says, where the environment says nothing."""
+    network.use(settings.network)
+
+
 def state_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
-    """Give the folder of this user for what outlives a home; it need not exist."""
-    user = _expanded(environ.get("HOME") or "~")
-    if platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or user / "AppData" / "Local") / "sis-sync"
-    if platform == "darwin":
-        return user / "Library" / "Application Support" / "sis-sync"
-    named = Path(environ.get("XDG_STATE_HOME", ""))
-    return (named if named.is_absolute() else user / ".local" / "state") / "sis-sync"
+    """Return the folder of this user for what outlives a home, by its one real path; it need not exist.
+
+    Locks are in it, so that it must be the same for all of a user's runs: relative paths are passed over, which XDG
+    requires, and links resolved. Raises SettingsError for a user without a home folder.
+    """
+    name, below = {
+        "win32": ("LOCALAPPDATA", "AppData/Local"),
+        "darwin": ("", "Library/Application Support"),
+    }.get(platform, ("XDG_STATE_HOME", ".local/state"))
+    named = Path(environ.get(name, ""))
+    folder = named if named.is_absolute() else _user_folder(environ) / below
+    return Path(os.path.realpath(folder / "sis-sync"))
+
+
+def _user_folder(environ: Mapping[str, str]) -> Path:
+    """Return the home folder of the user: HOME, or what the system knows where that is missing or relative."""
+    named = Path(environ.get("HOME", ""))
+    if named.is_absolute():
+        return named
+    if os.name == "nt":
+        known = Path(os.path.expanduser("~"))  # noqa: PTH111 (Path.home raises where there is none)
+    else:
+        import pwd
+
+        try:
+            known = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        except KeyError:
+            known = Path()
+    if not known.is_absolute():
+        raise SettingsError(
+            "The user who runs sis-sync has no home folder, where it keeps one sender at a time.",
+            "Set HOME, or on Linux XDG_STATE_HOME, to the whole path of a folder that this user can write to.",
+        )
+    return known
 
 
 def _expanded(text: str) -> Path:
@@ -232,13 +288,23 @@ def _own(values: Mapping[str, Any]) -> dict[str, Any]:
     return own | {"breakers": MappingProxyType(breakers), "canaries": own["canaries"] or ()}
 
 
+def _overridden(dotenv: Mapping[str, str], base_url: str) -> str:
+    """Give the address in `.env` when it is another than `base_url`."""
+    setting = next(setting for setting in SETTINGS if setting.name == "CANVAS_BASE_URL")
+    try:
+        written = str(setting.parse(dotenv.get(setting.name, "").strip()))
+    except ValueError:
+        return ""
+    return written if written != base_url else ""
+
+
 def _together(problems: list[SettingsError]) -> SettingsError:
     """Make one error of all, each with its sentence, and each different hint once."""
     if len(problems) == 1:
         return problems[0]
-    sentences = "".join(f"\n- {problem.sentence}" for problem in problems)
+    sentences = (f"- {problem.sentence}" for problem in problems)
     hints = dict.fromkeys(problem.hint for problem in problems)
-    return SettingsError(f"There are {len(problems)} problems with the settings:{sentences}", "\n".join(hints))
+    return SettingsError(lines([f"There are {len(problems)} problems with the settings:", *sentences]), lines(hints))
 
 
 def _effective(parameters: dict[str, str]) -> dict[str, str]:

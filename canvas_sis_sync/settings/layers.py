@@ -7,7 +7,7 @@ dotenv. What a text means is the matter of `table`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -39,12 +39,16 @@ class Given(NamedTuple):
 
 
 def read(
-    home: Path, environ: Mapping[str, str], flags: Mapping[str, str], problems: list[SettingsError]
+    home: Path,
+    dotenv: Mapping[str, str],
+    environ: Mapping[str, str],
+    flags: Mapping[str, str],
+    problems: list[SettingsError],
 ) -> dict[str, Given]:
     """Lay the layers over each other, lowest first; an empty text takes a setting back to its default."""
     given = {setting.name: Given(setting.name, "", DEFAULT) for setting in SETTINGS}
     above = {
-        DOTENV: _read_dotenv(home, problems),
+        DOTENV: dotenv,
         ENVIRONMENT: environ,
         FLAG: {f"SIS_IMPORT_{name.upper()}": text for name, text in flags.items()},
     }
@@ -59,10 +63,13 @@ def read(
 
 
 def read_private(path: Path, problems: list[SettingsError]) -> str | None:
-    """Read a text that nobody but its owner may read; None, with a problem, when it cannot be read."""
+    """Read a text that only its owner, who must be this user or root, may read; None when it cannot be read.
+
+    Each thing that is wrong becomes one of the `problems`.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            found = os.fstat(file.fileno())
             text = file.read()
     except ValueError:
         problems.append(SettingsError(f"{path} is not text in UTF-8.", f"Save {path} as UTF-8."))
@@ -70,12 +77,38 @@ def read_private(path: Path, problems: list[SettingsError]) -> str | None:
     except OSError as error:
         problems.append(SettingsError(f"{path} cannot be read: {error.strerror}.", f"Look at {path}."))
         return None
-    if os.name == "posix" and mode & 0o077:
-        from shlex import quote
-
-        hint = f"Type: chmod 600 {quote(str(path))}"
-        problems.append(SettingsError(f"{path} is open to other users of this machine.", hint))
+    if os.name == "posix":
+        problems += _open_to_others(path, found)
     return text
+
+
+def _open_to_others(path: Path, found: os.stat_result) -> Iterator[SettingsError]:
+    """Yield what lets another user read the file or change it; root may anyway, and so may we."""
+    if found.st_mode & 0o077:
+        yield SettingsError(f"{path} is open to other users of this machine.", f"Type: chmod 600 {_quoted(path)}")
+    if found.st_uid not in {0, os.geteuid()}:
+        owner, me = _user(found.st_uid), _user(os.geteuid())
+        yield SettingsError(
+            f"{path} belongs to the user {owner}, who can change where the token and your data are sent, and sis-sync"
+            f" runs as {me}.",
+            f"Run sis-sync as {owner}, or type: chown {me} {_quoted(path)}",
+        )
+
+
+def _quoted(path: Path) -> str:
+    from shlex import quote
+
+    return quote(str(path))
+
+
+def _user(uid: int) -> str:
+    """Name a user, by number where there is no name."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def mend(home: Path, entry: Given) -> str:
@@ -87,17 +120,28 @@ def mend(home: Path, entry: Given) -> str:
     return f"Mend {home / '.env'}, then type: sis-sync config"
 
 
-def _read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
+def read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
     """Read lines of NAME=value, without dotenv's interpolation: `$` is a sign like others."""
     path = home / ".env"
     texts: dict[str, str] = {}
-    for binding in parse_stream(StringIO((path.exists() and read_private(path, problems)) or "")):
+    for binding in parse_stream(StringIO((_is_there(path) and read_private(path, problems)) or "")):
         if binding.key is not None and binding.value is not None:
             texts[binding.key] = binding.value
         elif binding.key or binding.error:
             sentence = f"Line {binding.original.line} of {path} is not NAME=value."
             problems.append(SettingsError(sentence, mend(home, Given("", "", DOTENV))))
     return texts
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether a file may be there: also when that cannot be seen, which reading it reports."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _unknown(home: Path, entry: Given) -> SettingsError:

@@ -25,15 +25,15 @@ BREAKERS = {
     "enrollment": "10%,5000",
     "admin": "10%,5000",
     "group_category": "10%,5000",
-    "group": "10%,5000",
-    "group_membership": "10%,5000",
-    "user_observer": "10%,5000",
     "differentiation_tag_set": "10%,5000",
+    "group": "10%,5000",
     "differentiation_tag": "10%,5000",
+    "group_membership": "10%,5000",
     "differentiation_tag_membership": "10%,5000",
     "institutional_tag_category": "10%,5000",
     "institutional_tag": "10%,5000",
     "institutional_tag_association": "10%,5000",
+    "user_observer": "10%,5000",
 }
 """Kinds whose rows have a key (DIFF 4), with the default of their breaker."""
 

@@ -170,6 +170,7 @@ SETTINGS = (
     Setting("SIS_SYNC_REMIND_EVERY", "24h", _duration, "How often a trouble that lasts is told again."),
     Setting("SIS_SYNC_REFUSE_ON", "fatal", _REFUSE_ON, "How bad what check finds must be for a drop to be refused."),
     Setting("SIS_SYNC_AFTER_REFUSAL", "hold", _one_of("hold", "continue"), "Whether a refused drop holds the next."),
+    Setting("SIS_SYNC_SKIP_UNCHANGED", "false", _boolean, "Whether a delivery that Canvas has as it is is not sent."),
     Setting("SIS_SYNC_CHECK_IGNORE", "", _names, "Rules of check that nobody wants to hear of."),
     Setting("SIS_SYNC_ROLES", "", _names, "Custom roles, for check where Canvas is not asked."),
     Setting("SIS_SYNC_SOURCE_ENCODING", "", _encoding, "What the SIS writes where it does not write UTF-8."),

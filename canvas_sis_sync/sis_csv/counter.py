@@ -40,6 +40,14 @@ def count_rows(stream: BinaryIO) -> Summary:
     return counter.finish()
 
 
+def count_lines(stream: BinaryIO) -> int:
+    """Count the lines with content of a file that is no CSV, whatever its quotes, reading the stream to its end."""
+    counter = RowCounter()
+    while block := stream.read(BLOCK_BYTES):
+        counter.count(block)
+    return counter.lines
+
+
 class RowCounter:
     """Counts the data rows of a CSV that is fed block by block, cut anywhere."""
 
@@ -47,19 +55,19 @@ class RowCounter:
         self._head = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._is_utf8 = True
-        self._lines = 0
+        self.lines = 0
         self._quoted = False
         self._in_line = False
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes of the file."""
         self._decode(block)
-        if self._lines < 3 and len(self._head) < HEAD_BYTES:
+        if self.lines < 3 and len(self._head) < HEAD_BYTES:
             self._head += block
         if self._quoted or b'"' in block:
             block = self._outside_quotes(block)
         if block:
-            self._count(block)
+            self.count(block)
 
     def finish(self) -> Summary:
         """Tell what was counted. A file that cannot be read has None for what could not be told."""
@@ -71,7 +79,7 @@ class RowCounter:
             file = open_csv(io.BytesIO(self._head))
         except (NotUtf8, Malformed):
             return unreadable
-        rows = max(self._lines - self._lines_of_mark_alone() - 1, 0)
+        rows = max(self.lines - self._lines_of_mark_alone() - 1, 0)
         return Summary(
             kind=file.kind.name if file.kind else None,
             rows=None if self._quoted else rows,
@@ -93,11 +101,11 @@ class RowCounter:
             outside.append(b"")  # so that a line which begins with the open quote is counted now
         return b'"'.join(outside)
 
-    def _count(self, block: bytes) -> None:
+    def count(self, block: bytes) -> None:
         """Count the lines with content that begin in the block."""
         lines = block.splitlines()
         continues = self._in_line and block[0] not in _LINE_ENDS
-        self._lines += len(lines) - lines.count(b"") - continues
+        self.lines += len(lines) - lines.count(b"") - continues
         self._in_line = block[-1] not in _LINE_ENDS
 
     def _lines_of_mark_alone(self) -> int:

@@ -12,6 +12,13 @@ from enum import StrEnum
 TRIMMED = "\0\t\n\v\f\r "
 """What Canvas trims from both ends of a value (CSV 4)."""
 
+PROVIDERS = frozenset(
+    {
+        *("apple", "canvas", "cas", "classlink", "clever", "facebook", "github", "google", "ldap", "linkedin"),
+        *("microsoft", "openid_connect", "saml", "saml_idp_discovery", "twitter"),
+    }
+)
+"""Types of authentication provider that Canvas has, or had; a login names one of these or a number (CSV 10.8)."""
 PASSWORD_COLUMNS = ("password", "ssha_password")
 
 
@@ -89,6 +96,11 @@ class Kind:
     def password_columns(self) -> tuple[str, ...]:
         """Columns that Canvas removes from the copy of a file it keeps (API 5)."""
         return tuple(name for name in PASSWORD_COLUMNS if name in self.columns)
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """Columns that hold ids: the object's own, and those of others."""
+        return tuple(name for name in self.columns if name.endswith("_id") or name in self.key)
 
     def fits(self, names: Set[str]) -> bool:
         """Tell whether a header with these trimmed, lower-case names satisfies this kind's rule (CSV 3)."""

@@ -23,6 +23,8 @@ _UNICODE_SPACES = (
 )
 _WIDE_SPACE = re.compile(f"[{_UNICODE_SPACES[6:]}]")
 _CELL = re.compile(r'"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+')
+MOST_COLUMNS = 1000
+"""Columns of a file. Canvas knows fewer than 100 of the largest kind."""
 _ROW_END = "\n"
 """Stands as a cell between two rows; no value is a line end by itself, being trimmed."""
 
@@ -33,6 +35,16 @@ class Malformed(ValueError):
     def __init__(self, row: int, fault: str) -> None:
         super().__init__(f"Row {row} is malformed: {fault}. Repair the export: Canvas drops the whole file.")
         self.row = row
+
+
+class TooManyColumns(Malformed):
+    """A header has more cells than any file of Canvas's kinds; nothing of the file is read."""
+
+    def __init__(self, columns: int) -> None:
+        ValueError.__init__(
+            self, f"The header has {columns:,} columns; files with more than {MOST_COLUMNS:,} are not read."
+        )
+        self.row = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,11 @@ class CsvFile:
     #: The rows, those without any value included, some 1,000 at a time.
     blocks: Iterator[Block]
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the file has: a doubled one counts once, and an empty header cell is none (CSV 3)."""
+        return tuple(dict.fromkeys(name for name in self.header if name.strip(TRIMMED)))
+
     def __iter__(self) -> Iterator[tuple[int, list[str | None]]]:
         for block in self.blocks:
             for index, values in enumerate(zip(*block.columns, strict=True)):
@@ -87,6 +104,9 @@ def open_csv(stream: BinaryIO) -> CsvFile:
     except _Fault as fault:
         _read_to_end(pieces)
         raise Malformed(1, fault.sentence) from None
+    if len(cells) > MOST_COLUMNS:
+        _read_to_end(pieces)
+        raise TooManyColumns(len(cells))
     return CsvFile(header=[cell.lower() for cell in cells], kind=recognise(cells), blocks=blocks)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from canvas_sis_sync import gate, outcome, report
 from canvas_sis_sync.errors import HeldError, NotFound
-from canvas_sis_sync.model import CANVAS_UNFINISHED, Batch, GateDecision, SisImport, Verdict
+from canvas_sis_sync.model import CANVAS_UNFINISHED, Batch, GateDecision, SisImport, State, Verdict
 from canvas_sis_sync.steps.context import Context, log
 
 FIRST_PAGE = 50
@@ -38,6 +38,7 @@ def ask(context: Context, batch: Batch | None = None) -> Asked:
     lowest = min([*seen, *([previous.import_id] if previous and previous.import_id else [])], default=0)
     known = gate.Known(
         previous=previous,
+        current=_current(context),
         over_limit=bool(previous and previous.over_limit),
         own_imports=journal.own_imports(target, lowest),
         strays=journal.strays(target, lowest) | _lost_announcements(context, seen, (batch, previous)),
@@ -70,6 +71,16 @@ def _held(context: Context, asked: Asked) -> HeldError:
     if asked.about is not None:
         details += report.import_lines(asked.about, outcome.first_messages)
     return HeldError(asked.decision.reason, f"Next: {asked.decision.hint}", details=details)
+
+
+def _current(context: Context) -> Batch | None:
+    """Return the batch that Canvas still imports, as far as the journal knows."""
+    open_ids = (
+        waiting.id
+        for waiting in context.journal.waiting()
+        if waiting.state is State.IMPORTING and waiting.target == context.target
+    )
+    return next((context.journal.batch(batch_id) for batch_id in open_ids), None)
 
 
 def _lost_announcements(
@@ -108,5 +119,10 @@ def _policy(context: Context) -> gate.Policy:
     host = context.target.host
     return gate.Policy(
         account_scope=context.settings.gate == "account",
-        resets_on_schedule=any(part in ("test", "beta") for part in host.split(".")[1:]),
+        resets_on_schedule=resets_on_schedule(host),
     )
+
+
+def resets_on_schedule(host: str) -> bool:
+    """Say whether a host is a test or beta one, which Instructure overwrites: its import ids come again."""
+    return any(part in ("test", "beta") for part in host.split(".")[1:])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from canvas_sis_sync import bundle, report
-from canvas_sis_sync.changes import choose_base, is_certain
+from canvas_sis_sync.changes import choose_base, is_certain, recognised
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
 from canvas_sis_sync.model import ACCEPTED, UNDONE, Basis, Batch, DeliveryFile, Entry, SisImport
 from canvas_sis_sync.steps.context import Context, log
+from canvas_sis_sync.steps.parameters import has_batch_mode
 
 CANVAS_ACCEPTED = ("imported", "imported_with_messages")
+MOST_SINCE = 20
+"""Deliveries since the last one in batch mode that are looked into."""
 DATA_SET = "diffing_data_set_identifier"
 
 
@@ -57,7 +61,7 @@ def data_set(parameters: Mapping[str, str]) -> str:
 
 def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
     """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
-    before, lost = _before(context, data_set(parameters))
+    before, lost = _before(context, parameters, partial(_is_undone, context))
     chosen = _diff_import(context, data_set(parameters))
     diff_base = _sent_as(context, before, chosen)
     return Bases(before or diff_base, lost, chosen, diff_base)
@@ -65,12 +69,9 @@ def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
 
 def journalled_bases(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Bases:
     """Say what a delivery is compared with as far as the journal knows, when Canvas could not be asked."""
-    batch = next(_accepted(context, data_set(parameters)), None)
-    before = None if batch is None else earlier(context, batch)
+    before, lost = _before(context, parameters, lambda _batch: False)
     known = before.batch.sis_import if before and before.batch and data_set(parameters) else None
-    return Bases(
-        before, None if before else batch, known, before if known else None, f"Canvas was not asked: {trouble.sentence}"
-    )
+    return Bases(before, lost, known, before if known else None, f"Canvas was not asked: {trouble.sentence}")
 
 
 def basis_of(batch: Batch, parameters: Mapping[str, str], bases: Bases) -> Basis:
@@ -123,12 +124,53 @@ def last_with_kind(context: Context, parameters: Mapping[str, str], kind: str) -
     return None
 
 
-def _before(context: Context, name: str) -> tuple[Earlier | None, Batch | None]:
-    for batch in _accepted(context, name):
-        if not _is_undone(context, batch):
+def _before(
+    context: Context, parameters: Mapping[str, str], is_undone: Callable[[Batch], bool]
+) -> tuple[Earlier | None, Batch | None]:
+    """Find what a delivery is compared with; else the batch that it would be, were its zip still to be read."""
+    since: list[Batch] = []
+    for batch in _accepted(context, data_set(parameters)):
+        if is_undone(batch):
+            continue
+        if not has_batch_mode(parameters) or _has_scope_of(batch, parameters):
             found = earlier(context, batch)
-            return found, None if found else batch
+            return _with_more(context, found, since) if found else None, None if found else batch
+        if len(since) < MOST_SINCE:
+            since.append(batch)
+    if since:
+        found = earlier(context, since[0])
+        return found, None if found else since[0]
     return None, None
+
+
+def _has_scope_of(batch: Batch, parameters: Mapping[str, str]) -> bool:
+    """Say whether a batch was sent in batch mode for the same term, or for all terms in it."""
+    scope = ("batch_mode_term_id", "multi_term_batch_mode")
+    same = all(batch.parameters.get(name) == parameters.get(name) for name in scope)
+    return same and has_batch_mode(batch.parameters)
+
+
+def _with_more(context: Context, found: Earlier, since: Sequence[Batch]) -> Earlier:
+    """Take a delivery with the kinds of which one that was sent since, not in batch mode, had more rows.
+
+    A small file that somebody sent by hand is not what Canvas has, and neither is a delivery before a larger one.
+    """
+    files, rows = dict(recognised(found.files)), _rows_by_kind(found.entries)
+    for later in since:
+        more = {kind: count for kind, count in _rows_by_kind(later.entries).items() if count > rows[kind]}
+        looked = earlier(context, later) if more else None
+        if looked is not None:
+            files |= {kind: theirs for kind, theirs in recognised(looked.files).items() if kind in more}
+            rows.update({kind: count - rows[kind] for kind, count in more.items()})
+    return replace(found, files=tuple(file for parts in files.values() for file in parts))
+
+
+def _rows_by_kind(entries: Sequence[Entry]) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    for entry in entries:
+        if entry.kind:
+            rows[entry.kind] += entry.rows or 0
+    return rows
 
 
 def _is_undone(context: Context, batch: Batch) -> bool:

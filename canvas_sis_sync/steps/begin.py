@@ -17,17 +17,19 @@ from canvas_sis_sync.lock import account_name, target_lock
 from canvas_sis_sync.model import Target
 from canvas_sis_sync.polling import Clock, Deadline, Retry
 from canvas_sis_sync.progress import Show
-from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.settings import Settings, use_network
 from canvas_sis_sync.steps.context import Context, log, steady
+from canvas_sis_sync.steps.rehearsal import refuse_sandbox
 
 USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
 
 
 @contextmanager
 def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Iterator[Context]:
-    """Give the context of one run. Raises JournalError, CanvasError when the account was never resolved."""
+    """Give the context of one run. Raises JournalError, SettingsError for a sandbox at another's home, CanvasError."""
     clock = steady(clock)
     with open_journal(settings, clock) as journal, open_canvas(settings, patient_retry(clock)) as canvas:
+        refuse_sandbox(settings, journal, canvas)
         context = assemble(settings, journal, canvas, clock, show=show, patient=patient)
         journal.remember_target(settings.base_url, settings.account_id, context.target)
         yield context
@@ -91,6 +93,7 @@ def patient_retry(clock: Clock) -> Retry:
 
 def open_canvas(settings: Settings, retry: Retry) -> Canvas:
     """Give the wire to the configured Canvas, with questions repeated by `retry`."""
+    use_network(settings)
     return Canvas(settings.base_url, settings.token.reveal(), retry=retry.call, user_agent=USER_AGENT)
 
 

@@ -14,6 +14,7 @@ from canvas_sis_sync.canvas import Canvas
 from canvas_sis_sync.errors import TimeRanOut
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch, State, Target
+from canvas_sis_sync.plain_text import visible
 from canvas_sis_sync.polling import Clock, Deadline, intervals
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
@@ -64,6 +65,7 @@ class Context:
 
     def move(self, batch: Batch, state: State, reason: str, **changes: Any) -> Batch:
         """Move a batch in the journal, and say so in the log."""
+        reason = visible(reason)
         changed = self.journal.move(batch, state, reason=reason, **changes)
         log.info("%s: %s", state, reason, extra={"batch": batch.id})
         return changed

@@ -18,9 +18,7 @@ class Delivery:
     files: tuple[DeliveryFile, ...]
     #: Names of what came along and is not sent.
     others: tuple[str, ...] = ()
-    #: The ready-made zip that the files came in, None when they lay loose.
-    source_zip: Path | None = None
-    #: True when that zip is sent byte for byte.
+    #: True for a ready-made zip that is sent byte for byte.
     as_it_is: bool = False
     #: What the files were before they were converted to UTF-8; empty when nothing was.
     originals: tuple[DeliveryFile, ...] = ()
@@ -31,10 +29,9 @@ def deliver_from(folder: Path, names: Sequence[str], source_encoding: str) -> De
 
     Raises BadZipError for a zip that cannot be believed, NotInEncoding, OSError.
     """
-    if len(names) == 1 and names[0].lower().endswith(".zip"):
-        path = folder / names[0]
-        contents = bundle.look_into(path)
-        found = Delivery(contents.files, contents.foreign, path, contents.plain)
+    if is_zip(names):
+        contents = bundle.look_into(folder / names[0])
+        found = Delivery(contents.files, contents.foreign, as_it_is=contents.plain)
     else:
         found = Delivery(bundle.from_folder(folder, names))
     if not source_encoding:
@@ -42,4 +39,9 @@ def deliver_from(folder: Path, names: Sequence[str], source_encoding: str) -> De
     files = tuple(recoded(file, source_encoding) for file in found.files)
     if files == found.files:
         return found
-    return Delivery(files, found.others, found.source_zip, originals=found.files)
+    return Delivery(files, found.others, originals=found.files)
+
+
+def is_zip(names: Sequence[str]) -> bool:
+    """Say whether the files of a drop are one ready-made zip."""
+    return len(names) == 1 and names[0].lower().endswith(".zip")

@@ -94,8 +94,8 @@ def _moved(batch: Batch, seen: SisImport) -> bool:
 
 def _unknown(batch: Batch, seen: SisImport) -> HeldError:
     return HeldError(
-        f"Import {seen.id} of batch {batch.id} is {seen.workflow_state}, a state that this version of sis-sync does not"
-        " know. Nothing else is sent until Canvas reports a state that it knows.",
-        "Look at the import in Canvas, and check for a newer version of sis-sync. If the import is over, type"
-        f" `sis-sync skip {batch.id} --reason TEXT` to continue with the next drop.",
+        f"Import {seen.id} (batch {batch.id}) is in a state that this version of sis-sync does not know:"
+        f" {seen.workflow_state}. Nothing is sent while it is.",
+        "Look at the import in Canvas, and for a newer version of sis-sync. The next run looks again; to stop waiting"
+        f" for it: `sis-sync skip {batch.id} --reason TEXT`.",
     )

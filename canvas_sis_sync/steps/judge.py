@@ -17,7 +17,6 @@ from canvas_sis_sync.steps.delivery import Delivery
 from canvas_sis_sync.transcoding import guess
 
 NOT_UTF8 = "file-not-utf8"
-EMPTY = "file-empty"
 FIRST = 3
 """Findings that a message names; the rest is in check.json."""
 
@@ -65,16 +64,14 @@ def judge(delivery: Delivery, aim: Aim, show: Show) -> Report:
         return preflight.check_apart(delivery.files, aim, others=delivery.others, progress=done)
 
 
-def is_refused(report: Report, refuse_on: str) -> bool:
-    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON`; one without a row it always does.
-
-    Canvas would ignore each of its files.
-    """
-    return _is_empty(report) or preflight.refuses(report, RefuseOn.parse(refuse_on))
+def is_refused(report: Report, settings: Settings, refuse_on: str = "") -> bool:
+    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON` or what stands for it."""
+    return preflight.refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), settings.max_error_rows)
 
 
-def _is_empty(report: Report) -> bool:
-    return 0 < len(report.files) <= report.counts.get(EMPTY, 0)
+def too_many_refused(report: Report, settings: Settings) -> list[str]:
+    """Say that a run refuses a delivery because of its number of bad rows; nothing when it does not."""
+    return [said] if (said := preflight.too_many_refused(report, settings.max_error_rows)) else []
 
 
 def summary(report: Report) -> str:
@@ -91,17 +88,15 @@ def place(file: str | None, row: int | None) -> str:
     return where if row is None else f"{where} row {row:,}"
 
 
-def advice(delivery: Delivery, report: Report) -> list[str]:
-    """Suggest what to do about a delivery of empty files, and what the files that are not UTF-8 seem to be."""
-    if _is_empty(report):
-        return ["Every file of it is empty, so there is nothing to send. Find out why the export wrote no rows."]
+def encoding_hints(delivery: Delivery, report: Report) -> list[str]:
+    """Suggest what the files that are not UTF-8 seem to be."""
     bad = {finding.file for finding in report.findings if finding.rule == NOT_UTF8}
-    found = []
+    hints = []
     for file in delivery.files:
         if file.name in bad:
             encoding = guess(file)
-            found.append(f"{file.name} seems to be {encoding}: SIS_SYNC_SOURCE_ENCODING={encoding} would convert it.")
-    return found
+            hints.append(f"{file.name} seems to be {encoding}: SIS_SYNC_SOURCE_ENCODING={encoding} would convert it.")
+    return hints
 
 
 def as_json(report: Report, *, refused: bool) -> dict[str, Any]:

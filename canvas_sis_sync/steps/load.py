@@ -23,6 +23,8 @@ class Load:
     newest: float | None = None
     #: Rows that check expects Canvas to refuse, by kind.
     refused: Mapping[str, int] = field(default_factory=dict)
+    #: Rows of files of one kind that contradict each other.
+    contradictions: int = 0
     #: What its zip consists of; empty when there is none yet.
     entries: tuple[Entry, ...] = ()
     #: True when it would become a new base after a diffed import of the same zip.
@@ -38,6 +40,7 @@ def load_of(context: Context, batch: Batch) -> Load:
         bundle.look_into(context.archive.zip_path(batch)).files,
         newest_mtime(context, batch),
         batch.refused_rows,
+        batch.contradictions,
         batch.entries,
         remaster=batch.remaster_of is not None,
         scratch=context.archive.batch_folder(batch.id),

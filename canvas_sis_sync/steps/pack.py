@@ -8,18 +8,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import bundle
-from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, link_or_copy, sync_folder, wording
+from canvas_sis_sync import bundle, preflight
+from canvas_sis_sync.archive import ORIGINAL_ZIP, ZIP, copy, sync_folder, wording
 from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
-from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, DropKind, Entry, State
+from canvas_sis_sync.model import Batch, Bundle, DeliveryFile, Entry, State
 from canvas_sis_sync.preflight import Report
+from canvas_sis_sync.private import make_folder
 from canvas_sis_sync.progress import Show, added_up
 from canvas_sis_sync.sis_csv import KINDS, RowCounter
 from canvas_sis_sync.steps.claim import is_unchanged, settle_claimed
 from canvas_sis_sync.steps.context import Context
-from canvas_sis_sync.steps.delivery import Delivery, deliver_from
-from canvas_sis_sync.steps.judge import aim_by_canvas, aim_of, as_json, advice, is_refused, judge, summary
+from canvas_sis_sync.steps.delivery import Delivery, deliver_from, is_zip
+from canvas_sis_sync.steps.judge import (
+    aim_by_canvas,
+    aim_of,
+    as_json,
+    encoding_hints,
+    is_refused,
+    judge,
+    summary,
+    too_many_refused,
+)
 from canvas_sis_sync.transcoding import NotInEncoding
+
+OWN = ".own"
+"""Folder of a ready-made zip's copy, which nobody else has open, until it is known what becomes of it."""
 
 
 def pack(context: Context, batch: Batch) -> Batch:
@@ -55,20 +68,21 @@ class Packed:
 
     bundle: Bundle
     report: Report
-    #: What the files that are not UTF-8 seem to be.
+    #: Why it is refused by the number of its bad rows, and what the files that are not UTF-8 seem to be.
     hints: tuple[str, ...]
 
 
 def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEncoding | DropChanged:
     """Write the zip and check it; what is wrong with its sources counts only if their writer was done."""
     folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    names, encoding = [file.name for file in batch.files], context.settings.source_encoding
     try:
-        delivery = deliver_from(sources, [file.name for file in batch.files], context.settings.source_encoding)
-        made = write_zip(delivery, folder, context.show)
+        made, delivery = make_zip(sources, names, folder, encoding, context.show)
         aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
         report = judge(delivery, aim, context.show)
-        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings.refuse_on)))
-        return Packed(made, report, tuple(advice(delivery, report)))
+        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings)))
+        hints = (*too_many_refused(report, context.settings), *encoding_hints(delivery, report))
+        return Packed(made, report, hints)
     except (BadZipError, NotInEncoding, DropChanged) as error:
         return error
 
@@ -76,19 +90,22 @@ def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEnco
 def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
     """Journal the zip, and whether it may be sent."""
     made, report = packed.bundle, packed.report
-    refused = is_refused(report, context.settings.refuse_on)
+    is_empty = not any(entry.size for entry in made.entries)
+    refused = is_empty or is_refused(report, context.settings)
     reason = f"{len(made.entries)} files, {made.size} bytes"
+    nothing = ["Every file of it is empty, so there is nothing to import."] if is_empty else []
     return _move(
         context,
         batch,
         State.REFUSED if refused else State.PACKED,
-        " ".join([f"check found {summary(report)}.", *packed.hints]) if refused else reason,
+        " ".join([*nothing, f"check found {summary(report)}.", *packed.hints]) if refused else reason,
         entries=made.entries,
         zip_name=made.path.name,
         zip_size=made.size,
         zip_sha256=made.sha256,
         findings=dict(report.summary),
         refused_rows=dict(report.refused),
+        contradictions=report.counts.get(preflight.CONTRADICTION, 0),
         lets_pass=refused and context.settings.after_refusal == "continue",
     )
 
@@ -100,20 +117,45 @@ def _move(context: Context, batch: Batch, state: State, reason: str, **changes: 
     return context.move(batch, State.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
 
 
-def write_zip(delivery: Delivery, folder: Path, show: Show) -> Bundle:
-    """Make `import.zip` in `folder`; a ready-made zip of CSVs is taken byte for byte.
+def make_zip(
+    sources: Path, names: Sequence[str], folder: Path, source_encoding: str, show: Show
+) -> tuple[Bundle, Delivery]:
+    """Make `import.zip` in `folder` of the files `names` below `sources`; return it and what it holds.
 
-    What was converted, or came in a zip that is not sent as it is, is kept as `original.zip`. Raises BadZipError when
-    a ready-made zip cannot be believed, OSError when the disk does not take it.
+    What is returned is read from the zip: whoever still writes to a source changes neither it nor what is judged. A
+    ready-made zip of CSVs is copied byte for byte. What was converted, or came in a zip that is not sent as it is, is
+    kept as `original.zip`. Raises BadZipError when a ready-made zip cannot be believed, NotInEncoding, DropChanged,
+    OSError when the disk does not take it.
     """
-    if delivery.source_zip is not None and delivery.as_it_is:
-        return _ready(delivery.source_zip, delivery.files, folder, show)
-    made = _from_files(delivery.files, folder / ZIP, show)
-    if delivery.source_zip is not None:
-        link_or_copy(delivery.source_zip, folder / ORIGINAL_ZIP)
-    elif delivery.originals:
-        _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
-    return made
+    if not is_zip(names):
+        delivery = deliver_from(sources, names, source_encoding)
+        made = _from_files(delivery.files, folder / ZIP, show)
+        if delivery.originals:
+            _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
+        return made, _as_packed(made, delivery)
+    own = _own_copy(sources / names[0], folder)
+    delivery = deliver_from(own.parent, [own.name], source_encoding)
+    if delivery.as_it_is:
+        made = _in_place(_described(own, delivery.files, show), folder / ZIP)
+    else:
+        made = _from_files(delivery.files, folder / ZIP, show)
+        own.replace(folder / ORIGINAL_ZIP)
+    shutil.rmtree(own.parent)
+    return made, _as_packed(made, delivery)
+
+
+def _as_packed(made: Bundle, delivery: Delivery) -> Delivery:
+    return Delivery(bundle.from_zip(made.path, [file.name for file in delivery.files]), delivery.others)
+
+
+def _own_copy(source: Path, folder: Path) -> Path:
+    """Copy a ready-made zip under its name into a folder of its own, of which nothing else is left."""
+    own = folder / OWN
+    if own.exists():
+        shutil.rmtree(own)
+    make_folder(own)
+    copy(source, own / source.name)
+    return own / source.name
 
 
 def remove_sources(context: Context, batch: Batch) -> None:
@@ -144,39 +186,47 @@ def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], No
         ) from error
 
 
-def _ready(source: Path, files: Sequence[DeliveryFile], folder: Path, show: Show) -> Bundle:
+def _described(own: Path, files: Sequence[DeliveryFile], show: Show) -> Bundle:
     counters = _Counters()
     with show.stage("reading", sum(file.size for file in files)) as done:
-        described = bundle.describe(source, observe=counters.observe, progress=added_up(done))
-    link_or_copy(source, folder / ZIP)
-    return replace(described, path=folder / ZIP, entries=counters.complete(described.entries))
+        described = bundle.describe(own, observe=counters.observe, progress=added_up(done))
+    return replace(described, entries=counters.complete(described.entries))
 
 
 def _in_place(made: Bundle, destination: Path) -> Bundle:
-    made.path.chmod(0o600)
     made.path.replace(destination)
     return replace(made, path=destination)
 
 
 def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
-    """Refuse what could not be packed; its bytes are kept as `original.zip`."""
-    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
-    with wording(folder):
-        if isinstance(error, BadZipError) or batch.drop_kind is DropKind.ZIP:
-            link_or_copy(sources / batch.files[0].name, folder / ORIGINAL_ZIP)
-        else:
-            originals = bundle.from_folder(sources, [file.name for file in batch.files])
-            _from_files(originals, folder / ORIGINAL_ZIP, context.show)
+    """Refuse what could not be packed; its bytes are kept as `original.zip`, or loose where no zip can hold them."""
+    kept = _original(context, batch, error)
     batch = _move(
         context,
         batch,
         State.REFUSED,
         f"{error.sentence} {error.hint}",
-        zip_name=ORIGINAL_ZIP,
+        zip_name=kept,
         lets_pass=context.settings.after_refusal == "continue",
     )
-    remove_sources(context, batch)
+    if kept:
+        remove_sources(context, batch)
     return batch
+
+
+def _original(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> str:
+    """Make `original.zip` of what was claimed and return its name, "" when it cannot be made."""
+    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    names = [file.name for file in batch.files]
+    with wording(folder):
+        if is_zip(names):
+            (folder / OWN / names[0]).replace(folder / ORIGINAL_ZIP)
+            shutil.rmtree(folder / OWN)
+        elif isinstance(error, BadZipError):
+            return ""
+        else:
+            _from_files(bundle.from_folder(sources, names), folder / ORIGINAL_ZIP, context.show)
+    return ORIGINAL_ZIP
 
 
 class _Counters:

@@ -114,6 +114,7 @@ def _situation(context: Context, load: Load, bases: Bases, parameters: Mapping[s
         newest_before=bases.before.newest if bases.before else None,
         newest_now=load.newest,
         refused=load.refused,
+        contradictions=load.contradictions,
         remembered=context.journal.remembered(context.target),
         thresholds_in_a_row=thresholds_in_a_row(context, parameters),
         now=context.clock.now(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canvas_sis_sync import options
+from canvas_sis_sync import options, outcome
 from canvas_sis_sync.canvas import Offer, User
 from canvas_sis_sync.errors import (
     AccessRefused,
@@ -15,6 +15,7 @@ from canvas_sis_sync.errors import (
     RedirectRefused,
     RequestRejected,
     Throttled,
+    ZipAltered,
 )
 from canvas_sis_sync.model import Batch, SisImport, State
 from canvas_sis_sync.reconcile import Found
@@ -132,7 +133,8 @@ def _post(context: Context, batch: Batch) -> Batch:
     try:
         return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
     except RequestRejected as error:
-        return context.move(note_stray(context, _as_journalled(context, batch)), State.REJECTED, error.sentence)
+        reason = outcome.rejection(error, batch.parameters)
+        return context.move(note_stray(context, _as_journalled(context, batch)), State.REJECTED, reason)
 
 
 def _as_journalled(context: Context, batch: Batch) -> Batch:
@@ -144,7 +146,9 @@ def _direct(context: Context, batch: Batch) -> Batch:
     zip_path = context.archive.zip_path(batch)
     try:
         with context.show.stage("uploading", batch.zip_size) as done:
-            answer = context.canvas.create_import(context.target.account_id, zip_path, batch.parameters, progress=done)
+            answer = context.canvas.create_import(
+                context.target.account_id, zip_path, batch.parameters, sha256=batch.zip_sha256, progress=done
+            )
     except AnswerLost as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
         return context.journal.amend(batch, reason=error.sentence, cut_after=error.seconds)
@@ -205,8 +209,9 @@ def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> B
 def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None:
     try:
         with context.show.stage("uploading", batch.zip_size) as done:
-            stored = context.canvas.upload_to_offer(offer, context.archive.zip_path(batch), progress=done)
-    except (NothingArrived, RequestRejected):
+            zip_path = context.archive.zip_path(batch)
+            stored = context.canvas.upload_to_offer(offer, zip_path, progress=done, sha256=batch.zip_sha256)
+    except (NothingArrived, RequestRejected, ZipAltered):
         # The storage has none of the data, so the announced import is nobody's.
         context.journal.amend(batch, import_id=None, sis_import=None, strays=(*batch.strays, batch.sent_as))
         give_up(context, batch, batch.sent_as)

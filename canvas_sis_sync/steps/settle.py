@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from canvas_sis_sync import inbox
+from canvas_sis_sync.archive import wording
 from canvas_sis_sync.journal.questions import Sighting
 from canvas_sis_sync.model import Drop
 from canvas_sis_sync.steps.context import Context
@@ -11,10 +12,11 @@ from canvas_sis_sync.steps.context import Context
 def look(context: Context) -> tuple[tuple[Drop, bool], ...]:
     """Look at the inbox: its drops, oldest first, each with whether it is settled.
 
-    The look is journalled, so that it counts as the first of two for a later one. Raises OSError, HomeError.
+    The look is journalled, so that it counts as the first of two for a later one. Raises HomeError.
     """
     settings = context.settings
-    view = inbox.scan(settings.inbox, settings.marker)
+    with wording(settings.inbox):
+        view = inbox.scan(settings.inbox, settings.marker)
     now = context.clock.monotonic()
     earlier = context.journal.sightings()
     sightings: dict[str, Sighting] = {}

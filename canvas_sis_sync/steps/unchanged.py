@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from canvas_sis_sync.model import Batch, Changes, DeliveryFile, Entry, KindChanges
+from canvas_sis_sync.model import Batch, Changes, DeliveryFile, Entry, KindChanges, State
 from canvas_sis_sync.sis_csv import KINDS
-from canvas_sis_sync.steps.bases import Earlier
+from canvas_sis_sync.steps.bases import Earlier, data_set
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.load import Load
 from canvas_sis_sync.steps.parameters import has_batch_mode
@@ -16,13 +16,24 @@ from canvas_sis_sync.steps.parameters import has_batch_mode
 def is_unchanged(context: Context, load: Load, before: Earlier, parameters: Mapping[str, str]) -> bool:
     """Say whether sending the delivery would do nothing: the last import was of the same content, asked for alike.
 
-    Batch mode and the override of stickiness also act on what was changed in Canvas, so they are always sent.
+    Without diffing that is so only for people who say so (SIS_SYNC_SKIP_UNCHANGED), since sending also repairs what was
+    changed by hand. An import that left messages may have rejected rows, which are tried again. Batch mode and the
+    override of stickiness act on what was changed in Canvas, so they are always sent.
     """
+    if not (data_set(parameters) or context.settings.skip_unchanged) or not _is_applied(before.batch):
+        return False
     acts_anyway = has_batch_mode(parameters) or parameters.get("override_sis_stickiness") == "true"
     if before.batch is None or acts_anyway or load.remaster or not _same_parameters(before.batch, parameters):
         return False
     last = context.journal.previous_sent(context.target)
     return last is not None and last.id == before.batch.id and _same_content(load, before.files, before.entries)
+
+
+def _is_applied(batch: Batch | None) -> bool:
+    """Say whether Canvas has taken every row of a batch, and nobody had to acknowledge it."""
+    if batch is None or batch.sis_import is None:
+        return False
+    return batch.state is State.IMPORTED and batch.sis_import.workflow_state == "imported"
 
 
 def _same_parameters(batch: Batch, parameters: Mapping[str, str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 
 from canvas_sis_sync import plan_text, report
@@ -59,16 +58,13 @@ def honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan,
 
 
 def would_be_weighed_otherwise(context: Context, batch: Batch) -> bool:
-    """Say whether a batch is held for a plan that other import parameters or breaker settings were used for."""
-    if batch.state is not State.HELD or batch.basis is None:
+    """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
+    if batch.state is not State.HELD:
         return False
+    if batch.basis is None:
+        return bool(batch.zip_sha256) and _is_as_packed(context, batch)
     parameters = parameters_of(context.settings, batch)
     return dict(batch.basis.parameters) != parameters or batch.limits != limits_in_force(context.settings)
-
-
-def zip_is_back(context: Context, batch: Batch) -> bool:
-    """Say whether a batch is held because its zip was not what was packed, and it is again."""
-    return batch.state is State.HELD and batch.basis is None and _is_as_packed(context, batch)
 
 
 def limits_in_force(settings: Settings) -> str:
@@ -87,8 +83,6 @@ def _is_as_packed(context: Context, batch: Batch) -> bool:
     """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
     try:
         with context.archive.zip_path(batch).open("rb") as file:
-            if os.fstat(file.fileno()).st_size != batch.zip_size:
-                return False
             return hashlib.file_digest(file, "sha256").hexdigest() == batch.zip_sha256
     except OSError:
         return False
@@ -98,7 +92,7 @@ def _altered(context: Context, batch: Batch) -> Batch:
     reason = f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
     if batch.approval is not None:
         reason += ", so the approval is void"
-    reason += ". Put the zip back as it was, and the next run continues; or discard the batch and export again."
+    reason += ". Put the zip back as it was, and the next run continues."
     return context.move(batch, State.HELD, reason, basis=None, approval=None)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import itertools
 import json
 import socket
@@ -10,7 +12,10 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
+
+from canvas_sis_sync.canvas import Canvas, Offer, bodies
 
 TOKEN = "0000~invented-token-of-nobody"
 
@@ -59,6 +64,10 @@ class ScriptedServer:
         for thread in self._threads:
             thread.join(5)
             assert not thread.is_alive()
+
+    def answer_with(self, *replies: Reply) -> None:
+        """Give these replies from now on: they can name the server, or another one."""
+        self._replies[:] = replies
 
     def _start(self, target: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
@@ -111,6 +120,48 @@ class BeforeRequest:
 
     def __call__(self, connection: socket.socket) -> None:
         self.act(connection)
+
+
+def parse_json(body: bytes) -> Any:
+    """Read a body that has nothing to hide."""
+    return bodies.parse_json(body, bodies.secrets_of(TOKEN))
+
+
+def canvas_at(url: str) -> Canvas:
+    """Make a client that asks every question once."""
+    return Canvas(url, TOKEN, retry=lambda ask: ask(), user_agent="canvas_sis_sync/test")
+
+
+def sha256(path: Path) -> str:
+    """Hash a file as the journal does."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def questions(server_url: str, zip_path: Path) -> dict[str, Callable[[Canvas], Any]]:
+    """Name every question of the program that goes over the wire."""
+    return {
+        "user": lambda canvas: canvas.current_user(),
+        "account": lambda canvas: canvas.root_account("self"),
+        "roles": lambda canvas: canvas.role_names(1),
+        "list": lambda canvas: canvas.list_imports(1),
+        "above": lambda canvas: canvas.imports_above(1, 5),
+        "until": lambda canvas: canvas.imports_until(1, {"imported"}, lambda _: False),
+        "get": lambda canvas: canvas.get_import(1, 5),
+        "errors": lambda canvas: list(canvas.import_errors(1, 5)),
+        "abort": lambda canvas: canvas.abort_import(1, 5),
+        "create": lambda canvas: canvas.create_import(1, zip_path, {}, sha256=sha256(zip_path)),
+        "announce": lambda canvas: canvas.announce_import(1, "a.zip", 2, {}),
+        "upload": lambda canvas: canvas.upload_to_offer(
+            Offer(f"{server_url}/up", ()), zip_path, sha256=sha256(zip_path)
+        ),
+        "confirm": lambda canvas: canvas.confirm(f"{server_url}/api/v1/done"),
+        "fetch": lambda canvas: canvas.fetch_attachment(f"{server_url}/files/1", io.BytesIO(), most_bytes=1_000_000),
+    }
+
+
+QUESTIONS = list(questions("", Path()))
+LISTINGS = ["roles", "list", "above", "until", "errors"]
+CHANGES = ["abort", "create", "announce"]
 
 
 def _gone() -> bytes:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import TOKEN, parse_json
 
-from canvas_sis_sync.canvas import answers
-from canvas_sis_sync.canvas.answers import Unreadable
+from canvas_sis_sync.canvas import answers, bodies
+from canvas_sis_sync.canvas.bodies import Unreadable
 from canvas_sis_sync.model import Attachment, ImportMessage
 
 FULL: dict[str, Any] = {
@@ -196,7 +197,16 @@ def test_the_date_header_becomes_seconds(header: str | None, seconds: float | No
 )
 def test_what_is_not_json_is_named(body: bytes, words: str) -> None:
     with pytest.raises(Unreadable, match=words):
-        answers.parse_json(body)
+        parse_json(body)
+
+
+def words(body: bytes, content_type: str) -> str:
+    """Find Canvas's own words in an error answer as it came."""
+    try:
+        answer = parse_json(body)
+    except Unreadable:
+        answer = None
+    return bodies.error_text(answer, body, content_type, bodies.secrets_of(TOKEN))
 
 
 @pytest.mark.parametrize(
@@ -218,18 +228,18 @@ def test_what_is_not_json_is_named(body: bytes, words: str) -> None:
     ],
 )
 def test_canvas_own_words_are_found_in_every_shape(body: Any, text: str) -> None:
-    assert answers.error_text(json.dumps(body).encode(), "application/json") == text
+    assert words(json.dumps(body).encode(), "application/json") == text
 
 
 def test_canvas_own_words_are_cut_at_300_signs() -> None:
-    text = answers.error_text(json.dumps({"message": "x" * 5000}).encode(), "")
+    text = words(json.dumps({"message": "x" * 5000}).encode(), "")
     assert len(text) == 300
     assert text.endswith("…")
 
 
 def test_bare_text_is_told_and_a_web_page_is_not() -> None:
-    assert answers.error_text(b"both options\n\xff", "text/plain; charset=utf-8") == "both options \ufffd"
-    assert answers.error_text(b"<html>secret</html>", "text/html") == ""
+    assert words(b"both options\n\xff", "text/plain; charset=utf-8") == "both options \ufffd"
+    assert words(b"<html>secret</html>", "text/html") == ""
 
 
 JSON = st.recursive(
@@ -248,4 +258,4 @@ def test_no_json_at_all_gives_anything_but_a_value_or_unreadable(answer: Any, fi
         for value in (answer, {**fields, "id": 1}):
             with contextlib.suppress(Unreadable):
                 parse(value)
-    assert isinstance(answers.error_text(json.dumps(answer).encode(), "application/json"), str)
+    assert isinstance(words(json.dumps(answer).encode(), "application/json"), str)

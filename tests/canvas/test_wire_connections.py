@@ -10,49 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trustme
-from scripted import TOKEN, BeforeRequest, Reply, reply, reply_json, reset, serving
+from scripted import TOKEN, BeforeRequest, Reply, canvas_at, reply, reply_json, reset, serving, sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Canvas, Offer, client, wire
+from canvas_sis_sync.canvas import Offer, client, connections, wire
 from canvas_sis_sync.canvas.wire import Request, Wire
 
 LOST = errors.AnswerLost
 IMPORT = reply_json({"id": 1, "workflow_state": "created"})
 USER = reply_json({"id": 1, "name": "Robin"})
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(authority: trustme.CA) -> Callable[[str], ssl.SSLContext]:
-    """Make a server's TLS context for a host name, with a certificate of the test's authority."""
-
-    def context(name: str) -> ssl.SSLContext:
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name).configure_cert(made)
-        return made
-
-    return context
-
-
-@pytest.fixture
-def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Name the test's authority in REQUESTS_CA_BUNDLE."""
-    path = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
-    return path
 
 
 @pytest.fixture
@@ -62,14 +28,10 @@ def zip_path(tmp_path: Path) -> Path:
     return path
 
 
-def canvas_at(url: str) -> Canvas:
-    return Canvas(url, TOKEN, retry=lambda ask: ask(), user_agent="canvas_sis_sync/test")
-
-
 def create_at(url: str, zip_path: Path) -> errors.CanvasError:
     """Send the zip to an address where that fails, and give the error."""
     with canvas_at(url) as canvas, pytest.raises(errors.CanvasError) as caught:
-        canvas.create_import(1, zip_path, {})
+        canvas.create_import(1, zip_path, {}, sha256=sha256(zip_path))
     assert TOKEN not in caught.value.sentence + caught.value.hint
     return caught.value
 
@@ -125,7 +87,7 @@ def test_a_certificate_for_another_name_gets_nothing(tls: Callable[[str], ssl.SS
 @pytest.mark.usefixtures("trusted")
 def test_a_trusted_authority_is_spoken_to(tls: Callable[[str], ssl.SSLContext], zip_path: Path) -> None:
     with serving(IMPORT, tls=tls("127.0.0.1")) as server, canvas_at(server.url) as canvas:
-        assert canvas.create_import(1, zip_path, {}).id == 1
+        assert canvas.create_import(1, zip_path, {}, sha256=sha256(zip_path)).id == 1
         assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -218,14 +180,14 @@ def test_an_answer_in_compressed_pieces_is_put_together() -> None:
 
 
 def test_an_answer_without_end_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "LARGEST_ANSWER_BYTES", 100)
-    with serving(reply(200, "x" * 101)) as server, canvas_at(server.url) as canvas, pytest.raises(LOST) as caught:
+    monkeypatch.setattr(connections, "LARGEST_ANSWER_BYTES", 1000)
+    with serving(reply(200, "x" * 1001)) as server, canvas_at(server.url) as canvas, pytest.raises(LOST) as caught:
         canvas.current_user()
-    assert "cannot be read" in caught.value.sentence
+    assert "too large" in caught.value.sentence
 
 
 def test_the_times_are_those_of_the_design() -> None:
-    assert (wire.CONNECT_SECONDS, wire.STALL_SECONDS, client.CREATE_SECONDS) == (10, 60, 300)
+    assert (wire.CONNECT_SECONDS, connections.STALL_SECONDS, client.CREATE_SECONDS) == (10, 60, 300)
     assert Request("GET", "/x", "ask").answer_seconds == 60
 
 
@@ -243,11 +205,11 @@ def test_a_slow_network_is_given_longer_to_take_data_than_to_connect(
     path = tmp_path / "large.zip"
     path.write_bytes(bytes(30_000_000))
     with serving(BeforeRequest(slowly)) as server, canvas_at(server.url) as canvas:
-        assert canvas.create_import(1, path, {}).id == 1
+        assert canvas.create_import(1, path, {}, sha256=sha256(path)).id == 1
 
 
 def test_data_that_no_byte_moves_of_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "STALL_SECONDS", 0.2)
     path = tmp_path / "large.zip"
     path.write_bytes(bytes(30_000_000))
     with serving(BeforeRequest(lambda connection: time.sleep(0.5))) as server:
@@ -262,7 +224,7 @@ def test_what_changes_something_gets_a_connection_of_its_own(zip_path: Path) -> 
     with serving(listing, listing, IMPORT, closing=False) as server, canvas_at(server.url) as canvas:
         canvas.list_imports(1)
         canvas.list_imports(1)
-        canvas.create_import(1, zip_path, {})
+        canvas.create_import(1, zip_path, {}, sha256=sha256(zip_path))
         assert [asked.connection for asked in server.asked] == [0, 0, 1]
 
 
@@ -275,7 +237,7 @@ def test_the_token_of_netrc_never_replaces_ours_and_is_never_added(
     monkeypatch.setenv("NETRC", str(netrc))
     with serving(USER, reply(201)) as server, canvas_at(server.url) as canvas:
         canvas.current_user()
-        canvas.upload_to_offer(Offer(f"{server.url}/up", ()), zip_path)
+        canvas.upload_to_offer(Offer(f"{server.url}/up", ()), zip_path, sha256=sha256(zip_path))
         assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
         assert "authorization" not in server.asked[1].headers
 
@@ -340,7 +302,7 @@ def test_home_is_the_same_scheme_host_and_port(url: str, home: bool) -> None:
 def test_nothing_goes_over_the_network_without_tls(url: str, zip_path: Path) -> None:
     assert "without TLS" in nothing_arrived_at(url, zip_path).sentence
     with canvas_at("https://canvas.example") as canvas, pytest.raises(errors.NothingArrived, match="without TLS"):
-        canvas.upload_to_offer(Offer(f"{url}/up", ()), zip_path)
+        canvas.upload_to_offer(Offer(f"{url}/up", ()), zip_path, sha256=sha256(zip_path))
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from scripted import sha256
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import Canvas
@@ -21,13 +22,6 @@ USERS = "user_id,login_id,password,full_name,status\nu1,robin,invented-secret,Ro
 ENROLLMENTS = "course_id,user_id,role,section_id,status\n" + "".join(
     f"nowhere-{number},u1,student,,active\n" for number in range(60)
 )
-
-
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture
@@ -76,7 +70,7 @@ def test_user_and_root_account_are_found_by_self_and_by_number(canvas: Canvas, s
 
 
 def test_a_direct_upload_is_imported_and_its_record_and_messages_are_read(canvas: Canvas, zip_path: Path) -> None:
-    made = canvas.create_import(1, zip_path, {"override_sis_stickiness": "true"})
+    made = canvas.create_import(1, zip_path, {"override_sis_stickiness": "true"}, sha256=sha256(zip_path))
     assert made.options["override_sis_stickiness"] is True
     found = finished(canvas, made.id)
     assert found.workflow_state == "imported_with_messages"
@@ -94,7 +88,7 @@ def test_a_two_step_upload_is_imported(canvas: Canvas, zip_path: Path, sandbox: 
     made, offer = canvas.announce_import(1, "import.zip", zip_path.stat().st_size, {"skip_deletes": "true"})
     assert made.workflow_state == "initializing"
     assert offer is not None
-    confirmation = canvas.upload_to_offer(offer, zip_path)
+    confirmation = canvas.upload_to_offer(offer, zip_path, sha256=sha256(zip_path))
     assert confirmation.location is not None
     canvas.confirm(confirmation.location)
     assert finished(canvas, made.id).options["skip_deletes"] is True
@@ -174,7 +168,7 @@ def test_a_create_that_fails_is_sent_exactly_once(
     sandbox.add_fault(fault)
     before = len(sandbox.requests)
     with pytest.raises(errors.CanvasError) as caught:
-        canvas.create_import(1, zip_path, {})
+        canvas.create_import(1, zip_path, {}, sha256=sha256(zip_path))
     assert type(caught.value) is kind
     assert len(sandbox.imports) == kept
     assert len(sandbox.requests) - before <= 1

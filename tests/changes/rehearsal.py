@@ -124,7 +124,7 @@ def statuses(client: Client) -> dict[tuple[str, int], str]:
 def diffed_rows(client: Client, record: Mapping[str, Any]) -> Counter[str]:
     found: Counter[str] = Counter()
     for attachment in record.get("diffed_csv_attachments", ()):
-        opened = open_csv(io.BytesIO(client.ask("GET", attachment["url"]).content))
+        opened = open_csv(io.BytesIO(client.download(attachment["url"]).content))
         assert opened.kind is not None
         found[opened.kind.name] += sum(1 for _ in opened)
     return found

@@ -205,7 +205,8 @@ def test_an_empty_base_is_said_to_be_empty() -> None:
             "3.csv has no partner of that name in the upload it is compared with",
         ),
         (ONE, {"u.csv": "user_id,login_id,email\n"}, "its columns changed: email is new, status is gone"),
-        (ONE, {"u.csv": "user_id,login_id,status,\n"}, "its columns changed: a nameless one is new"),
+        (ONE, {"u.csv": "user_id,login_id,status,\n"}, "compared with import 7"),
+        ({"u.csv": "user_id,,login_id,status, \n"}, ONE, "compared with import 7"),
         (
             {"1.csv": USERS, "2.csv": USERS},
             {"1.csv": USERS, "2.csv": "user_id,login_id\n"},
@@ -232,3 +233,14 @@ def test_a_broken_archive_is_no_base(client: Client) -> None:
     client.imports("POST", params={**SET, "extension": "zip"}, data=zipped(dict(ONE)))
     client.sandbox.wait_idle()
     assert choose_base(listed(client), "set") is not None
+
+
+def test_an_empty_header_cell_is_no_column_to_the_plan_nor_to_canvas(client: Client) -> None:
+    before = {"u.csv": f"{USERS}a,a,active\nb,b,active\nc,c,active\n"}
+    now = {"u.csv": "user_id,login_id,status,\na,a,active,\nb,b,active,\nd,d,active,\n"}
+    client.run(before, **SET)
+    done = client.run(now, **SET)
+    assert done["data"]["counts"]["users"] == 2
+    changes = compare(delivery(before), delivery(now))
+    prediction = predict_diffing(delivery(now), DiffBase(1, delivery(before), True), SET, changes)
+    assert outline(prediction) == {"user": (DIFFED, 2, 1)}

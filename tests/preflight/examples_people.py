@@ -41,12 +41,18 @@ USER_RULES = {
     "user-password-refused": row(USER, "u,a,active,,,,short,", "u,a,active,,,,long-enough,"),
     "user-email-invalid": row(USER, "u,a,active,,Ann <a@b.example>,,,", "u,a,active,,a@b.example,,,"),
     "user-status-prefix": row(USER, "u,a,deleted-2026,,,,,", "u,a,DELETED,,,,,"),
+    "user-auth-provider-unknown": row(
+        "user_id,login_id,status,authentication_provider_id", "u,a,active,SAML2", "u,a,active,saml\nv,b,active,114"
+    ),
     "user-provider-cleared": header(
         "user_id,login_id,status", "user_id,login_id,status,authentication_provider_id", "u,a,active,saml"
     ),
 }
 
 LOGINS = {
+    "login-auth-provider-unknown": row(
+        "user_id,login_id,existing_user_id,authentication_provider_id", "u,a,v,okta", "u,a,v,ldap\nw,b,v,"
+    ),
     "login-user-id-blank": row(LOGIN, ",a,u,,,", "v,a,u,,,"),
     "login-login-id-blank": row(LOGIN, "v,,u,,,", "v,a,u,,,"),
     "login-existing-blank": row(LOGIN, "v,a,,,,", "v,a,u,,,"),
@@ -111,7 +117,7 @@ ENROLLMENTS = {
     "enrollment-role-unknown": row(
         ENROLLMENT,
         "c,s,u,Tutor,active,,",
-        "c,s,u,Grader,active,,\nc,s,v,TEACHER,active,,",
+        "c,s,u,Grader,active,,\nc,s,v,TEACHER,active,,\nc,s,w,TeacherEnrollment,active,,",
         Aim(roles=frozenset({"Grader"})),
     ),
     "enrollment-associated-user-unknown": Example(
@@ -139,6 +145,10 @@ ENROLLMENTS = {
         among("enrollments", f"{ENROLLMENT}\nc,s,u1,ta,active,,", users=USERS.replace("active", "deleted")),
         among("enrollments", f"{ENROLLMENT}\nc,s,u1,ta,deleted,,", users=USERS.replace("active", "deleted")),
     ),
+    "enrollment-both-deleted": Example(
+        among("enrollments", f"{ENROLLMENT}\nc,s,u1,ta,deleted,,", users=USERS.replace("active", "deleted")),
+        among("enrollments", f"{ENROLLMENT}\nc,s,u2,ta,deleted,,", users=USERS.replace("active", "deleted")),
+    ),
     "enrollment-validation": Example(
         among("enrollments", f"{ENROLLMENT}\nc1,,u1,ta,active,,", courses=COURSES.replace("active", "deleted")),
         among("enrollments", f"{ENROLLMENT}\nc1,,u1,ta,deleted,,", courses=COURSES.replace("active", "deleted")),
@@ -146,7 +156,7 @@ ENROLLMENTS = {
     "enrollment-student-prefix": row(
         ENROLLMENT,
         "c,s,u,Student_worker,active,,",
-        "c,s,u,student,active,,\nc,s,v,Student Helper,active,,",
+        "c,s,u,student,active,,\nc,s,v,Student Helper,active,,\nc,s,w,StudentEnrollment,active,,",
         Aim(roles=frozenset({"Student Helper"})),
     ),
     "enrollment-delete-wins": row(

@@ -50,6 +50,10 @@ ACCOUNTS = {
     "account-parent-unknown": Example(
         accounts("b,a,B,active,", "a,,A,active,"), accounts("a,,A,active,", "b,a,B,active,")
     ),
+    "account-parent-deleted": Example(
+        accounts("a,,A,deleted,", "b,a,B,active,"),
+        accounts("b,a,B,deleted,", "a,,A,deleted,", "c,,C,active,", "d,c,D,active,"),
+    ),
     "account-new-name-blank": row(ACCOUNT, "a,,,active,", "a,,A,active,"),
     "account-new-status-bad": row(ACCOUNT, "a,,A,closed,", "a,,A,active,"),
     "account-parent-loop": Example(
@@ -130,6 +134,18 @@ COURSE_RULES = {
             accounts=f"{ACCOUNT}\na,,A,active,",
         ),
     ),
+    "course-account-deleted": Example(
+        among(
+            "courses",
+            "course_id,short_name,long_name,status,account_id\nc,S,L,active,a",
+            accounts=f"{ACCOUNT}\na,,A,deleted,",
+        ),
+        among(
+            "courses",
+            "course_id,short_name,long_name,status,account_id\nc,S,L,active,a\nd,S,L,active,",
+            accounts=f"{ACCOUNT}\na,,A,active,\nb,,B,deleted,",
+        ),
+    ),
     "course-integration-id-taken": row(
         COURSE, "c,S,L,active,i,,\nd,S,L,active,i,,", "c,S,L,active,i,,\nd,S,L,active,,,\ne,S,L,active,,,"
     ),
@@ -174,6 +190,11 @@ SECTION_RULES = {
     "section-integration-id-too-long": row(SECTION, f"s,c,N,active,{LONG},,", f"s,c,N,active,{LONG[1:]},,"),
     "section-course-unknown": Example(
         among("sections", SECTIONS.replace("c1", "c2"), courses=COURSES), among("sections", SECTIONS, courses=COURSES)
+    ),
+    "section-moves": row(
+        SECTION,
+        "s,c,N,active,,,\ns,d,N,active,,,",
+        "s,c,N,active,,,\ns,c,M,active,,,\ns,d,N,deleted,,,\nt,d,N,active,,,",
     ),
     "section-integration-id-taken": row(
         SECTION, "s,c,N,active,i,,\nt,c,N,active,i,,", "s,c,N,active,i,,\nt,c,N,active,j,,"

@@ -90,7 +90,8 @@ def test_a_file_that_grew_or_shrank_is_a_finding(tmp_path: Path, size: int) -> N
 def test_nothing_else_is_said_of_a_file_that_canvas_drops() -> None:
     report = checked({"users.csv": "user_id,login_id,status\n,ann,active\n" * 5_000 + 'u,"b"x,active\n'})
     assert report.counts == {"file-malformed-csv": 1, "set-nothing-to-import": 1}
-    assert report.refused_rows == report.rows == 0
+    assert report.refused_rows == report.rows == 10_000
+    assert report.refused == {}
     assert "Row 10001" in report.findings[0].message
 
 

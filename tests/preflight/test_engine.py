@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from canvas_sis_sync.preflight import MOST_PLACES, Aim, RefuseOn, Report, Severity, merged, refuses
+from canvas_sis_sync.settings.limits import parse_error_rows
 from preflight.samples import checked, found
 
 USERS = "user_id,login_id,status\n"
@@ -26,7 +27,7 @@ def test_only_the_first_failing_check_of_a_row_is_reported() -> None:
 
 def test_a_bad_date_is_reported_beside_what_refuses_the_row() -> None:
     report = checked({"e.csv": ENROLLMENTS + ",,u,ta,active,2026-13-01,2026-14-01\n"})
-    assert found(report, "enrollment-date-bad") == [("e.csv", 2, "start_date")]
+    assert found(report, "enrollment-date-bad") == [("e.csv", 2, "start_date"), ("e.csv", 2, "end_date")]
     assert found(report, "enrollment-context-blank") == [("e.csv", 2, "course_id")]
     assert report.refused_rows == 1
 
@@ -111,7 +112,8 @@ def test_rows_of_one_key_are_compared_across_files() -> None:
     report = checked(
         {"a.csv": USERS + "u1,ann,active\nu2,bob,active\n", "b.csv": USERS + "u3,cy,active\nu1,dee,active\n"}
     )
-    assert found(report, "set-duplicate-rows") == [("b.csv", 3, None)]
+    assert found(report, "set-files-contradict") == [("b.csv", 3, None)]
+    assert "set-duplicate-rows" not in report.counts
     assert found(report, "set-several-files") == [("a.csv", None, None), ("b.csv", None, None)]
 
 
@@ -180,7 +182,7 @@ def test_no_value_of_a_row_is_in_a_message() -> None:
 )
 def test_a_delivery_is_refused_by_the_severity_or_the_share_that_is_set(text, counts, refused) -> None:
     rows = checked({"u.csv": USERS + "u1,ann,active\n" * 100}).files
-    assert refuses(Report(files=rows, **counts), RefuseOn.parse(text)) is refused
+    assert refuses(Report(files=rows, **counts), RefuseOn.parse(text), parse_error_rows("off")) is refused
 
 
 @pytest.mark.parametrize("text", ["", "fatal,", "fatal,5", "fatal,101%", "error,5%", "never,5%", "sometimes"])

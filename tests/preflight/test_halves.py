@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import threading
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from canvas_sis_sync.bundle import look_into
 from canvas_sis_sync.model import DeliveryFile
 from canvas_sis_sync.preflight import Aim, Report, check, halves
 from canvas_sis_sync.preflight.halves import Cut, find_cut, in_halves
@@ -150,3 +152,26 @@ def test_files_on_disk_are_read_in_halves(halved: None, tmp_path: Path) -> None:
     assert report.counts == {"user-login-id-blank": 1, "user-provider-cleared": 1}
     assert report.findings[1].row == 5_002
     assert told[-1] == file.size
+
+
+def test_files_in_a_zip_are_read_in_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = (HEADER + "".join(f"c{n},,u{n},student,active,,\n" for n in range(60_000))).encode()
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=0) as written:
+        written.writestr("enrollments.csv", data)
+    (file,) = look_into(tmp_path / "x.zip").files
+    whole = in_halves(file, rows_of), check([file], Aim())
+    assert whole[0] is None
+    monkeypatch.setattr(halves, "LEAST_BYTES", 0)
+    cut = find_cut(io.BytesIO(data), len(data))
+    assert cut is not None
+    assert in_halves(file, rows_of) == (
+        (data[: cut.offset], 0),
+        (cut.header + data[cut.offset :], len(cut.header)),
+    )
+    assert check([file], Aim()) == whole[1]
+
+
+def test_a_duplicate_of_a_refused_row_of_the_first_half_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "u1,,active\n" * 60 + "u2,b,active\n" * 60 + "u1,,active\n" * 60
+    halved, whole = both({"u.csv": f"user_id,login_id,status\n{rows}"}, AIMS[0], monkeypatch)
+    assert halved.repeated == whole.repeated == 119

@@ -38,6 +38,13 @@ def test_a_rule_finds_its_bad_sample_and_passes_its_good_one(rule: str) -> None:
     assert not found(good, rule)
 
 
+def test_a_rule_is_described_by_its_columns_and_without_gaps() -> None:
+    assert RULES["user-id-blank"].description == "user_id is blank."
+    assert RULES["header-cell-padded"].description == "The header cell of a column is padded."
+    texts = {rule: explain(rule) for rule in RULES}
+    assert not [rule for rule, text in texts.items() if "{" in text or "The column " in text]
+
+
 def test_samples_are_of_rules_that_exist() -> None:
     assert EXAMPLES.keys() <= RULES.keys()
     assert RULES.keys() >= BY_HAND
@@ -63,6 +70,13 @@ INTRODUCTION = (
     "probably does not do what was meant, applies the row in part, or only Canvas can tell because it depends on what",
     "it has already. `SIS_SYNC_CHECK_IGNORE` takes ids of rules that nobody wants to hear of. Of a row the first",
     "failing check is reported, as Canvas does it; bad dates come in addition.",
+    "",
+    "A delivery is refused when `SIS_SYNC_REFUSE_ON` says so, and also when more of its rows would be rejected than",
+    "`SIS_SYNC_MAX_ERROR_ROWS` allows afterwards, or all of them. Of a diffed delivery Canvas imports only some rows,",
+    "so there only the latter counts. `SIS_SYNC_REFUSE_ON=never` switches off both.",
+    "",
+    "Row numbers are those of the file as it is. Newer versions of Canvas are said to remove exact duplicate lines",
+    "from files of 100 lines or more before they number the rest.",
 )
 
 
@@ -72,9 +86,8 @@ def documented() -> str:
     lines += ["| rule | severity | kinds | what | why | repair |", "|---|---|---|---|---|---|"]
     for rule in RULES.values():
         severity = f"{rule.severity}, error with `--complete`" if rule.error_if_complete else str(rule.severity)
-        sentence = rule.sentence.format(column="The column")
         kinds = "all but user" if rule.id == "any-nul-character" else ", ".join(rule.kinds) or "all"
-        lines.append(f"| `{rule.id}` | {severity} | {kinds} | {sentence} | {rule.why} | {rule.repair} |")
+        lines.append(f"| `{rule.id}` | {severity} | {kinds} | {rule.description} | {rule.why} | {rule.repair} |")
     return "\n".join([*lines, ""])
 
 

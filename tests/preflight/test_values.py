@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from canvas_sis_sync.preflight.addresses import is_login, is_plain_address
-from canvas_sis_sync.preflight.dates import Verdict, read_date
+from canvas_sis_sync.sis_csv.dates import Verdict, read_date
 
 FINE = """2013-05-03T00:00:00Z|2013-05-03 00:00:00-06:00|2013-05-03|20130503|2024-02-29|20130503T101112Z"""
 BAD = """2013-13-01|2013-00-01|2013-01-00|2013-01-32|2013-01-01T25:00|2013-01-01T10:60:00|2013-01-01T24:30:00Z

@@ -146,7 +146,7 @@ def diff(client: Client, text: str | dict[str, str | bytes], name: str = "set", 
 
 def sent(client: Client, done: dict[str, Any]) -> str:
     [file] = done["diffed_csv_attachments"]
-    return client.ask("GET", file["url"]).text.removeprefix(USERS)
+    return client.download(file["url"]).text.removeprefix(USERS)
 
 
 @pytest.fixture

@@ -188,10 +188,12 @@ def test_an_import_can_end_in_a_state_that_nobody_knows(client: Client, fault: s
     until(lambda: client.sandbox.imports[0].workflow_state == state)
 
 
-def test_requests_can_be_throttled(client: Client) -> None:
-    client.sandbox.add_fault("throttle=2")
+@pytest.mark.parametrize(("fault", "status"), [("throttle", 403), ("throttle-429", 429)])
+def test_requests_can_be_throttled(client: Client, fault: str, status: int) -> None:
+    client.sandbox.add_fault(f"{fault}=2")
     answers = [client.ask("GET", "users/self") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [403, 403, 200]
+    assert [answer.status_code for answer in answers] == [status, status, 200]
+    assert answers[0].headers["Content-Type"].startswith("text/plain")
     assert "Rate Limit Exceeded" in answers[0].text
     assert float(answers[0].headers["X-Rate-Limit-Remaining"]) == 0
     assert "X-Request-Cost" not in answers[0].headers

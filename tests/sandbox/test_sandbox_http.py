@@ -177,7 +177,7 @@ def test_accounts_terms_and_roles_are_shown(sandbox: Sandbox, client: Client) ->
     terms = client.ask("GET", "accounts/1/terms").json()["enrollment_terms"]
     assert [(t["name"], t["sis_term_id"], t["start_at"]) for t in terms] == [
         ("Default Term", None, None),
-        ("Autumn", "T1", "2026-09-01"),
+        ("Autumn", "T1", "2026-09-01T00:00:00Z"),
     ]
     roles = client.ask("GET", "accounts/1/roles").json()
     assert {"id": role_id, "role": "Auditor", "base_role_type": "StudentEnrollment"}.items() <= roles[-1].items()

@@ -137,23 +137,44 @@ def test_the_errors_attachment_comes_after_the_end(client: Client) -> None:
     done = client.run({"a.csv": HEADER + ",x,active\n"})
     assert "errors_attachment" not in done
     file = until(lambda: client.get(done["id"]).get("errors_attachment"))
-    answer = client.ask("GET", file["url"], headers={"User-Agent": "x"})
+    answer = client.download(file["url"])
     assert answer.text.splitlines() == [
         "sis_import_id,file,message,row",
         f"{done['id']},a.csv,user_id must not be blank,2",
     ]
     assert (file["filename"], file["size"]) == (f"sis_errors_{done['id']}.csv", len(answer.content))
-    assert client.ask("GET", file["url"].replace("verifier=", "verifier=x")).status_code == 404
 
 
 def test_csv_attachments_have_no_passwords(client: Client) -> None:
     text = "user_id,login_id,Password,ssha_password,status\nu,l,hunter2222,{SSHA}x,active\n"
     done = client.run({"sub/users.csv": text, "t.csv": "term_id,name,status\nT,T,active\n"})
     files = {file["filename"]: file for file in done["csv_attachments"]}
-    kept = client.ask("GET", files["users.csv"]["url"]).text
+    kept = client.download(files["users.csv"]["url"]).text
     assert kept == "user_id,login_id,status\nu,l,active\n"
     assert files["users.csv"]["size"] == len(kept) < len(text)
-    assert client.ask("GET", files["t.csv"]["url"]).text == "term_id,name,status\nT,T,active\n"
+    assert client.download(files["t.csv"]["url"]).text == "term_id,name,status\nT,T,active\n"
+
+
+def test_an_attachment_wants_the_token_at_canvas_and_none_at_the_storage(sandbox: Sandbox, client: Client) -> None:
+    file = client.run({"t.csv": "term_id,name,status\nT,T,active\n"})["csv_attachments"][0]
+    assert file.keys() >= {"id", "filename", "size", "url"}
+    assert client.ask("GET", file["url"], headers={"User-Agent": "x"}).status_code == 401
+    sent_on = client.ask("GET", file["url"])
+    storage = sent_on.headers["location"]
+    assert sent_on.status_code == 302
+    assert client.ask("GET", f"{storage}x", headers={"User-Agent": "x"}).status_code == 404
+    assert sandbox.tokens_astray == ()
+    assert client.ask("GET", storage).status_code == 400
+    assert [each.path for each in sandbox.tokens_astray] == [f"/storage/{storage.rpartition('/')[2]}"]
+    sandbox.add_fault("attachments-unreadable")
+    assert client.ask("GET", file["url"]).status_code == 404
+
+
+def test_every_answer_says_that_this_is_a_sandbox(sandbox: Sandbox, client: Client) -> None:
+    sandbox.add_fault("throttle")
+    answers = [client.ask("GET", "users/self"), client.ask("GET", "nowhere"), client.ask("GET", "users/self")]
+    assert [answer.headers["X-Sis-Sync-Sandbox"] for answer in answers] == ["1"] * 3
+    assert answers[2].json()["sandbox"] is True
 
 
 def test_a_waiting_import_has_no_attachments(sandbox: Sandbox, client: Client) -> None:
@@ -267,7 +288,7 @@ def test_a_folder_of_its_own_is_remembered(tmp_path: Path) -> None:
         again.wait_idle()
         assert client.get(waiting)["workflow_state"] == "imported"
         assert again.count("user") == 2
-        assert client.ask("GET", before["errors_attachment"]["url"]).text.startswith("sis_import_id")
+        assert client.download(before["errors_attachment"]["url"]).text.startswith("sis_import_id")
         assert client.start(users(1)) == 4
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from canvas_sis_sync import settings
-from canvas_sis_sync.errors import SettingsError
+from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.settings import Limit, Secret, Settings
 
 TOKEN = "fake-token-1234567890"
@@ -340,6 +341,50 @@ def test_a_tilde_is_the_users_folder_where_no_shell_replaces_it(monkeypatch: pyt
 )
 def test_the_state_folder_is_where_the_system_keeps_state(platform: str, environ: dict[str, str], folder: str) -> None:
     assert settings.state_folder(environ, platform) == Path(folder)
+
+
+def test_the_state_folder_is_the_same_whatever_relative_home_a_run_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock of a target lies in it, and two folders would be two locks."""
+    known = Path(pwd.getpwuid(os.getuid()).pw_dir).resolve() / ".local/state/sis-sync"
+    for environ in ({}, {"HOME": ""}, {"HOME": "."}, {"HOME": "home/a"}, {"HOME": "~"}, {"XDG_STATE_HOME": "state"}):
+        assert settings.state_folder(environ, "linux") == known
+
+
+def test_two_spellings_of_a_folder_are_one_state_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    spellings = [tmp_path / "real", tmp_path / "link", f"{tmp_path}/link/../real/", f"{tmp_path}//real/."]
+    for name in ("HOME", "XDG_STATE_HOME"):
+        found = {settings.state_folder({"HOME": "/", name: str(spelling)}, "linux") for spelling in spellings}
+        assert len(found) == 1
+        assert found.pop().is_relative_to((tmp_path / "real").resolve())
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    with pytest.raises(SettingsError, match="no home folder") as caught:
+        settings.state_folder({}, "linux")
+    assert "HOME" in caught.value.hint
+
+
+def test_a_dot_env_that_cannot_be_seen_is_named_and_never_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        settings.load(tmp_path / "loop", environ={}, need_canvas=False)
+
+
+def test_a_current_folder_that_is_gone_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(HomeError, match="current folder") as caught:
+        settings.find_home(None, {})
+    assert "--home" in caught.value.hint
+    assert settings.find_home(tmp_path, {}) == tmp_path
 
 
 # --- start-up ---

@@ -51,6 +51,5 @@ def rules_of(kind: str) -> tuple[Rule, ...]:
 def explain(rule_id: str) -> str:
     """Say what a rule is about, why it matters and how to repair it. Raises KeyError for an id that is none."""
     rule = RULES[rule_id]
-    sentence = rule.sentence.format(column="The column")
     about = ", ".join(rule.kinds) or "all files"
-    return f"{rule.id} ({rule.severity}; {about})\n{sentence}\nWhy: {rule.why}\nRepair: {rule.repair}"
+    return f"{rule.id} ({rule.severity}; {about})\n{rule.description}\nWhy: {rule.why}\nRepair: {rule.repair}"

@@ -55,9 +55,13 @@ CHANGE_SIS_ID = of(
         REFUSED,
         "Leave both integration columns blank for group categories.",
         check=_integration_of_group_category,
+        columns=(
+            "old_integration_id",
+            "new_integration_id",
+        ),
     ),
-    claimed_twice("change-new-id-taken", "an id"),
-    claimed_twice("change-new-integration-id-taken", "an integration id"),
+    claimed_twice("change-new-id-taken", "an id", "new_id"),
+    claimed_twice("change-new-integration-id-taken", "an integration id", "new_integration_id"),
     of_files(
         "change-not-idempotent",
         "Sent a second time, these rows are refused.",
@@ -92,6 +96,16 @@ ACCOUNT = of(
         "Accounts are read strictly in order; if Canvas does not know the parent either, the row is refused.",
         "Put parents before their children, and export all of them.",
         error_if_complete=True,
+        columns=("parent_account_id",),
+    ),
+    trap(
+        "account-parent-deleted",
+        "{column} names an account that an earlier row deletes.",
+        "Canvas deletes no account that has active sub-accounts, and newer versions refuse rows below a deleted one:"
+        " one of the two rows is refused.",
+        "Move or delete the sub-accounts first, in rows before that of their parent.",
+        None,
+        "parent_account_id",
     ),
     trap(
         "account-new-name-blank",
@@ -99,6 +113,7 @@ ACCOUNT = of(
         "Canvas refuses the row if it does not know the account yet.",
         "Export the name.",
         checks.blank("name"),
+        "name",
     ),
     trap(
         "account-new-status-bad",
@@ -106,6 +121,7 @@ ACCOUNT = of(
         "Canvas refuses the row if it does not know the account yet.",
         "Write active or deleted.",
         checks.not_allowed("status"),
+        "status",
     ),
     Rule(
         "account-parent-loop",
@@ -113,14 +129,16 @@ ACCOUNT = of(
         "{column} makes the account its own ancestor.",
         "Canvas refuses the row, unless somebody has fixed the parent by hand.",
         "Correct the parent.",
+        columns=("parent_account_id",),
     ),
-    claimed_twice("account-integration-id-duplicate", "an integration id", why=DATABASE),
+    claimed_twice("account-integration-id-duplicate", "an integration id", "integration_id", why=DATABASE),
     trap(
         "account-blank-parent-moves",
         "{column} is blank: the account goes directly under the root account.",
         "An account that exists elsewhere is moved, without a message.",
         "Export the parent; ignore the rule if the account belongs there.",
         checks.blank("parent_account_id"),
+        "parent_account_id",
     ),
     trap(
         "account-status-substring",
@@ -128,6 +146,7 @@ ACCOUNT = of(
         "Whatever contains active activates an existing account (inactive too), whatever contains deleted deletes it.",
         "Write active or deleted.",
         _odd_account_status,
+        "status",
     ),
     cleared("account-integration-id-cleared", "integration_id"),
 )
@@ -149,8 +168,8 @@ TERM = of(
         not_longer("term-too-long", "term_id", "name", "integration_id", severity=Severity.FATAL),
         check=checks.among(checks.longer(LONGEST, "term_id", "name", "integration_id"), _ordinary_terms),
     ),
-    unknown("term-override-on-new-term", "earlier term"),
-    claimed_twice("term-integration-id-duplicate", "an integration id", why=DATABASE),
+    unknown("term-override-on-new-term", "earlier term", "term_id"),
+    claimed_twice("term-integration-id-duplicate", "an integration id", "integration_id", why=DATABASE),
     cleared(
         "term-dates-cleared",
         "start_date",
@@ -168,5 +187,6 @@ TERM = of(
         "Canvas takes it without a message.",
         "Correct the dates.",
         checks.dates_reversed,
+        "end_date",
     ),
 )

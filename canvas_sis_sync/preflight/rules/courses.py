@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from canvas_sis_sync.preflight import checks
 from canvas_sis_sync.preflight.rows import Rows
@@ -36,7 +37,13 @@ ABSTRACT_COURSE = of(
     must_fill("abstract-long-name-blank", "long_name"),
     must_be_word("abstract-status-bad", "status", "active, deleted"),
     not_longer("abstract-too-long", "abstract_course_id", "short_name", "long_name", severity=Severity.FATAL),
-    unknown("abstract-term-silent", "term", why="the row goes to the default term, silently.", error_if_complete=False),
+    unknown(
+        "abstract-term-silent",
+        "term",
+        "term_id",
+        why="the row goes to the default term, silently.",
+        error_if_complete=False,
+    ),
     of_files(
         "abstract-not-diffable",
         "Abstract courses are part of a diffed data set.",
@@ -75,26 +82,39 @@ COURSE = of(
         REFUSED,
         "Correct the dates.",
         check=checks.dates_reversed,
+        columns=("end_date",),
     ),
     not_longer("course-too-long", "course_id", "short_name", "long_name"),
     not_longer("course-integration-id-too-long", "integration_id", severity=Severity.FATAL),
-    unknown("course-account-unknown", "account"),
-    claimed_twice("course-integration-id-taken", "an integration id"),
+    unknown("course-account-unknown", "account", "account_id"),
+    trap(
+        "course-account-deleted",
+        "{column} names an account that this delivery deletes.",
+        "Canvas deletes no account that has active courses. Newer versions refuse a course of a deleted account, and"
+        " put a new one into the root account.",
+        "Move the course to another account, or keep the account.",
+        None,
+        "account_id",
+    ),
+    claimed_twice("course-integration-id-taken", "an integration id", "integration_id"),
     unknown(
         "course-abstract-unknown",
         "abstract course",
+        "abstract_course_id",
         why="Canvas leaves a message and applies the row without it.",
         error_if_complete=False,
     ),
     unknown(
         "course-blueprint-unknown",
         "course",
+        "blueprint_course_id",
         why="Canvas leaves a message and applies the row without it.",
         error_if_complete=False,
     ),
     unknown(
         "course-term-silent",
         "term",
+        "term_id",
         why="a new course lands in the default term, an old one stays where it is, silently.",
         error_if_complete=False,
     ),
@@ -104,6 +124,7 @@ COURSE = of(
         "Canvas takes the row and leaves the status alone (deleted and completed act anywhere in the value).",
         "Write one of " + ", ".join(COURSE_WORDS) + ".",
         checks.where(lambda status: status.lower() not in COURSE_WORDS, "status"),
+        "status",
     ),
     trap(
         "course-active-publishes-completed",
@@ -111,6 +132,7 @@ COURSE = of(
         "active, unpublished and published all publish a course that was completed.",
         "Send completed for courses that shall stay so.",
         checks.where(lambda status: status.lower() in {"active", "unpublished", "published"}, "status"),
+        "status",
         habitual=True,
     ),
     trap(
@@ -119,14 +141,21 @@ COURSE = of(
         "On an available course unpublished changes nothing, as active does.",
         "Unpublish in Canvas.",
         checks.where(lambda status: status.lower() == "unpublished", "status"),
+        "status",
     ),
-    cleared("course-integration-id-cleared", "integration_id"),
+    replace(
+        cleared("course-integration-id-cleared", "integration_id"),
+        sentence="{column} is blank or missing, which erases the stored value in some versions of Canvas.",
+        why="Canvas clears the value without a message; newer versions are said to keep that of a course.",
+    ),
     trap(
         "course-dates-blank",
         "{column} is blank.",
         "A blank date clears the stored one in some versions of Canvas and keeps it in others.",
         "Leave the column out to keep dates, write <delete> to clear one.",
         checks.blank_cell("start_date", "end_date"),
+        "start_date",
+        "end_date",
         habitual=True,
     ),
 )
@@ -144,6 +173,7 @@ SECTION = of(
         "Fill name in the export.",
         check=checks.among(checks.blank("name"), _starting_active),
         basic=True,
+        columns=("name",),
     ),
     must_be_word("section-status-bad", "status", "active, deleted"),
     Rule(
@@ -153,11 +183,20 @@ SECTION = of(
         REFUSED,
         "Correct the dates.",
         check=checks.dates_reversed,
+        columns=("end_date",),
     ),
     not_longer("section-too-long", "section_id", "name"),
     not_longer("section-integration-id-too-long", "integration_id", severity=Severity.FATAL),
-    unknown("section-course-unknown", "course"),
-    claimed_twice("section-integration-id-taken", "an integration id"),
+    unknown("section-course-unknown", "course", "course_id"),
+    trap(
+        "section-moves",
+        "{column} is a section that an earlier row has in another course.",
+        "A section is in one course: the later row moves it there with its enrollments, and ids must be unique.",
+        "Give each section an id of its own.",
+        None,
+        "section_id",
+    ),
+    claimed_twice("section-integration-id-taken", "an integration id", "integration_id"),
     cleared("section-dates-cleared", "start_date", "end_date"),
     cleared("section-integration-id-cleared", "integration_id"),
 )
@@ -167,10 +206,11 @@ XLIST = of(
     must_fill("xlist-course-id-blank", "xlist_course_id"),
     must_fill("xlist-section-id-blank", "section_id"),
     must_be_word("xlist-status-bad", "status", "active, deleted"),
-    unknown("xlist-section-unknown", "section"),
+    unknown("xlist-section-unknown", "section", "section_id"),
     unknown(
         "xlist-creates-course",
         "course",
+        "xlist_course_id",
         why="Canvas makes an unpublished course of that id, silently.",
         error_if_complete=False,
     ),

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from canvas_sis_sync.preflight import checks
-from canvas_sis_sync.preflight.dates import Verdict
+from canvas_sis_sync.preflight import checks, marks
 from canvas_sis_sync.preflight.rule import Check, HeadingCheck, Rule, Severity
+from canvas_sis_sync.sis_csv.dates import Verdict
 
 REFUSED = "Canvas refuses the row and leaves the object as it is."
 DATABASE = "Canvas does not check it, its database refuses it: the whole import fails."
 LONGEST = 255
+DATES = ("start_date", "end_date")
 
 
 def of(kind: str, *rules: Rule) -> tuple[Rule, ...]:
@@ -29,7 +30,8 @@ def must_fill(rule: str, *columns: str, basic: bool = True) -> Rule:
     else:
         named = ", ".join(columns[:-1]) + f" and {columns[-1]}"
         sentence, repair = f"{named} are all blank.", f"Fill at least one of {named}."
-    return Rule(rule, Severity.ERROR, sentence, REFUSED, repair, check=checks.blank(*columns), basic=basic)
+    check = checks.blank(*columns)
+    return Rule(rule, Severity.ERROR, sentence, REFUSED, repair, check=check, basic=basic, columns=columns)
 
 
 def must_be_word(rule: str, column: str, words: str, *, may_be_blank: bool = False, basic: bool = True) -> Rule:
@@ -42,6 +44,7 @@ def must_be_word(rule: str, column: str, words: str, *, may_be_blank: bool = Fal
         f"Write one of {words}, in exactly this form.",
         check=checks.not_allowed(column, may_be_blank=may_be_blank),
         basic=basic,
+        columns=(column,),
     )
 
 
@@ -49,7 +52,7 @@ def not_longer(rule: str, *columns: str, severity: Severity = Severity.ERROR, li
     """Make the rule that columns have at most so many characters."""
     why = DATABASE if severity is Severity.FATAL else REFUSED
     sentence = f"{{column}} is longer than {limit} characters."
-    return Rule(rule, severity, sentence, why, "Shorten it.", check=checks.longer(limit, *columns))
+    return Rule(rule, severity, sentence, why, "Shorten it.", check=checks.longer(limit, *columns), columns=columns)
 
 
 def dates_possible(rule: str) -> Rule:
@@ -57,11 +60,13 @@ def dates_possible(rule: str) -> Rule:
     return Rule(
         rule,
         Severity.WARNING,
-        "{column} looks like a date and is none.",
+        "{column}{value} looks like a date and is none.",
         "Canvas leaves a message and applies the row with the date empty (after a bad start_date mostly both).",
         "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
-        check=checks.bad_date(Verdict.BAD, "start_date", "end_date"),
+        check=checks.bad_date(Verdict.BAD, *DATES),
         additional=True,
+        columns=DATES,
+        shows=marks.shown_date,
     )
 
 
@@ -73,10 +78,10 @@ def one_context(rule: str) -> Rule:
 
 
 def trap(
-    rule: str, sentence: str, why: str, repair: str, check: Check | None = None, *, habitual: bool = False
+    rule: str, sentence: str, why: str, repair: str, check: Check | None = None, *columns: str, habitual: bool = False
 ) -> Rule:
     """Make a rule about something that Canvas does silently to a row."""
-    return Rule(rule, Severity.WARNING, sentence, why, repair, check=check, habitual=habitual)
+    return Rule(rule, Severity.WARNING, sentence, why, repair, check=check, habitual=habitual, columns=columns)
 
 
 def cleared(rule: str, *columns: str, of_rows: Check | None = None) -> Rule:
@@ -90,6 +95,7 @@ def cleared(rule: str, *columns: str, of_rows: Check | None = None) -> Rule:
         check=of_rows or checks.blank_cell(*columns),
         heading_check=checks.missing(*columns),
         habitual=True,
+        columns=columns,
     )
 
 
@@ -100,7 +106,7 @@ def of_files(
     return Rule(rule, severity, sentence, why, repair, heading_check=check)
 
 
-def unknown(rule: str, what: str, *, why: str = REFUSED, error_if_complete: bool = True) -> Rule:
+def unknown(rule: str, what: str, *columns: str, why: str = REFUSED, error_if_complete: bool = True) -> Rule:
     """Make the rule that an id is defined in the set."""
     return Rule(
         rule,
@@ -109,10 +115,11 @@ def unknown(rule: str, what: str, *, why: str = REFUSED, error_if_complete: bool
         f"If Canvas does not know it either: {why}",
         f"Export the {what} too, or correct the id.",
         error_if_complete=error_if_complete,
+        columns=columns,
     )
 
 
-def claimed_twice(rule: str, what: str, *, why: str = REFUSED) -> Rule:
+def claimed_twice(rule: str, what: str, *columns: str, why: str = REFUSED) -> Rule:
     """Make the rule that something belongs to one object only."""
     return Rule(
         rule,
@@ -120,6 +127,7 @@ def claimed_twice(rule: str, what: str, *, why: str = REFUSED) -> Rule:
         f"{{column}} holds {what} that an earlier row gives to another object.",
         f"It can belong to one only: {why}",
         "Correct one of the rows.",
+        columns=columns,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 
 from canvas_sis_sync.preflight.rows import Heading
 from canvas_sis_sync.preflight.rule import Rule, Severity
-from canvas_sis_sync.sis_csv import KINDS, Kind, recognise
+from canvas_sis_sync.sis_csv import KINDS, MOST_COLUMNS, Kind, recognise
 
 _FATAL = partial(Rule, severity=Severity.FATAL)
 _WARNING = partial(Rule, severity=Severity.WARNING)
@@ -15,10 +16,14 @@ DROPPED = "Canvas ignores the whole file and imports the others."
 NOTHING_READ = "Canvas reads nothing of it and says only that something went wrong inside."
 
 
+_TELLING = frozenset(name for kind in KINDS.values() for name in chain(kind.all_of, kind.none_of, *kind.any_of))
+"""Columns by which files are recognised."""
+
+
 def _meant_otherwise(heading: Heading, _aim: object) -> Iterable[str]:
     """Find a column without which the file would be of another kind that knows as many of its columns (CSV 3)."""
     names = {cell.strip() for cell in heading.cells} - {""}
-    for name in sorted(names):
+    for name in sorted(names & _TELLING):
         meant = recognise(names - {name})
         if meant and meant is not heading.kind and _knows(meant, names) >= _knows(heading.kind, names):
             return [name]
@@ -55,10 +60,22 @@ FILES = (
         repair=f"Check spelling and separator (a comma) of the first line; there are {len(KINDS)} kinds of file.",
     ),
     _FATAL(
+        id="file-not-csv",
+        sentence="The content of the file is no CSV, whatever its name says.",
+        why=f"A spreadsheet, a zip or a web page that is renamed stays what it is. {DROPPED}",
+        repair="Export as CSV.",
+    ),
+    _FATAL(
         id="file-malformed-csv",
         sentence="The file is not well-formed CSV.",
         why=f"{DROPPED} One misplaced quote or line end is enough.",
         repair="Quote values that hold quotes, commas or line ends, double the quotes inside, use one line end.",
+    ),
+    _FATAL(
+        id="file-too-many-columns",
+        sentence=f"The header has more than {MOST_COLUMNS:,} columns.",
+        why="No kind of file has a tenth of them: it is no SIS export, and neither checked nor compared.",
+        repair="Export the columns that Canvas knows.",
     ),
     _WARNING(
         id="file-unknown-type",
@@ -123,10 +140,22 @@ FILES = (
     ),
     _WARNING(
         id="header-duplicate",
-        sentence="There are several columns called {column}.",
+        sentence="The header has {column} more than once.",
         why="Canvas reads the first of them.",
         repair="Export the column once.",
         heading_check=lambda heading, _aim: heading.doubled(),
+    ),
+    _WARNING(
+        id="header-mistyped",
+        sentence="{column} is unknown to Canvas{value}.",
+        why="Canvas ignores unknown columns without a message: every row counts as blank in the one that was meant.",
+        repair="Write the column's name as Canvas has it; ignore the rule if the column is meant for somebody else.",
+    ),
+    _WARNING(
+        id="file-kind-by-name",
+        sentence="The name of the file says one kind of SIS file, and its columns say another.",
+        why="Canvas goes by the columns: the rows are imported as something else than they may be.",
+        repair="Export the file with the columns of its kind, or rename it.",
     ),
     _WARNING(
         id="file-kind-by-extra-column",

@@ -27,6 +27,7 @@ def deleted_case(rule: str, what: str) -> Rule:
         f"Canvas makes the {what} available instead of deleting it, without a message.",
         "Write deleted, in lower case and without anything behind it.",
         checks.where(lambda status: status.lower().startswith("deleted") and status != "deleted", "status"),
+        "status",
     )
 
 
@@ -39,9 +40,9 @@ GROUP_CATEGORY = of(
     one_context("group-category-two-contexts"),
     not_longer("group-category-name-too-long", "category_name"),
     not_longer("group-category-id-too-long", "group_category_id", severity=Severity.FATAL),
-    unknown("group-category-account-unknown", "active account"),
-    unknown("group-category-course-unknown", "active course"),
-    claimed_twice("group-category-name-taken", "a name of the same account or course"),
+    unknown("group-category-account-unknown", "active account", "account_id"),
+    unknown("group-category-course-unknown", "active course", "course_id"),
+    claimed_twice("group-category-name-taken", "a name of the same account or course", "category_name"),
     of_files(
         "group-category-not-diffable",
         "Group categories are part of a diffed data set.",
@@ -59,9 +60,9 @@ GROUP = of(
     one_context("group-two-contexts"),
     not_longer("group-name-too-long", "name"),
     not_longer("group-id-too-long", "group_id", severity=Severity.FATAL),
-    unknown("group-account-unknown", "active account"),
-    unknown("group-course-unknown", "active course"),
-    unknown("group-category-unknown", "group category"),
+    unknown("group-account-unknown", "active account", "account_id"),
+    unknown("group-course-unknown", "active course", "course_id"),
+    unknown("group-category-unknown", "group category", "group_category_id"),
     deleted_case("group-deleted-case", "group"),
 )
 
@@ -70,8 +71,8 @@ GROUP_MEMBERSHIP = of(
     must_fill("membership-group-id-blank", "group_id"),
     must_fill("membership-user-id-blank", "user_id"),
     must_be_word("membership-status-bad", "status", "accepted, deleted"),
-    unknown("membership-user-unknown", "user"),
-    unknown("membership-group-unknown", "group"),
+    unknown("membership-user-unknown", "user", "user_id"),
+    unknown("membership-group-unknown", "group", "group_id"),
     Rule(
         "membership-active-refused",
         Severity.WARNING,
@@ -80,6 +81,7 @@ GROUP_MEMBERSHIP = of(
         "Write accepted.",
         check=checks.where(lambda status: status.lower() == "active", "status"),
         additional=True,
+        columns=("status",),
     ),
 )
 

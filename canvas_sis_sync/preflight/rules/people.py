@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from canvas_sis_sync.preflight import checks
 from canvas_sis_sync.preflight.addresses import LONGEST_LOGIN, is_login, is_plain_address
+from canvas_sis_sync.preflight.marks import PLACEHOLDERS
 from canvas_sis_sync.preflight.rows import Heading, Rows
 from canvas_sis_sync.preflight.rule import Check, Hit, Rule, Severity
 from canvas_sis_sync.preflight.rules.families import (
@@ -21,7 +22,9 @@ from canvas_sis_sync.preflight.rules.families import (
     trap,
     unknown,
 )
+from canvas_sis_sync.sis_csv.formats import PROVIDERS
 
+PROVIDER = "authentication_provider_id"
 EXISTING = ("existing_user_id", "existing_integration_id", "existing_canvas_user_id")
 
 
@@ -76,6 +79,7 @@ def _no_login(rule: str) -> Rule:
         f"{{column}} is longer than {LONGEST_LOGIN} characters or holds one that does not print.",
         REFUSED,
         "Correct the login.",
+        columns=("login_id",),
         check=checks.where(lambda text: not is_login(text), "login_id"),
     )
 
@@ -87,6 +91,7 @@ def _no_address(rule: str) -> Rule:
         "{column} is not one plain e-mail address.",
         "Canvas leaves a message and saves user and login without the address.",
         "Export exactly one address, without a name, comma or semicolon.",
+        columns=("email",),
         check=checks.where(lambda text: not is_plain_address(text), "email"),
     )
 
@@ -98,6 +103,18 @@ def _weak_password(rule: str) -> Rule:
         "Canvas refuses the row where it would have to store the password; an account may be stricter.",
         "Set a password that fits the account's policy.",
         _password_refused,
+        "password",
+    )
+
+
+def _odd_provider(rule: str) -> Rule:
+    return trap(
+        rule,
+        "{column} is neither a number nor a type of authentication provider that is known here.",
+        "Canvas refuses the row unless the account has an active provider of that number or type.",
+        f"Write the provider's number, or its type: {', '.join(sorted(PROVIDERS))}.",
+        checks.where(lambda text: not (text.isdecimal() or text in PROVIDERS | PLACEHOLDERS), PROVIDER),
+        PROVIDER,
     )
 
 
@@ -123,6 +140,7 @@ USER = of(
         "Canvas refuses to delete the user who imports.",
         "Take the row out, or import with another user's token.",
         check=_of_oneself("user_id"),
+        columns=("user_id",),
     ),
     must_be_word(
         "user-declared-type-bad",
@@ -138,11 +156,16 @@ USER = of(
         REFUSED,
         "Shorten it.",
         check=_name_too_long,
+        columns=(
+            "full_name",
+            "sortable_name",
+            "short_name",
+        ),
     ),
     _no_login("user-login-id-invalid"),
     not_longer("user-user-id-too-long", "user_id"),
-    claimed_twice("user-integration-id-claimed", "an integration id"),
-    claimed_twice("user-login-id-claimed", "a login"),
+    claimed_twice("user-integration-id-claimed", "an integration id", "integration_id"),
+    claimed_twice("user-login-id-claimed", "a login", "login_id"),
     _weak_password("user-password-refused"),
     _no_address("user-email-invalid"),
     trap(
@@ -151,14 +174,17 @@ USER = of(
         "Canvas takes the user for active, also where the value begins with deleted or suspended.",
         "Write active, suspended or deleted.",
         checks.where(lambda status: status.lower() not in {"active", "suspended", "deleted"}, "status"),
+        "status",
     ),
-    cleared("user-provider-cleared", "authentication_provider_id"),
+    cleared("user-provider-cleared", PROVIDER),
+    _odd_provider("user-auth-provider-unknown"),
     Rule(
         "user-login-takeover",
         Severity.WARNING,
         "{column} holds a login that an earlier row gives to another user.",
         "With update_sis_id_if_login_claimed the other login gets this row's id instead of an error.",
         "Correct one of the rows, or leave the parameter out.",
+        columns=("login_id",),
     ),
 )
 
@@ -174,17 +200,22 @@ LOGIN = of(
     must_fill("login-existing-blank", *EXISTING),
     _no_login("login-login-id-invalid"),
     not_longer("login-user-id-too-long", "user_id"),
-    claimed_twice("login-integration-id-claimed", "an integration id"),
+    claimed_twice("login-integration-id-claimed", "an integration id", "integration_id"),
     Rule(
         "login-already-exists",
         Severity.WARNING,
         "{column} is that of a login which an earlier row of this delivery makes.",
         REFUSED,
         "Take one of the rows out.",
+        columns=(
+            "user_id",
+            "login_id",
+        ),
     ),
-    unknown("login-existing-not-found", "user"),
+    unknown("login-existing-not-found", "user", "existing_user_id", "existing_integration_id"),
     _weak_password("login-password-refused"),
     _no_address("login-email-invalid"),
+    _odd_provider("login-auth-provider-unknown"),
     of_files(
         "login-not-idempotent",
         "Sent a second time, these rows are refused.",
@@ -223,14 +254,15 @@ ADMIN = of(
     must_fill("admin-status-blank", "status"),
     must_fill("admin-role-missing", "role", "role_id"),
     must_be_word("admin-status-bad", "status", "active, deleted"),
-    unknown("admin-account-unknown", "account"),
-    unknown("admin-user-unknown", "user"),
+    unknown("admin-account-unknown", "account", "account_id"),
+    unknown("admin-user-unknown", "user", "user_id"),
     trap(
         "admin-root-account-unknown",
         "{column} is filled.",
         "Canvas refuses the row where it does not know of trusted accounts.",
         "Leave it blank unless the account belongs to a consortium.",
         checks.filled("root_account"),
+        "root_account",
     ),
     trap(
         "admin-deletes-importer",
@@ -238,6 +270,7 @@ ADMIN = of(
         "Canvas refuses to take a role in the root account from the user who imports.",
         "Take the row out, or import with another user's token.",
         checks.among(_of_oneself("user_id"), _in_root_account),
+        "user_id",
     ),
     Rule(
         "admin-key-without-role",
@@ -262,8 +295,8 @@ USER_OBSERVER = of(
         basic=True,
     ),
     must_be_word("observer-status-bad", "status", "active, deleted"),
-    unknown("observer-unknown", "active user"),
-    unknown("observer-student-unknown", "active user"),
+    unknown("observer-unknown", "active user", "observer_id"),
+    unknown("observer-student-unknown", "active user", "student_id"),
     trap(
         "observer-delete-not-idempotent",
         "Sent a second time, a deleted row is refused.",

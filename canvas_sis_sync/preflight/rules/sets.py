@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from canvas_sis_sync.preflight import checks
-from canvas_sis_sync.preflight.dates import Verdict
+from canvas_sis_sync.preflight import checks, marks
 from canvas_sis_sync.preflight.rows import Rows
-from canvas_sis_sync.preflight.rule import Hit, Rule, Severity
-from canvas_sis_sync.preflight.rules.families import DATABASE
+from canvas_sis_sync.preflight.rule import Check, Hit, Rule, Severity, Shown
+from canvas_sis_sync.preflight.rules.families import DATABASE, DATES
 from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.sis_csv.dates import Verdict
 
 _DATED = tuple(kind.name for kind in KINDS.values() if "start_date" in kind.columns)
 _WITH_STATUS = tuple(kind.name for kind in KINDS.values() if "status" in kind.columns)
@@ -30,6 +30,12 @@ def _inexact_status(rows: Rows) -> Iterable[Hit]:
     return checks.where(inexact, "status")(rows)
 
 
+def _odd_id(rule: str, sentence: str, why: str, check: Check, shows: Shown | None = None) -> Rule:
+    """Make a rule about what in an id is no part of it."""
+    repair = "Correct it in the SIS or in the export; a spreadsheet keeps ids only in columns formatted as text."
+    return Rule(rule, Severity.WARNING, sentence, why, repair, check=check, shows=shows)
+
+
 COMMON = (
     Rule(
         "any-nul-character",
@@ -47,6 +53,7 @@ COMMON = (
         "Canvas ignores the row without a message, and does not count it.",
         "Leave such rows out, or skip_deletes.",
         kinds=_WITH_STATUS,
+        columns=("status",),
     ),
     Rule(
         "any-status-inexact",
@@ -56,17 +63,49 @@ COMMON = (
         "Write the bare word in lower case.",
         kinds=_WITH_STATUS,
         check=_inexact_status,
+        columns=("status",),
+    ),
+    _odd_id(
+        "any-id-invisible",
+        "{column} holds a character that nobody sees{value}.",
+        "Canvas keeps it: the id is another than the same text without it. Newer versions refuse such a login_id.",
+        marks.holds_invisible,
+        marks.shown_invisible,
+    ),
+    _odd_id(
+        "any-id-placeholder",
+        "{column} holds a word for no value{value}.",
+        "To Canvas it is an id like any other: unknown, or one that all such rows share.",
+        marks.is_placeholder,
+        marks.shown_placeholder,
+    ),
+    _odd_id(
+        "any-id-scientific",
+        "{column} is a number that a spreadsheet has rounded, such as 1.23E+11.",
+        "Digits are lost: different ids have become the same, and rows of several people or courses one.",
+        marks.is_scientific,
+    ),
+    _odd_id(
+        "any-id-decimal",
+        "{column} is a number with decimals, such as 10045.0.",
+        "To Canvas it is another id than the same number without them.",
+        marks.is_decimal,
     ),
     Rule(
         "any-date-misread",
         Severity.WARNING,
-        "{column} is not a date as 2026-08-31 or 2026-08-31T00:00:00Z that the calendar has.",
+        "{column}{value} is not a date as 2026-08-31 or 2026-08-31T00:00:00Z that the calendar has.",
         "Canvas reads it leniently and says nothing: day before month, years of the first century, today, or no date.",
         "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
         kinds=_DATED,
-        check=checks.bad_date(Verdict.MISREAD, "start_date", "end_date", except_for="<delete>"),
+        check=checks.bad_date(Verdict.MISREAD, *DATES, except_for="<delete>"),
+        columns=DATES,
+        shows=marks.shown_date,
     ),
 )
+
+CONTRADICTION = "set-files-contradict"
+"""The rule by which a run holds: several files of a kind that are neither parts nor nights of one export."""
 
 SETS = (
     Rule(
@@ -82,6 +121,13 @@ SETS = (
         "An earlier row is about the same object and says something else.",
         "Mostly the later row wins, but large imports are read in parallel; diffing looks at the last row only.",
         "Export one row for each object.",
+    ),
+    Rule(
+        CONTRADICTION,
+        Severity.WARNING,
+        "A row of another file is about the same object and says something else.",
+        "Files of one kind are read in an order that is not certain, so the older row may win. A run holds them.",
+        "Deliver the nights of an export one by one, in folders or with dates in the names of their files.",
     ),
     Rule(
         "set-nothing-to-import",

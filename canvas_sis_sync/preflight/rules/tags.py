@@ -15,7 +15,7 @@ DIFFERENTIATION_TAG_SET = of(
     must_fill("tag-set-status-blank", "status"),
     must_be_word("tag-set-status-bad", "status", WORDS),
     must_fill("tag-set-course-blank", "course_id", basic=False),
-    unknown("tag-set-course-unknown", "active course"),
+    unknown("tag-set-course-unknown", "active course", "course_id"),
 )
 
 DIFFERENTIATION_TAG = of(
@@ -23,8 +23,8 @@ DIFFERENTIATION_TAG = of(
     must_fill("tag-id-blank", "tag_id"),
     must_fill("tag-name-blank", "name"),
     must_be_word("tag-status-bad", "status", GROUP_WORDS),
-    unknown("tag-course-unknown", "active course"),
-    unknown("tag-set-unknown", "tag set"),
+    unknown("tag-course-unknown", "active course", "course_id"),
+    unknown("tag-set-unknown", "tag set", "tag_set_id"),
     trap(
         "tag-context-missing",
         "tag_set_id and course_id are both blank, which only a tag that exists already may have.",
@@ -40,8 +40,8 @@ DIFFERENTIATION_TAG_MEMBERSHIP = of(
     must_fill("tag-member-tag-id-blank", "tag_id"),
     must_fill("tag-member-user-id-blank", "user_id"),
     must_be_word("tag-member-status-bad", "status", "accepted, deleted"),
-    unknown("tag-member-user-unknown", "user"),
-    unknown("tag-member-tag-unknown", "tag"),
+    unknown("tag-member-user-unknown", "user", "user_id"),
+    unknown("tag-member-tag-unknown", "tag", "tag_id"),
 )
 
 INSTITUTIONAL_TAG_CATEGORY = of(
@@ -60,7 +60,7 @@ INSTITUTIONAL_TAG = of(
     must_fill("inst-tag-description-blank", "description"),
     must_fill("inst-tag-status-blank", "status"),
     must_be_word("inst-tag-status-bad", "status", WORDS),
-    unknown("inst-tag-category-unknown", "tag category"),
+    unknown("inst-tag-category-unknown", "tag category", "category_id"),
 )
 
 INSTITUTIONAL_TAG_ASSOCIATION = of(
@@ -69,6 +69,6 @@ INSTITUTIONAL_TAG_ASSOCIATION = of(
     must_fill("inst-association-user-blank", "user_id"),
     must_fill("inst-association-status-blank", "status"),
     must_be_word("inst-association-status-bad", "status", WORDS),
-    unknown("inst-association-user-unknown", "user"),
-    unknown("inst-association-tag-unknown", "institutional tag"),
+    unknown("inst-association-user-unknown", "user", "user_id"),
+    unknown("inst-association-tag-unknown", "institutional tag", "institutional_tag_id"),
 )

@@ -52,6 +52,7 @@ _TWO_NUMBERS = re.compile(r"(\d{1,2})/(\d{1,2})(?=[T\s]|\Z)", re.ASCII)
 _DIGITS = re.compile(r"(\d{2}|\d{4}|\d{6}|\d{8}|\d{10}|\d{12}|\d{14})(?:T(\d{4}|\d{6})Z?)?(?=[T\s]|\Z)", re.ASCII)
 _YEAR_AND_MONTH = re.compile(r"\d{4}-\d\d?(?=[T\s]|\Z)", re.ASCII)
 _NAMED_DAY = re.compile(r"(\d{2,})[\s-]+[A-Za-z]{3,}", re.ASCII)
+_SAFE = re.compile(r"(?:\d\d?|\d{4})([-/.])\d\d?\1(?:\d\d|\d{4})(?:[T ][\d:.Z+-]{1,20})?", re.ASCII)
 _LENGTHS = {2: "d", 4: "md", 6: "ymd", 8: "Ymd", 10: "YmdH", 12: "YmdHM", 14: "YmdHMS"}
 
 
@@ -74,6 +75,20 @@ def read_date(text: str) -> DateReading:
         return _MISREAD
     fields |= _time(text, found.end())
     return _reading(fields, is_iso=_ISO.match(text) is not None)
+
+
+def shown(text: str) -> str:
+    """Return ` "08/31/2026"`, and how Canvas reads it, for a text of three numbers; "" for any other text.
+
+    Only what cannot be anything else than a date is shown, because columns may be shifted and rows are about people.
+    """
+    if not _SAFE.fullmatch(text):
+        return ""
+    reading = read_date(text)
+    taken = (
+        f" (Canvas reads {reading.moment:%Y-%m-%d})" if reading.moment and reading.verdict is Verdict.MISREAD else ""
+    )
+    return f' "{text}"{taken}'
 
 
 def _by_length(first: str, second: str, third: str) -> dict[str, int]:
