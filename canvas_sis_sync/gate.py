@@ -42,6 +42,7 @@ _FAILURES = {
 _UNDONE = {
     "restored": "somebody undid it, and the next full delivery would do it again",
     "partially_restored": "somebody undid a part of it, and the next full delivery would do it again",
+    "restore_failed": "somebody tried to undo it, Canvas failed, and its rows may have been undone in part",
 }
 
 

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from canvas_sis_sync.errors import RequestRejected
-from canvas_sis_sync.model import ACCEPTED, AbortKind, Batch, SisImport, State, Taken
+from canvas_sis_sync.model import ACCEPTED, UNDONE, AbortKind, Batch, SisImport, State, Taken
 from canvas_sis_sync.sis_csv import KINDS
 
 _LONGEST_MESSAGE = 300
@@ -102,7 +102,7 @@ def first_messages(final: SisImport, n: int = 3) -> tuple[str, ...]:
 def _state(final: SisImport) -> State:
     if not final.finished:
         raise ValueError(f"import {final.id} is {final.workflow_state}, which is not an end")
-    if final.workflow_state not in {"restored", "partially_restored"}:
+    if final.workflow_state not in UNDONE:
         return State(final.workflow_state)
     if final.processing_errors or final.error_count:
         return State.FAILED_WITH_MESSAGES
@@ -139,8 +139,8 @@ def _success(batch: Batch, final: SisImport, *, over_limit: bool) -> str:
     sentence = f"Canvas processed {processed:,} of {given:,} rows and left {messages:,} messages."
     if over_limit:
         sentence += " That is more than SIS_SYNC_MAX_ERROR_ROWS allows."
-    if final.workflow_state in {"restored", "partially_restored"}:
-        sentence += f" It is {final.workflow_state} now: somebody has undone what it changed, or a part of that."
+    if final.workflow_state in UNDONE:
+        sentence += f" It is {final.workflow_state} now: somebody has undone what it changed, or a part of it."
     return sentence
 
 

@@ -181,7 +181,7 @@ def summary(batch: Batch) -> str:
         text += f"; import {batch.import_id} {batch.state}"
         messages = 0 if batch.sis_import is None else _messages(batch.sis_import)
         text += f" with {messages:,} messages (see errors.csv)" if messages else ""
-    if batch.state is State.UNCHANGED:
+    if batch.state in {State.UNCHANGED, State.DISCARDED}:
         text += f"; {batch.reason}"
     found = batch.findings.get("fatal", 0) + batch.findings.get("error", 0)
     if found:

@@ -6,21 +6,23 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from canvas_sis_sync import inbox
-from canvas_sis_sync.archive import read_receipt
+from canvas_sis_sync.archive import Archive, read_receipt
 from canvas_sis_sync.errors import (
     EXIT_DONE,
     EXIT_HELD,
     EXIT_IMPORT_FAILED,
     EXIT_REFUSED,
     EXIT_SETTINGS,
+    BadZipError,
     DropChanged,
     JournalError,
     SyncError,
     TimeRanOut,
 )
+from canvas_sis_sync.journal.questions import Questions
 from canvas_sis_sync.model import OPEN, UNSENT, Batch, Drop, State
 from canvas_sis_sync.steps.ask_gate import wait_for_go
-from canvas_sis_sync.steps.claim import claim, resume
+from canvas_sis_sync.steps.claim import claim, is_back, resume
 from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.file_away import file_away
 from canvas_sis_sync.steps.follow import follow
@@ -64,7 +66,7 @@ def run(context: Context) -> Result:
     """
     result = Result("idle")
     try:
-        require_whole_journal(context)
+        require_whole_journal(context.journal, context.archive)
         while result.exit_code == EXIT_DONE or (result.about is not None and result.about.lets_pass):
             batch = _next_left_over(context, result.batches) or _held(context) or _next_claimed(context)
             if batch is None:
@@ -92,7 +94,11 @@ def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
 
 
 def _weigh_and_send(context: Context, batch: Batch) -> Batch:
-    batch = weigh(context, batch)
+    try:
+        batch = weigh(context, batch)
+    except BadZipError as error:  # it is as it was packed, so it is no use to try again
+        lets_pass = context.settings.after_refusal == "continue"
+        return context.move(batch, State.REFUSED, f"{error.sentence} {error.hint}", lets_pass=lets_pass)
     return send(context, batch) if batch.state is State.PACKED else batch
 
 
@@ -161,10 +167,14 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
 
 
 def _held(context: Context) -> Batch | None:
-    """Give the oldest batch that keeps the next one waiting; one that other settings may release is opened again."""
+    """Give the oldest batch that keeps the next one waiting; one whose reason to be held has gone is opened again."""
     held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
     batch = context.journal.batch(held[0].id) if held else None
-    if batch is None or not would_be_weighed_otherwise(context, batch):
+    if batch is None or batch.state is not State.HELD:
+        return batch
+    if not batch.zip_sha256:
+        return context.move(batch, State.CLAIMED, "its files are back") if is_back(context, batch) else batch
+    if not would_be_weighed_otherwise(context, batch):
         return batch
     return context.move(
         batch, State.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
@@ -198,12 +208,12 @@ def _settled_first(context: Context) -> list[Drop | None]:
     return [drop if is_settled else None for drop, is_settled in look(context)[:1]]
 
 
-def require_whole_journal(context: Context) -> None:
+def require_whole_journal(journal: Questions, archive: Archive) -> None:
     """Raise JournalError when the newest batch folder is unknown to the journal, or its receipt knows more steps."""
-    newest = context.archive.newest_batch()
+    newest = archive.newest_batch()
     if newest is None:
         return
-    known, receipt = context.journal.batch(newest), read_receipt(context.archive.batch_folder(newest))
+    known, receipt = journal.batch(newest), read_receipt(archive.batch_folder(newest))
     if known is None or (receipt is not None and len(receipt.steps) > len(known.steps)):
         raise JournalError(
             f"The archive knows more of batch {newest} than the journal: the journal is older than the archive.",

@@ -111,3 +111,26 @@ def test_what_changes_after_the_last_look_is_seen_before_anything_is_sent(
     assert words in told.message
     assert home.last().import_id is None
     assert enrolled(sandbox) == places(FULL)
+
+
+def test_what_changed_before_the_approval_is_shown_in_it_and_asked_once(home: Home, sandbox: Sandbox) -> None:
+    home.configure(**DIFFING)
+    accepted(home, FULL)
+    batch = held(home, HALF, "removals", "group-removals")
+    theirs = import_by_hand(sandbox, export(STUDENTS + 5), **DATA_SET)
+    said = home.type("approve", batch.id, "--reason", "it is meant", "--yes")
+    assert said.returncode == 0
+    assert f"import {theirs}" in said.stdout
+    assert home.run().result.outcome == "imported"
+    assert home.last().id == batch.id
+
+
+def test_what_nothing_holds_any_longer_is_not_approved_and_goes(home: Home, sandbox: Sandbox) -> None:
+    home.configure(**DIFFING)
+    accepted(home, FULL)
+    batch = held(home, HALF, "removals", "group-removals")
+    home.configure(SIS_SYNC_BREAKER_ENROLLMENT="off")
+    said = home.type("approve", batch.id, "--reason", "it is meant", "--yes")
+    assert (said.returncode, "nothing to approve" in said.stdout) == (0, True), said
+    assert home.last().approval is None
+    assert home.run().result.outcome == "imported"

@@ -134,7 +134,7 @@ def test_with_no_term_gone_there_is_nothing_to_remember(home: Home, sandbox: San
 def refused(home: Home, batch_id: str) -> str:
     """Give the sentence with which both looking and approving are refused."""
     with pytest.raises(UsageError) as at_showing:
-        approve.show(home.settings(), batch_id)
+        approve.show(home.settings(), batch_id, fast_clock())
     with pytest.raises(UsageError) as at_approving:
         approve.approve(home.settings(), batch_id, "known", fast_clock())
     assert at_showing.value.sentence == at_approving.value.sentence

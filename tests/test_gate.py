@@ -66,7 +66,7 @@ def test_the_gate_is_open_to_the_first_batch_of_an_empty_account() -> None:
     ("state", "verdict"),
     [(state, WAIT) for state in [*RUNNING, "initializing"]]
     + [("imported", GO), ("imported_with_messages", GO)]
-    + [(state, HOLD) for state in [*FAILED, "restored", "partially_restored", "paused", ""]],
+    + [(state, HOLD) for state in [*FAILED, "restored", "partially_restored", "restore_failed", "paused", ""]],
 )
 def test_our_previous_import_decides_by_its_state(state: str, verdict: Verdict) -> None:
     decision = ask(ours=state)
@@ -82,7 +82,10 @@ def test_our_previous_import_decides_by_its_state(state: str, verdict: Verdict) 
 @pytest.mark.parametrize(
     ("state", "own_scope", "account_scope"),
     [(state, WAIT, WAIT) for state in [*RUNNING, "initializing"]]
-    + [(state, GO, GO) for state in ["imported", "imported_with_messages", "restored", "partially_restored"]]
+    + [
+        (state, GO, GO)
+        for state in ["imported", "imported_with_messages", "restored", "partially_restored", "restore_failed"]
+    ]
     + [(state, GO, HOLD) for state in FAILED]
     + [("paused", HOLD, HOLD), ("", HOLD, HOLD)],
 )

@@ -18,7 +18,7 @@ from canvas_sis_sync.steps.ask_gate import ask
 from canvas_sis_sync.steps.begin import begin
 
 WAITS = ["initializing", "created", "importing", "cleanup_batch", "restoring"]
-HOLDS = ["failed", "failed_with_messages", "aborted", "restored", "partially_restored", "reconciled"]
+HOLDS = ["failed", "failed_with_messages", "aborted", "restored", "partially_restored", "restore_failed", "reconciled"]
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def with_messages(warnings: int, **changes: object) -> SisImport:
     return replace(CLEAN, workflow_state="imported_with_messages", counts=counts, **changes)
 
 
-@pytest.mark.parametrize("word", sorted(CANVAS_FINISHED - {"restored", "partially_restored"}))
+@pytest.mark.parametrize("word", sorted(CANVAS_FINISHED - {"restored", "partially_restored", "restore_failed"}))
 def test_each_end_of_canvas_is_an_end_of_the_batch(word: str) -> None:
     outcome = end(replace(CLEAN, workflow_state=word))
 
@@ -153,7 +153,7 @@ def test_options_not_taken_are_not_accepted(taken: Taken) -> None:
     assert (failed.state, "A." in failed.reason) == (State.FAILED, True)
 
 
-@pytest.mark.parametrize("word", ["restored", "partially_restored"])
+@pytest.mark.parametrize("word", ["restored", "partially_restored", "restore_failed"])
 def test_an_import_undone_meanwhile_counts_as_what_it_had_been(word: str) -> None:
     clean, messages = replace(CLEAN, workflow_state=word), replace(with_messages(5), workflow_state=word)
 

@@ -48,8 +48,10 @@ def approve(home: Path | None, *, batch: str, reason: str, yes: bool, remember: 
     from canvas_sis_sync.polling import Clock
 
     loaded = settings.load(settings.find_home(home))
-    shown = command.show(loaded, batch)
+    shown = command.show(loaded, batch, Clock())
     say(shown.text)
+    if shown.basis is None:
+        return EXIT_DONE
     if not (yes or _agreed()):
         say("Nothing was changed.")
         return EXIT_HELD

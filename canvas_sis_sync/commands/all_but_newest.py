@@ -49,7 +49,7 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
     with desk(settings, clock) as at:
         refuse_sandbox(settings, at.journal, at.canvas)
         context = assemble(settings, at.journal, at.canvas, steady(clock), show=show, patient=True)
-        require_whole_journal(context)
+        require_whole_journal(context.journal, context.archive)
         waiting = _waiting(context)
         held = _held(context)
         if not waiting.newest:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from canvas_sis_sync import log, plan_text
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.commands.desk import desk, does_not_fit
-from canvas_sis_sync.errors import HeldError, UsageError
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.commands.desk import Desk, desk, does_not_fit
+from canvas_sis_sync.errors import CanvasError, HeldError, UsageError
 from canvas_sis_sync.model import Approval, Basis, Batch, State
 from canvas_sis_sync.plain_text import lines
-from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.polling import Clock, Retry
+from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
-from canvas_sis_sync.steps.begin import require_journal
+from canvas_sis_sync.steps.begin import assemble, open_canvas
+from canvas_sis_sync.steps.weigh import still_stands, weigh, would_be_weighed_otherwise
 
+FEW_ATTEMPTS = 2
+"""A person waits for the answer: Canvas is asked once more, not for five minutes."""
 FEW = 5
 """Vanished groups that are named."""
 
@@ -31,17 +32,27 @@ class Shown:
     """A held batch, as a person sees it before saying yes."""
 
     text: str
-    basis: Basis
+    #: What the plan was made of; None when the batch has to be approved no longer.
+    basis: Basis | None
 
 
-def show(settings: Settings, batch_id: str) -> Shown:
-    """Give the plan that a batch is held for, as it was then. Raises UsageError when it is not held for a plan."""
-    require_journal(settings)
-    with Journal.open_to_read(settings.archive / FILE_NAME) as journal:
-        batch = journal.batch(batch_id)
-    if batch is None:
-        raise UsageError(f"There is no batch {batch_id} in this home.", "`sis-sync status` names the last one.")
-    plan = Archive(settings.archive).read_plan(batch.id)
+def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
+    """Return the plan that a batch is held for, made again if what it was made of has changed since.
+
+    Otherwise the next run would find the approval void, and a person would be asked twice. Without Canvas it is the
+    plan as it was. Raises UsageError when the batch is not held for a plan, HeldError when a run is at work.
+    """
+    with desk(settings, clock) as at:
+        held = at.batch(batch_id)
+        _basis(held, at.archive.read_plan(held.id))
+        batch = _weighed_now(at, held)
+        plan = at.archive.read_plan(batch.id)
+    if batch.state is not State.HELD:
+        return Shown(
+            f"Batch {batch.id} was compared again with what Canvas has now, and nothing holds it any longer. There is"
+            " nothing to approve; the next run continues with it.",
+            None,
+        )
     basis = _basis(batch, plan)
     if plan is None:
         return Shown(
@@ -80,6 +91,21 @@ def approve(
         log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
     remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
     return lines([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
+
+
+def _weighed_now(at: Desk, batch: Batch) -> Batch:
+    """Weigh a held batch again when its plan was made of something else than it would be made of now."""
+    try:
+        with open_canvas(at.settings, Retry(at.clock, attempts=FEW_ATTEMPTS)) as canvas:
+            context = assemble(at.settings, at.journal, canvas, at.clock, show=Silent(), patient=False)
+            elsewhere = context.target != batch.target
+            if elsewhere or (still_stands(context, batch) and not would_be_weighed_otherwise(context, batch)):
+                return batch
+            reason = "weighed again: what its plan was made of has changed"
+            return weigh(context, context.move(batch, State.PACKED, reason, who=at.who))
+    except CanvasError as error:
+        log.get_logger(batch.id).warning("not weighed again: %s", error.sentence)
+        return at.batch(batch.id)
 
 
 def _basis(batch: Batch, plan: Mapping[str, Any] | None) -> Basis:

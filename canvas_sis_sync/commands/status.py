@@ -6,17 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from canvas_sis_sync import gate, inbox, outcome, plain_text, report
+from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.commands.exposed import exposed
 from canvas_sis_sync.errors import CanvasError, NotFound
 from canvas_sis_sync.journal.file import FILE_NAME
 from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, Inbox, SisImport, Target, Verdict
+from canvas_sis_sync.model import HOLDING, OPEN, Batch, GateDecision, Inbox, SisImport, State, Target, Verdict
 from canvas_sis_sync.polling import Clock, Retry
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.ask_gate import ask
 from canvas_sis_sync.steps.begin import assemble, open_canvas, require_journal
 from canvas_sis_sync.steps.context import Context
+from canvas_sis_sync.steps.recover import which_import
+from canvas_sis_sync.sync import require_whole_journal
 from canvas_sis_sync.tick import not_a_home
 
 FEW_ATTEMPTS = 2
@@ -51,6 +54,7 @@ def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Stat
         raise not_a_home(settings, error) from error
     require_journal(settings)
     with Journal.open_to_read(settings.archive / FILE_NAME) as journal:
+        require_whole_journal(journal, Archive(settings.archive))
         batch = journal.last()
         looked = Status(
             batch,
@@ -125,8 +129,19 @@ def _by_journal(journal: Journal, target: Target | None) -> GateDecision:
             return GateDecision(Verdict.HOLD, reason, report.next_command(batch) if batch else "")
     for waiting in ours:
         if waiting.is_open:
-            return GateDecision(Verdict.WAIT, f"Batch {waiting.id} is {waiting.state}.")
+            return _under_way(journal.batch(waiting.id), f"Batch {waiting.id} is {waiting.state}")
     return GateDecision(Verdict.GO, "The journal knows of nothing that is unfinished.")
+
+
+def _under_way(batch: Batch | None, what: str) -> GateDecision:
+    """Say what a batch waits for that is under way: a run, or somebody who says which import it became."""
+    if batch is None or batch.state is not State.SENDING:
+        return GateDecision(Verdict.WAIT, f"{what}.")
+    if not batch.choices:
+        return GateDecision(Verdict.WAIT, f"{what}.", "`sis-sync run` finds out whether Canvas has it.")
+    choices = ", ".join(map(str, batch.choices))
+    reason = f"{what}, and it cannot be determined from here which import it became: {choices}."
+    return GateDecision(Verdict.HOLD, reason, which_import(batch, batch.choices))
 
 
 def _oldest(drops: Inbox, now: float) -> float | None:

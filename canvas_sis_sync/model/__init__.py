@@ -9,6 +9,7 @@ from canvas_sis_sync.model.drops import Bundle, DeliveryFile, Drop, DropFile, Dr
 from canvas_sis_sync.model.imports import (
     CANVAS_FINISHED,
     CANVAS_UNFINISHED,
+    UNDONE,
     AbortKind,
     Attachment,
     GateDecision,
@@ -43,6 +44,7 @@ __all__ = [
     "IN_FLIGHT",
     "OPEN",
     "TRANSITIONS",
+    "UNDONE",
     "UNSENT",
     "AbortKind",
     "Approval",

@@ -59,6 +59,8 @@ class Batch:
     claimed_at: float
     #: What the drop consisted of, before the first rename.
     files: tuple[DropFile, ...] = ()
+    #: True once one of these may have left the inbox.
+    moving: bool = False
     #: What the zip consists of, once packed.
     entries: tuple[Entry, ...] = ()
     #: Name of the zip in the batch's folder, "" before packing.

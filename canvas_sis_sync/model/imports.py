@@ -29,9 +29,14 @@ CANVAS_FINISHED = frozenset(
         "aborted",
         "restored",
         "partially_restored",
+        "restore_failed",
     }
 )
 """Canvas's workflow_states that are an end (API 6). Any other word is unknown and keeps the gate shut."""
+
+
+UNDONE = frozenset({"restored", "partially_restored", "restore_failed"})
+"""The ends of an import that somebody undid, or tried to; what it had come to before is no longer shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.SENDING: frozenset({State.IMPORTING, State.PACKED, State.REJECTED, State.RETRIED}),
     State.IMPORTING: ACCEPTED | {State.NOT_ACCEPTED, State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED},
     State.REFUSED: frozenset({State.SKIPPED, State.DISCARDED, State.RETRIED}),
-    State.HELD: frozenset({State.PACKED, State.DISCARDED}),
+    State.HELD: frozenset({State.CLAIMED, State.PACKED, State.DISCARDED}),
     State.REJECTED: frozenset({State.RETRIED, State.DISCARDED}),
     State.IMPORTED: frozenset(),
     State.IMPORTED_WITH_MESSAGES: frozenset(),

@@ -10,12 +10,11 @@ from functools import partial
 from canvas_sis_sync import bundle, report
 from canvas_sis_sync.changes import choose_base, is_certain, recognised
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
-from canvas_sis_sync.model import ACCEPTED, Basis, Batch, DeliveryFile, Entry, SisImport
+from canvas_sis_sync.model import ACCEPTED, UNDONE, Basis, Batch, DeliveryFile, Entry, SisImport
 from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.parameters import has_batch_mode
 
 CANVAS_ACCEPTED = ("imported", "imported_with_messages")
-UNDONE = frozenset({"restored", "partially_restored", "restore_failed"})
 MOST_SINCE = 20
 """Deliveries since the last one in batch mode that are looked into."""
 DATA_SET = "diffing_data_set_identifier"

@@ -18,6 +18,7 @@ RETRIED_ZIP = "retried.zip"
 """Name of an earlier batch's zip, sent again by a retry or a remaster, among the claimed files of the new one."""
 INTERRUPTED = "the claim was interrupted, and since then"
 MEANWHILE = "while the drop was being claimed,"
+PUT_BACK = "Put the files back there with their old dates (`cp -p`), and the next run continues."
 
 
 def claim(context: Context, drop: Drop, *, mark: int | None = None, set_aside: str = "", who: str = "run") -> Batch:
@@ -68,10 +69,20 @@ def resume(context: Context, batch: Batch) -> Batch:
             inbox.finish_move(file, sources)
     inside, there = _look(context, batch), _look_in_inbox(context, batch)
     if changed := _changed(batch, inside, there):
-        return _not_as_listed(context, batch, changed, INTERRUPTED, gone=not inside and not there)
+        return _not_as_listed(context, batch, changed, INTERRUPTED, gone=not inside and (batch.moving or not there))
     # A copy across file systems is complete before its source goes, so a file can be on both sides.
     left = [file for file in batch.files if there.get(file.name) == file]
     return settle_claimed(context, _move_in(context, batch, left, INTERRUPTED))
+
+
+def is_back(context: Context, batch: Batch) -> bool:
+    """Say whether a batch that was held because files of it were missing or changed has all of them as listed."""
+    if source := batch.retry_of or batch.remaster_of:
+        other = context.journal.batch(source)
+        return other is not None and context.archive.zip_path(other).is_file()
+    inside, there = _look(context, batch), _look_in_inbox(context, batch)
+    unchanged = all(inbox.same_content(found, file) for file in batch.files if (found := inside.get(file.name)))
+    return unchanged and not _changed(batch, inside, there)
 
 
 def settle_claimed(context: Context, batch: Batch) -> Batch:
@@ -84,7 +95,7 @@ def settle_claimed(context: Context, batch: Batch) -> Batch:
         looked = _look(context, batch)
         missing = {file.name for file in batch.files} - looked.keys()
         if missing:
-            reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}"
+            reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}. {PUT_BACK}"
             return context.move(batch, State.HELD, reason)
         log.warning("a claimed file is still being written to", extra={"batch": batch.id})
         batch = context.journal.amend(batch, files=tuple(looked.values()))
@@ -125,6 +136,7 @@ def _move_in(context: Context, batch: Batch, files: Sequence[DropFile], when: st
     with wording(context.archive.sources(batch.id)), _sources(context, batch) as sources:
         try:
             with _origin(context, batch) as origin:
+                batch = context.journal.amend(batch, moving=True)
                 for file in files:
                     batch = _move(context, batch, file, origin, sources)
                 for file in batch.files:
@@ -162,7 +174,7 @@ def _move(context: Context, batch: Batch, file: DropFile, origin: Folder, source
 def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when: str, *, gone: bool = False) -> Batch:
     """Hold a batch whose files in the inbox are not the listed ones, or discard it while nothing was claimed.
 
-    With `gone` nothing is left of any of them, neither in the inbox nor in the archive: somebody has to know.
+    With `gone` some may have been claimed, and nothing is left of them: somebody has to know.
     """
     folder = context.settings.inbox
     if batch.drop_kind is DropKind.FOLDER:
@@ -173,7 +185,7 @@ def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when:
     if inside:
         return context.move(batch, State.HELD, f"{reason} Already claimed, in {sources.path}: {_names(inside)}")
     if gone:
-        return context.move(batch, State.HELD, f"{reason} Nothing of it is in {sources.path} either.")
+        return context.move(batch, State.HELD, f"{reason} Nothing of it is in {sources.path} either. {PUT_BACK}")
     held = context.move(batch, State.HELD, reason)
     return context.move(held, State.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop")
 
@@ -192,7 +204,8 @@ def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
             sync_folder(sources)
     looked = _look(context, batch)
     if not looked:
-        return context.move(batch, State.HELD, f"the zip of batch {source} is no longer in the archive")
+        reason = f"the zip of batch {source} is no longer in the archive. Put it back, and the next run continues"
+        return context.move(batch, State.HELD, reason)
     return context.journal.amend(batch, files=tuple(looked.values()))
 
 

@@ -6,7 +6,9 @@ is sent again), or stays while somebody must say which import it is.
 
 from __future__ import annotations
 
-from canvas_sis_sync.errors import HeldError, NotFound
+from collections.abc import Sequence
+
+from canvas_sis_sync.errors import BadZipError, HeldError, NotFound
 from canvas_sis_sync.model import AbortKind, Batch, Listing, SisImport, State
 from canvas_sis_sync.reconcile import Found
 from canvas_sis_sync.steps.context import Context, log
@@ -78,7 +80,10 @@ class _Quiet:
 
 
 def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet) -> Batch | None:
-    resolution = find(context, batch, listing)
+    try:
+        resolution = find(context, batch, listing)
+    except (BadZipError, OSError) as error:
+        raise _cannot_compare(context, batch, listing) from error
     undecided = resolution.found is Found.UNDECIDABLE or (resolution.found is Found.OURS and batch.perhaps_sent)
     if undecided:
         choices = tuple(found.id for found in resolution.imports)
@@ -88,6 +93,18 @@ def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet
     if resolution.found is Found.NONE and quiet.is_over:
         return _certainly_none(context, batch)
     return None
+
+
+def _cannot_compare(context: Context, batch: Batch, listing: Listing) -> HeldError:
+    """Word the hold of a batch whose zip cannot be compared with what may be its import."""
+    taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
+    listed = sorted(seen.id for seen in listing.imports if seen.id > (batch.mark or 0) and seen.id not in taken)
+    return HeldError(
+        f"The answer to the upload of batch {batch.id} was lost, and its zip, {context.archive.zip_path(batch)}, is"
+        f" missing or damaged, so it cannot be compared with what Canvas has: import {', '.join(map(str, listed))}.",
+        "Put the zip back as it was, and the next run continues. If you are certain which import it is, type"
+        f" `sis-sync adopt {batch.id} {listed[0]} --reason TEXT`.",
+    )
 
 
 def _certainly_none(context: Context, batch: Batch) -> Batch:
@@ -157,9 +174,12 @@ def undecided_hold(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
             f"The answer to the upload of batch {batch.id} was lost, and it cannot be determined from here which import"
             f" it became: {listed}. Nothing is sent until somebody decides."
         )
-    return HeldError(
-        sentence,
-        "Compare their files and times in Canvas. If one is it: "
-        f"`sis-sync adopt {batch.id} {imports[0].id} --reason TEXT`. If none is: `sis-sync retry {batch.id} --reason"
-        " TEXT`.",
+    return HeldError(sentence, which_import(batch, [found.id for found in imports]))
+
+
+def which_import(batch: Batch, choices: Sequence[int]) -> str:
+    """Name the commands by which a person says which of these imports a batch became, or that it is none of them."""
+    return (
+        f"Compare their files and times in Canvas. If one is it: `sis-sync adopt {batch.id} {choices[0]} --reason"
+        f" TEXT`. If none is: `sis-sync retry {batch.id} --reason TEXT`."
     )

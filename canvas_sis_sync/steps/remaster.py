@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from canvas_sis_sync.model import ACCEPTED, Batch, DropFile, DropKind, State
-from canvas_sis_sync.steps.bases import UNDONE, data_set
+from canvas_sis_sync.model import ACCEPTED, UNDONE, Batch, DropFile, DropKind, State
+from canvas_sis_sync.steps.bases import data_set
 from canvas_sis_sync.steps.claim import RETRIED_ZIP
 from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.waiting import stock_after, take_stock

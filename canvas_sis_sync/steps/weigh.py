@@ -92,6 +92,7 @@ def _altered(context: Context, batch: Batch) -> Batch:
     reason = f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
     if batch.approval is not None:
         reason += ", so the approval is void"
+    reason += ". Put the zip back as it was, and the next run continues."
     return context.move(batch, State.HELD, reason, basis=None, approval=None)
 
 
