@@ -28,7 +28,7 @@ pytestmark = [
 STRANGER = USERS.replace("Ada", "Stranger")
 
 
-@pytest.fixture(params=["one disk", "two disks"])
+@pytest.fixture(params=["one disk", pytest.param("two disks", marks=pytest.mark.slow)])
 def claimed_from(request: pytest.FixtureRequest, home: Home) -> Home:
     """Give a home whose claims are renames, and one whose claims are copies."""
     return request.getfixturevalue("home_on_two_disks") if request.param == "two disks" else home

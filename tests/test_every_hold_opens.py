@@ -20,6 +20,8 @@ from nights import DIFFING, ROWS, accepted, approve, cut, export
 from canvas_sis_sync.model import ACCEPTED, HOLDING, Batch, State
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 SETTLED = {"users.csv": "user_id,login_id,first_name,last_name,status\nx9,x9,Xena,Example,active\n"}
 """The drop that waits; what is sent before it has no such user."""
 WHOLE = export() | {"users.csv": export()["users.csv"] + "x9,x9,Xena,Example,active\n"}
