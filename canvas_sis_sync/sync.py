@@ -161,7 +161,8 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
         if batch.target == context.target:
             return batch
         if batch.state in UNSENT:
-            return context.journal.amend(batch, target=context.target, mark=None, strays=())  # they stay where they are
+            # What it left behind at the other target stays there.
+            return context.journal.amend(batch, target=context.target, mark=None, announced_above=None, strays=())
         context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
     return None
 

@@ -29,13 +29,13 @@ pytestmark = pytest.mark.slow
 
 MEGABYTE = 1 << 20
 PAGE = 4096
-HEADER = "user_id,login_id,first_name,last_name,status\n"
+HEADER = "user_id,login_id,first_name,last_name,status,remark\n"
 
 
 def rows_of(size: int) -> bytes:
     """Make a users file of about that many bytes that cannot be compressed much."""
     chance = random.Random(size)
-    rows = (f"u{number},u{number},{chance.randbytes(500).hex()},B,active\n" for number in range(size // 1020))
+    rows = (f"u{number},u{number},A,B,active,{chance.randbytes(500).hex()}\n" for number in range(size // 1020))
     return (HEADER + "".join(rows)).encode()
 
 

@@ -69,7 +69,7 @@ def resume(context: Context, batch: Batch) -> Batch:
             inbox.finish_move(file, sources)
     inside, there = _look(context, batch), _look_in_inbox(context, batch)
     if changed := _changed(batch, inside, there):
-        return _not_as_listed(context, batch, changed, INTERRUPTED, gone=not inside and (batch.moving or not there))
+        return _not_as_listed(context, batch, changed, INTERRUPTED, gone=not inside and batch.moving)
     # A copy across file systems is complete before its source goes, so a file can be on both sides.
     left = [file for file in batch.files if there.get(file.name) == file]
     return settle_claimed(context, _move_in(context, batch, left, INTERRUPTED))

@@ -37,11 +37,16 @@ def find(context: Context, batch: Batch, listing: Listing) -> Resolution:
     candidates = [
         seen
         for seen in reconcile.candidates(batch, listing, taken | others | ruled_out)
-        if not (_never_processed(seen, listing) or (batch.perhaps_sent and seen.workflow_state == "initializing"))
+        if not _never_processed(seen, listing) and (_shows_files(seen) or not batch.perhaps_sent)
     ]
     resolution = reconcile.judge(batch, candidates, _evidence(context, batch, candidates))
     log.info("looked for the import: %s", resolution.found, extra={"batch": batch.id})
     return resolution
+
+
+def _shows_files(seen: SisImport) -> bool:
+    """Say whether an import has had anything to apply: what a forgotten sending became has shown its files long ago."""
+    return bool(seen.attachments or seen.supplied)
 
 
 def _never_processed(seen: SisImport, listing: Listing) -> bool:
