@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS sending (
 class AccountRecord:
     """What the homes of this user have sent to one account.
 
-    `path` is the record's file, made at the first sending; `home` is the absolute path of the asking home. Every method
+    `path` is the record's file, made at the first sending; `home` is the absolute path of the asking home; a `batch` is
+    given by its fingerprint, since two homes may claim in the same second. Every method
     raises HeldError when the file cannot be read or written. Runs write to it while they hold the account's lock.
     """
 
@@ -35,36 +36,44 @@ class AccountRecord:
         self._path = path
         self._home = str(home)
 
-    def begin(self, batch_id: str, mark: int, user_id: int) -> None:
+    def begin(self, batch: str, mark: int, user_id: int) -> None:
         """Note that the home is about to send a batch; a home sends one batch at a time."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM sending WHERE home = ? AND import_id IS NULL", (self._home,))
-            connection.execute("INSERT INTO sending VALUES (?, ?, ?, ?, NULL)", (self._home, batch_id, mark, user_id))
+            connection.execute("INSERT INTO sending VALUES (?, ?, ?, ?, NULL)", (self._home, batch, mark, user_id))
 
-    def take(self, batch_id: str, mark: int, user_id: int | None, import_id: int) -> None:
+    def take(self, batch: str, mark: int, user_id: int | None, import_id: int) -> None:
         """Note which import a batch became, by Canvas's own answer: it outweighs an older note about that id."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM sending WHERE home = ? AND import_id IS NULL", (self._home,))
             connection.execute(
                 "INSERT OR REPLACE INTO sending VALUES (?, ?, ?, ?, ?)",
-                (self._home, batch_id, mark, user_id, import_id),
+                (self._home, batch, mark, user_id, import_id),
             )
 
-    def give_up(self, batch_id: str) -> None:
+    def give_up(self, batch: str) -> None:
         """Note that what a batch was sent as is settled: no import of it is still to be found."""
         with self._transaction() as connection:
             query = "DELETE FROM sending WHERE home = ? AND batch_id = ? AND import_id IS NULL"
-            connection.execute(query, (self._home, batch_id))
+            connection.execute(query, (self._home, batch))
 
-    def taken_by_others(self) -> frozenset[int]:
-        """Return the ids of the imports that other homes have taken."""
-        query = "SELECT import_id FROM sending WHERE home != ? AND import_id IS NOT NULL"
-        return frozenset(row[0] for row in self._read(query, self._home))
+    def taken_by_others(self, batch: str = "") -> frozenset[int]:
+        """Return the ids of the imports that other homes have taken, but for those of this very batch.
 
-    def taken_by(self, batch_id: str) -> frozenset[int]:
+        A home that was moved, or restored to another folder, finds its own past there.
+        """
+        query = "SELECT import_id FROM sending WHERE home != ? AND batch_id != ? AND import_id IS NOT NULL"
+        return frozenset(row[0] for row in self._read(query, self._home, batch))
+
+    def taken_elsewhere(self, batch: str) -> frozenset[int]:
+        """Return the ids of the imports that this very batch has taken under another path of its home."""
+        query = "SELECT import_id FROM sending WHERE home != ? AND batch_id = ? AND import_id IS NOT NULL"
+        return frozenset(row[0] for row in self._read(query, self._home, batch))
+
+    def taken_by(self, batch: str) -> frozenset[int]:
         """Return the ids of the imports that a batch of this home has taken."""
         query = "SELECT import_id FROM sending WHERE home = ? AND batch_id = ? AND import_id IS NOT NULL"
-        return frozenset(row[0] for row in self._read(query, self._home, batch_id))
+        return frozenset(row[0] for row in self._read(query, self._home, batch))
 
     def may_be_others(self, import_id: int, user_id: int | None) -> bool:
         """Say whether another home may have made an import: it sent a batch, and what became of that is open."""

@@ -316,3 +316,20 @@ def test_the_record_of_a_lost_announcement_that_appears_late_is_passed_over(home
         assert home.run(clock=clock).result.outcome == "imported"
         assert clock.monotonic() - began < 60
     assert [record.workflow_state for record in sandbox.imports] == ["initializing", "imported", "imported"]
+
+
+def test_an_archive_that_was_restored_to_another_folder_holds_too(
+    home: Home, new_home: Callable[..., Home], sandbox: Sandbox
+) -> None:
+    home.drop(MINE)
+    pack_only(home, sandbox)
+    moved = new_home(sandbox.url, "moved", SIS_SYNC_LOST_SECONDS=5)
+    shutil.rmtree(moved.archive)
+    shutil.copytree(home.archive, moved.archive)
+    assert home.run().result.outcome == "imported"
+    held = moved.run()
+    assert (held.result.exit_code, moved.last().state) == (5, State.SENDING)
+    assert posts(sandbox) == 1
+    moved.say("adopt", moved.last().id, 2, "this home was moved")
+    assert moved.run().result.outcome == "imported"
+    assert posts(sandbox) == 1

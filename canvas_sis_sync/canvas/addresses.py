@@ -26,6 +26,12 @@ _SCHEME = re.compile("[^/?#]*:")
 _USER = re.compile(r"(?<=://)[^/?#\\@]*@")
 
 
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_PARAMETER = re.compile(rf'\s*+;\s*+({_NAME})\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s",;]++)))?+')
+_TARGET = re.compile(r"[\s,]*+<([^<>]*+)>")
+_BETWEEN = re.compile(r"\s*+(?:,|$)")
+
+
 class NotPlain(ValueError):
     """An address that is not followed. Its text does not quote the address, which may hold secrets."""
 
@@ -50,6 +56,30 @@ class Origin(NamedTuple):
     def loopback(self) -> bool:
         """True for names and addresses of this machine."""
         return self.host == "localhost" or is_loopback(self.host.strip("[]"))
+
+
+def next_page(header: str) -> str | None:
+    """Return the address of the next page in a Link header (RFC 8288), None where it names none.
+
+    Raises NotPlain for a header that cannot be read: taken for the last page, it would make a list look complete.
+    """
+    found, place = None, 0
+    while header[place:].strip(" \t,"):
+        target = _TARGET.match(header, place)
+        if target is None:
+            raise NotPlain("pages in a form that cannot be read")
+        place, relations = target.end(), ""
+        while parameter := _PARAMETER.match(header, place):
+            place = parameter.end()
+            if parameter[1].lower() == "rel" and not relations:
+                relations = parameter[2] or parameter[3] or ""
+        between = _BETWEEN.match(header, place)
+        if between is None:
+            raise NotPlain("pages in a form that cannot be read")
+        place = between.end()
+        if found is None and "next" in relations.lower().split():
+            found = target[1]
+    return found
 
 
 def origin(url: str) -> Origin | None:

@@ -81,8 +81,10 @@ class Answer:
     @property
     def next_page(self) -> str | None:
         """The address of the next page, None on the last one. Raises `AnswerLost` for one that is not followed."""
-        links = requests.utils.parse_header_links(self.headers.get("Link", ""))
-        return self._resolved(next((link["url"] for link in links if link.get("rel") == "next"), None))
+        try:
+            return self._resolved(addresses.next_page(self.headers.get("Link", "")))
+        except addresses.NotPlain as problem:
+            raise refusals.lost_way(self.asked, problem, self.seconds, self.status) from None
 
     @property
     def location(self) -> str | None:

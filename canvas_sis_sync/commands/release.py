@@ -103,7 +103,7 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         state = _live_state(at, batch)
         release = _release_of(at, batch, state, reason)
         successor = at.journal.replace_by_retry(batch, _successor(at, batch), release, reason=reason, who=at.who)
-        account_record(settings, batch.target).give_up(batch.id)
+        account_record(settings, batch.target).give_up(batch.fingerprint)
         at.archive.make_batch_folder(successor.id)
         at.file(successor)
         at.file(at.batch(batch.id))
@@ -125,13 +125,13 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         if import_id in at.journal.taken(batch.target, import_id, but=batch.id):
             raise UsageError(f"Import {import_id} belongs to another batch.", "Nothing was recorded.")
         record = account_record(settings, batch.target)
-        if import_id in record.taken_by_others():
+        if import_id in record.taken_by_others(batch.fingerprint):
             raise UsageError(f"Import {import_id} belongs to a batch of another home.", "Nothing was recorded.")
         try:
             found = at.canvas.get_import(batch.target.account_id, import_id)
         except NotFound:
             raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
-        record.take(batch.id, batch.mark or 0, batch.user_id, import_id)
+        record.take(batch.fingerprint, batch.mark or 0, batch.user_id, import_id)
         batch = at.journal.move(
             batch, State.IMPORTING, reason=reason, who=at.who, import_id=import_id, sis_import=found
         )

@@ -137,6 +137,11 @@ class Batch:
         return self.import_id
 
     @property
+    def fingerprint(self) -> str:
+        """What tells the batch from those of other homes, which may have claimed in the same second."""
+        return f"{self.id} {self.claimed_at!r}"
+
+    @property
     def rows(self) -> int:
         """Data rows in all recognised files of the zip."""
         return sum(entry.rows or 0 for entry in self.entries if entry.kind)

@@ -33,7 +33,7 @@ def find(context: Context, batch: Batch, listing: Listing) -> Resolution:
     retried = context.journal.batch(batch.retry_of) if batch.retry_of else None
     ruled_out = {*batch.strays, *(retried.choices if retried else ())}
     taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
-    others = context.account_record.taken_by_others()
+    others = context.account_record.taken_by_others(batch.fingerprint)
     candidates = [
         seen
         for seen in reconcile.candidates(batch, listing, taken | others | ruled_out)
@@ -57,11 +57,14 @@ def _never_processed(seen: SisImport, listing: Listing) -> bool:
 
 def _evidence(context: Context, batch: Batch, candidates: Sequence[SisImport]) -> Evidence:
     """Fetch the content of the candidates that look like the batch, and ask who else may have made each."""
-    answered = context.account_record.taken_by(batch.id)
+    answered = context.account_record.taken_by(batch.fingerprint)
     alike = reconcile.look_alikes(batch, candidates)
     contents = {seen.id: seen.id in answered or _same_content(context, batch, seen) for seen in alike}
-    others = (seen.id for seen in candidates if context.account_record.may_be_others(seen.id, seen.user_id))
-    return Evidence({key: same for key, same in contents.items() if same is not None}, frozenset(others))
+    elsewhere = context.account_record.taken_elsewhere(batch.fingerprint)
+    others = {seen.id for seen in candidates if context.account_record.may_be_others(seen.id, seen.user_id)}
+    # The home was moved, or copied: which of the two goes on with the import, only a person knows.
+    proven = {key: same for key, same in contents.items() if same is not None and not (same and key in elsewhere)}
+    return Evidence(proven, frozenset(others | elsewhere))
 
 
 def _same_content(context: Context, batch: Batch, seen: SisImport) -> bool | None:

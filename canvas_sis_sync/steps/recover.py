@@ -116,7 +116,7 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
             "If your Canvas is hosted by Instructure, set SIS_SYNC_UPLOAD=two-step, and the next run goes on. If it is"
             f" not, raise its time-out and type `sis-sync retry {batch.id} --reason TEXT`.",
         )
-    context.account_record.give_up(batch.id)
+    context.account_record.give_up(batch.fingerprint)
     reason = "Canvas certainly has no import of it; it will be sent again"
     return context.move(batch, State.PACKED, reason, perhaps_sent=False)
 

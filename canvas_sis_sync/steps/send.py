@@ -59,7 +59,7 @@ def send(context: Context, batch: Batch) -> Batch:
 
 
 def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Batch:
-    context.account_record.begin(batch.id, mark, user.id)
+    context.account_record.begin(batch.fingerprint, mark, user.id)
     batch = context.move(
         batch,
         State.SENDING,
@@ -81,7 +81,7 @@ def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Bat
 
 
 def _did_not_run(context: Context, batch: Batch, error: CanvasError) -> Batch:
-    context.account_record.give_up(batch.id)
+    context.account_record.give_up(batch.fingerprint)
     return context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
 
 
@@ -186,7 +186,7 @@ def unannounced(context: Context, batch: Batch, reason: str) -> Batch:
     No data have left, so it may be announced again; the record that this one may have made, perhaps only later, is
     nobody's.
     """
-    context.account_record.give_up(batch.id)
+    context.account_record.give_up(batch.fingerprint)
     above = batch.mark if batch.announced_above is None else batch.announced_above
     return context.move(note_stray(context, batch), State.PACKED, reason, announced_above=above)
 
@@ -232,7 +232,7 @@ def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
 
 
 def _take(context: Context, batch: Batch, answer: SisImport) -> None:
-    context.account_record.take(batch.id, batch.mark or 0, batch.user_id, answer.id)
+    context.account_record.take(batch.fingerprint, batch.mark or 0, batch.user_id, answer.id)
 
 
 def _importing(context: Context, batch: Batch, answer: SisImport) -> Batch:

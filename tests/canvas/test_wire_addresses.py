@@ -358,3 +358,36 @@ def test_a_pool_for_another_origin_is_never_used(monkeypatch: pytest.MonkeyPatch
         with canvas_at(server.url) as canvas, pytest.raises(errors.NothingArrived):
             canvas.current_user()
         assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        '<https://c.example/p2>; rel="next"',
+        '<https://c.example/p1>; rel="current",<https://c.example/p2>; rel="next"',
+        '<https://c.example/p2>; title="a=b, <c>; d"; rel="next"',
+        '<https://c.example/p2>; rel="next last"',
+        "<https://c.example/p2>; REL=next",
+        "<https://c.example/p2> ; Rel = Next ,",
+    ],
+)
+def test_each_valid_form_of_a_link_names_the_next_page(header: str) -> None:
+    assert addresses.next_page(header) == "https://c.example/p2"
+
+
+@pytest.mark.parametrize("header", ["", " , ", '<https://c.example/p1>; rel="last"', "<https://c.example/p1>"])
+def test_a_link_without_a_next_page_is_the_last_one(header: str) -> None:
+    assert addresses.next_page(header) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["garbage", '<https://c.example/p2; rel="next"', '<https://c.example/p2>; rel="next', "<a> <b>; rel=next"]
+)
+def test_a_link_that_cannot_be_read_is_no_last_page(header: str) -> None:
+    with pytest.raises(addresses.NotPlain):
+        addresses.next_page(header)
+
+
+def test_a_long_link_takes_no_time() -> None:
+    with pytest.raises(addresses.NotPlain):
+        addresses.next_page("<a>" + " " * 60_000 + "x")
