@@ -30,7 +30,11 @@ class Stream(io.FileIO):
     def write(self, data: Any, /) -> int:
         """Write, and remember the first fault."""
         try:
-            return super().write(data) or 0
+            while (count := super().write(data)) is None:  # it is full, and does not block
+                import select
+
+                select.select([], [self], [])
+            return count
         except OSError as error:
             self.fault = self.fault or error
             return memoryview(data).nbytes

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".filepart", ".swp")
 LOOSE = "loose files"
 COPY_BLOCK = 1 << 20
+LONGEST_NAME = 200
+"""Bytes of a name to which something can still be added: file systems take 255."""
 DEEPEST = 32
 """Folders within each other below a drop; each is an open handle while it is walked."""
 
@@ -227,7 +229,7 @@ def _copy(reading: BinaryIO, file: DropFile, place: Folder) -> DropFile:
     if not _is(before, file):
         raise _not_listed(file.name)
     name = file.name.rpartition("/")[2]
-    partial = f".{name}.part"
+    partial = _beside(name, ".part")
     with place.create_file(partial) as copy:
         shutil.copyfileobj(reading, copy, COPY_BLOCK)
         copy.flush()
@@ -272,7 +274,16 @@ def _remove(parent: Folder, name: str, copied: DropFile) -> None:
 
 def _hidden(name: str) -> str:
     """Return the name of a file while it is being moved: in the archive until it is known to be the listed one."""
-    return f".{name}.claimed"
+    return _beside(name, ".claimed")
+
+
+def _beside(name: str, ending: str) -> str:
+    """Return a hidden name that goes with `name`; one that would be too long for a file system is shortened."""
+    if len(name.encode()) > LONGEST_NAME:
+        import hashlib
+
+        name = hashlib.sha256(name.encode()).hexdigest()
+    return f".{name}{ending}"
 
 
 def _csv_files(

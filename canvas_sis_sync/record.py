@@ -161,6 +161,7 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Batch, "lost_since_here"): _time,
     (Batch, "announced_above"): _count,
     (Batch, "choices"): _counts,
+    (Batch, "lost_uploads"): _count,
     (Batch, "contradictions"): _count,
     (Batch, "cut_after"): _time,
     (DropFile, "name"): _path,

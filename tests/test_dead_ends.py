@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from front import Asked, Front, Reply
 from homes import COURSES, USERS, Home, Watching
 
 from canvas_sis_sync.model import State
@@ -174,3 +175,27 @@ def test_an_altered_zip_that_is_put_back_goes(home: Home, sandbox: Sandbox) -> N
     assert (held.result.exit_code, home.last().state) == (5, State.HELD)
     next(home.archive.rglob("import.zip")).write_bytes(kept[0])
     assert home.run().result.outcome == "imported"
+
+
+def test_a_name_as_long_as_a_file_system_takes_goes(home: Home, sandbox: Sandbox) -> None:
+    home.drop({"a" * 251 + ".csv": USERS})
+    assert home.run().result.outcome == "imported"
+    assert sandbox.count("user") == 2
+
+
+def test_an_upload_that_is_always_answered_by_a_proxy_is_not_repeated_for_ever(home: Home, sandbox: Sandbox) -> None:
+    def refuses(asked: Asked, forward: Callable[[], Reply]) -> Reply:
+        return Reply(413, (("Content-Type", "text/html"),), b"<h1>Too large</h1>") if asked.sends else forward()
+
+    with Front(sandbox.url, refuses) as front:
+        home.configure(CANVAS_BASE_URL=front.url, SIS_SYNC_LOST_SECONDS=5)
+        home.drop()
+        held = home.run()
+        assert held.result.exit_code == 5
+        assert "413" in held.message
+        assert sum(asked.sends for asked in front.asked) == 5
+        home.run()
+        assert sum(asked.sends for asked in front.asked) == 5
+        front.answer = lambda _asked, forward: forward()
+        assert home.type(*first_command(held.message)).returncode == 0
+        assert home.run().result.outcome == "imported"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from homes import Home
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from canvas_sis_sync.__main__ import Stream
 from canvas_sis_sync.cli import COMMANDS
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
@@ -236,3 +239,24 @@ def test_very_many_command_lines_end_with_a_documented_code(home: Home, words: l
 def test_a_command_line_of_a_process_may_be_anything(home: Home) -> None:
     for words in (["skip", "\udcff", "--reason", "\udcff"], ["--home", "\udcff", "status"], ["plan", "\udcff"], []):
         assert call(home.folder, *words, env=home.env).returncode in DOCUMENTED
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no pipes that do not block")
+def test_a_reader_that_is_slow_is_waited_for_without_turning_in_circles() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    spent: list[float] = []
+
+    def write() -> None:
+        began = time.thread_time()
+        with io.BufferedWriter(Stream(writing, "w")) as stream:
+            stream.write(b"x" * 300_000)
+        spent.append(time.thread_time() - began)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    time.sleep(0.5)
+    with open(reading, "rb") as reader:
+        assert len(reader.read()) == 300_000
+    writer.join()
+    assert spent[0] < 0.2

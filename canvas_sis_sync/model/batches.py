@@ -78,6 +78,8 @@ class Batch:
     sent_at: float | None = None
     #: Seconds that a direct upload lasted whose answer was lost, None when none was.
     cut_after: float | None = None
+    #: Direct uploads of it whose answer was lost.
+    lost_uploads: int = 0
     #: Canvas's clock at the first look for a lost import, None while nothing is lost.
     lost_since: float | None = None
     #: This machine's clock at that look.

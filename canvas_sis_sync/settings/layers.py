@@ -7,6 +7,7 @@ dotenv. What a text means is the matter of `table`.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -21,6 +22,9 @@ HOME_NAME = "SIS_SYNC_HOME"
 """Names the home in the environment; it cannot stand in `.env`, which lies in the home."""
 FLAG, ENVIRONMENT, DOTENV, DEFAULT = "--param", "environment", ".env", "default"
 PREFIXES = ("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")
+
+LARGEST_BYTES = 1 << 20
+"""No `.env` and no token is longer."""
 
 
 class Given(NamedTuple):
@@ -62,14 +66,22 @@ def read(
     return given
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    """Open without waiting for the writer of a pipe, which Windows has not."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def read_private(path: Path, problems: list[SettingsError]) -> str | None:
     """Read a text that only its owner, who must be this user or root, may read; None when it cannot be read.
 
     Each thing that is wrong becomes one of the `problems`.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open(path, encoding="utf-8-sig", opener=_without_waiting) as file:
             found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_BYTES:
+                problems.append(SettingsError(f"{path} is no file of settings or of a token.", f"Look at {path}."))
+                return None
             text = file.read()
     except ValueError:
         problems.append(SettingsError(f"{path} is not text in UTF-8.", f"Save {path} as UTF-8."))

@@ -15,6 +15,8 @@ from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.find_import import find
 from canvas_sis_sync.steps.send import accepted, give_up, unannounced, way
 
+MOST_LOST_UPLOADS = 5
+"""A proxy that refuses every upload does so at the next one too; each of these was a whole upload."""
 HOSTED_REQUEST_SECONDS = 45
 """A direct upload cut after more than this was probably cut by the hosted limit of a minute (API 9)."""
 
@@ -115,6 +117,13 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
             " it. Sent the same way it would be cut again, so it was not.",
             "If your Canvas is hosted by Instructure, set SIS_SYNC_UPLOAD=two-step, and the next run goes on. If it is"
             f" not, raise its time-out and type `sis-sync retry {batch.id} --reason TEXT`.",
+        )
+    if batch.lost_uploads >= MOST_LOST_UPLOADS:
+        raise HeldError(
+            f"Batch {batch.id} was uploaded {batch.lost_uploads} times, and each time the answer was lost and Canvas"
+            f" made no import. The last answer: {batch.reason}",
+            f"Find out what is between this machine and Canvas. To send it again: `sis-sync retry {batch.id} --reason"
+            " TEXT`.",
         )
     context.account_record.give_up(batch.fingerprint)
     reason = "Canvas certainly has no import of it; it will be sent again"

@@ -151,7 +151,8 @@ def _direct(context: Context, batch: Batch) -> Batch:
             )
     except AnswerLost as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
-        return context.journal.amend(batch, reason=error.sentence, cut_after=error.seconds)
+        lost = batch.lost_uploads + 1
+        return context.journal.amend(batch, reason=error.sentence, cut_after=error.seconds, lost_uploads=lost)
     return accepted(context, batch, answer)
 
 

@@ -400,3 +400,10 @@ def test_loading_good_settings_imports_nothing_that_only_an_error_needs(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_in_the_place_of_the_settings_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".env", 0o600)
+    with pytest.raises(SettingsError, match="no file of settings"):
+        settings.load(tmp_path, environ={})
