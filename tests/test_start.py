@@ -256,7 +256,7 @@ def test_a_reader_that_is_slow_is_waited_for_without_turning_in_circles() -> Non
     writer = threading.Thread(target=write)
     writer.start()
     time.sleep(0.5)
-    with open(reading, "rb") as reader:
+    with os.fdopen(reading, "rb") as reader:
         assert len(reader.read()) == 300_000
     writer.join()
     assert spent[0] < 0.2
