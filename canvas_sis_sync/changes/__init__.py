@@ -10,6 +10,7 @@ from canvas_sis_sync.changes.canvas_diffing import DiffBase, choose_base, is_cer
 from canvas_sis_sync.changes.comparing import compare, compare_apart, compare_kind, recognised
 from canvas_sis_sync.changes.differences import Sink
 from canvas_sis_sync.changes.effects import predict_plain
+from canvas_sis_sync.changes.merging import each_once, together
 
 __all__ = [
     "DiffBase",
@@ -18,6 +19,7 @@ __all__ = [
     "compare",
     "compare_apart",
     "compare_kind",
+    "each_once",
     "is_certain",
     "planned",
     "predict_batch_mode",
@@ -25,4 +27,5 @@ __all__ = [
     "predict_plain",
     "recognised",
     "skips_removals",
+    "together",
 ]

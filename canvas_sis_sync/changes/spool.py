@@ -84,12 +84,7 @@ class Spool:
         if self._file is None:
             return text
         data = text.encode()
-        with _wording():
-            offset = self._file.seek(0, os.SEEK_END)
-            left = memoryview(data)
-            while left:  # a file without a buffer may take less than all
-                left = left[self._file.write(left) :]
-        return offset, len(data)
+        return append(self._file, data), len(data)
 
     def finish(self) -> Buckets:
         """Give what is in the buckets. Raises HomeError."""
@@ -130,8 +125,22 @@ class Bucket:
 
 
 def _text(chunk: tuple[int, int], file: BinaryIO) -> str:
-    offset, size = chunk
+    return read_at(file, *chunk).decode()
+
+
+def append(file: BinaryIO, data: bytes) -> int:
+    """Write to the end of a nameless file, and return where that was. Raises HomeError."""
+    with _wording():
+        offset = file.seek(0, os.SEEK_END)
+        left = memoryview(data)
+        while left:  # a file without a buffer may take less than all
+            left = left[file.write(left) :]
+    return offset
+
+
+def read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Read from a place in a nameless file, wherever others read in it. Raises OSError."""
     if hasattr(os, "pread"):  # another process may be reading the file, too
-        return os.pread(file.fileno(), size, offset).decode()
+        return os.pread(file.fileno(), size, offset)
     file.seek(offset)
-    return file.read(size).decode()
+    return file.read(size)

@@ -7,7 +7,7 @@ with. If one of them differs when the next run weighs the batch again, that hold
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from canvas_sis_sync import log, plan_text
@@ -94,10 +94,16 @@ def approve(
 
 
 def _weighed_now(at: Desk, batch: Batch) -> Batch:
-    """Weigh a held batch again when its plan was made of something else than it would be made of now."""
+    """Weigh a held batch again when its plan was made of something else than it would be made of now.
+
+    The import parameters stay those of its plan: they may have been given for one run, and under others, such as batch
+    mode, a person would approve something else than what was held.
+    """
+    asked = batch.basis.parameters if batch.basis else at.settings.import_parameters
+    settings = replace(at.settings, import_parameters=asked)
     try:
-        with open_canvas(at.settings, Retry(at.clock, attempts=FEW_ATTEMPTS)) as canvas:
-            context = assemble(at.settings, at.journal, canvas, at.clock, show=Silent(), patient=False)
+        with open_canvas(settings, Retry(at.clock, attempts=FEW_ATTEMPTS)) as canvas:
+            context = assemble(settings, at.journal, canvas, at.clock, show=Silent(), patient=False)
             elsewhere = context.target != batch.target
             if elsewhere or (still_stands(context, batch) and not would_be_weighed_otherwise(context, batch)):
                 return batch

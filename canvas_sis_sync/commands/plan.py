@@ -29,7 +29,7 @@ from canvas_sis_sync.steps.delivery import Delivery, deliver_from
 from canvas_sis_sync.steps.judge import aim_of, judge
 from canvas_sis_sync.steps.load import Load, load_of
 from canvas_sis_sync.steps.parameters import parameters_of
-from canvas_sis_sync.steps.plan import make_plan
+from canvas_sis_sync.steps.plan import make_plan, sent_before
 from canvas_sis_sync.steps.weigh import honoured, would_be_weighed_otherwise
 
 FEW_ATTEMPTS = 2
@@ -79,7 +79,7 @@ def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: 
         parameters = parameters_of(settings, batch)
         bases = bases_of(context, parameters)
         if asked.against:
-            bases = replace(bases, before=_earlier(context, asked.against), lost=None)
+            bases = replace(bases, before=_earlier(context, asked.against), since=(), lost=None)
         load = _load(context, batch) if batch else _load_of_files(context, _found(context, asked.about), bases)
         made, approval = make_plan(context, load, bases, parameters), None
         if batch is not None and not asked.against:
@@ -233,8 +233,8 @@ def _earlier(context: Context, named: str) -> Earlier:
 
 
 def _write_rows(rows: RowsFolder, load: Load, bases: Bases) -> list[str]:
-    with wording(rows.folder), rows:
-        changes.compare(bases.before.files if bases.before else (), load.files, sink=rows)
+    with wording(rows.folder), rows, sent_before(load, bases) as before:
+        changes.compare(before.files if before else (), load.files, sink=rows)
     return ["", rows.summary]
 
 

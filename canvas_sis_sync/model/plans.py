@@ -214,10 +214,12 @@ class Basis:
     zip_sha256: str
     parameters: Mapping[str, str]
     target: Target
-    #: Id of the batch that the last accepted delivery was, "" for none.
+    #: Id of the batch that the last accepted delivery was, "" for none; in batch mode of the last one in batch mode.
     before: str = ""
     #: The import that diffing would compare with, None for none.
     base_import: int | None = None
+    #: Ids of the batches sent after `before` that are compared with too, oldest first.
+    since: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice, takewhile
 
 from canvas_sis_sync import bundle, report
-from canvas_sis_sync.changes import choose_base, is_certain, recognised
+from canvas_sis_sync.changes import choose_base, is_certain
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
 from canvas_sis_sync.model import ACCEPTED, UNDONE, Basis, Batch, DeliveryFile, Entry, SisImport
 from canvas_sis_sync.steps.context import Context, log
@@ -16,8 +16,10 @@ from canvas_sis_sync.steps.parameters import has_batch_mode
 
 CANVAS_ACCEPTED = ("imported", "imported_with_messages")
 MOST_SINCE = 20
-"""Deliveries since the last one in batch mode that are looked into."""
+"""Deliveries that a delivery in batch mode is compared with, besides the last one in batch mode."""
 DATA_SET = "diffing_data_set_identifier"
+SCOPE = ("batch_mode_term_id", "multi_term_batch_mode")
+"""What says in which terms batch mode deletes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Earlier:
     newest: float | None = None
     #: The batch it was, None for a path.
     batch: Batch | None = None
+    #: The state in which Canvas shows its import now, or as the journal has it where Canvas was not asked; "" for none.
+    shown: str = ""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -42,10 +46,13 @@ class Earlier:
 class Bases:
     """What a delivery is compared with."""
 
-    #: The last accepted delivery of this target and data set that nobody has undone, None without one.
+    #: The last accepted delivery of this target and data set that nobody has undone, None without one. In batch mode
+    #: the last one in batch mode.
     before: Earlier | None = None
-    #: The last accepted batch, when its zip cannot be read any more.
+    #: A batch that is to be compared with and whose zip cannot be read any more.
     lost: Batch | None = None
+    #: Only in batch mode, which deletes that too: what was sent after it and may be in Canvas, oldest first.
+    since: tuple[Earlier, ...] = ()
     #: The import that Canvas's diffing will choose, None for none.
     diff_import: SisImport | None = None
     #: What that import was sent from, None when it is none of ours.
@@ -61,17 +68,19 @@ def data_set(parameters: Mapping[str, str]) -> str:
 
 def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
     """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
-    before, lost = _before(context, parameters, partial(_is_undone, context))
+    found = _sent_before(context, parameters, partial(_shown, context))
     chosen = _diff_import(context, data_set(parameters))
-    diff_base = _sent_as(context, before, chosen)
-    return Bases(before or diff_base, lost, chosen, diff_base)
+    diff_base = _sent_as(context, found.before, chosen)
+    return replace(found, before=found.before or diff_base, diff_import=chosen, diff_base=diff_base)
 
 
 def journalled_bases(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Bases:
     """Say what a delivery is compared with as far as the journal knows, when Canvas could not be asked."""
-    before, lost = _before(context, parameters, lambda _batch: False)
-    known = before.batch.sis_import if before and before.batch and data_set(parameters) else None
-    return Bases(before, lost, known, before if known else None, f"Canvas was not asked: {trouble.sentence}")
+    found = _sent_before(context, parameters, _journalled)
+    before = found.before if data_set(parameters) else None
+    known = before.batch.sis_import if before and before.batch else None
+    sentence = f"Canvas was not asked: {trouble.sentence}"
+    return replace(found, diff_import=known, diff_base=before if known else None, trouble=sentence)
 
 
 def basis_of(batch: Batch, parameters: Mapping[str, str], bases: Bases) -> Basis:
@@ -82,6 +91,7 @@ def basis_of(batch: Batch, parameters: Mapping[str, str], bases: Bases) -> Basis
         parameters=dict(parameters),
         target=batch.target,
         before=before.id if before else "",
+        since=tuple(each.batch.id for each in bases.since if each.batch),
         base_import=bases.diff_import.id if bases.diff_import else None,
     )
 
@@ -124,61 +134,64 @@ def last_with_kind(context: Context, parameters: Mapping[str, str], kind: str) -
     return None
 
 
-def _before(
-    context: Context, parameters: Mapping[str, str], is_undone: Callable[[Batch], bool]
-) -> tuple[Earlier | None, Batch | None]:
-    """Find what a delivery is compared with; else the batch that it would be, were its zip still to be read."""
-    since: list[Batch] = []
+def _sent_before(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Bases:
+    """Find the deliveries that count as sent before; `shown` gives the state in which an import is now."""
+    if has_batch_mode(parameters):
+        return _of_batch_mode(context, parameters, shown)
     for batch in _accepted(context, data_set(parameters)):
-        if is_undone(batch):
-            continue
-        if not has_batch_mode(parameters) or _has_scope_of(batch, parameters):
+        if (state := shown(batch)) not in UNDONE:
             found = earlier(context, batch)
-            return _with_more(context, found, since) if found else None, None if found else batch
-        if len(since) < MOST_SINCE:
-            since.append(batch)
-    if since:
-        found = earlier(context, since[0])
-        return found, None if found else since[0]
-    return None, None
+            return Bases(replace(found, shown=state)) if found else Bases(lost=batch)
+    return Bases()
 
 
-def _has_scope_of(batch: Batch, parameters: Mapping[str, str]) -> bool:
-    """Say whether a batch was sent in batch mode for the same term, or for all terms in it."""
-    scope = ("batch_mode_term_id", "multi_term_batch_mode")
-    same = all(batch.parameters.get(name) == parameters.get(name) for name in scope)
-    return same and has_batch_mode(batch.parameters)
+def _of_batch_mode(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Bases:
+    """Find the last delivery in batch mode, and what was sent since: together they are what Canvas may have.
 
-
-def _with_more(context: Context, found: Earlier, since: Sequence[Batch]) -> Earlier:
-    """Take a delivery with the kinds of which one that was sent since, not in batch mode, had more rows.
-
-    A small file that somebody sent by hand is not what Canvas has, and neither is a delivery before a larger one.
+    The last delivery alone is not, where that is a small file that somebody sent by hand. Before the first one in batch
+    mode the fullest of the latest deliveries stands for it.
     """
-    files, rows = dict(recognised(found.files)), _rows_by_kind(found.entries)
-    for later in since:
-        more = {kind: count for kind, count in _rows_by_kind(later.entries).items() if count > rows[kind]}
-        looked = earlier(context, later) if more else None
-        if looked is not None:
-            files |= {kind: theirs for kind, theirs in recognised(looked.files).items() if kind in more}
-            rows.update({kind: count - rows[kind] for kind, count in more.items()})
-    return replace(found, files=tuple(file for parts in files.values() for file in parts))
+    base = next(_standing(_in_scope(context, parameters), shown), None)
+    if base is None:
+        latest = islice(_standing(_accepted(context, data_set(parameters)), shown), MOST_SINCE)
+        base = max(latest, key=lambda batch: batch.rows, default=None)  # of equally full ones the newest
+    if base is None:
+        return Bases()
+    later = takewhile(lambda batch: batch.id != base.id, _sent(context, data_set(parameters)))
+    applied = islice((batch for batch in later if _may_be_in_canvas(batch, shown)), MOST_SINCE)
+    read = [(batch, earlier(context, batch)) for batch in (base, *reversed(list(applied)))]
+    lost = next((batch for batch, found in read if found is None), None)
+    return Bases(read[0][1], lost, tuple(found for _, found in read[1:] if found))
 
 
-def _rows_by_kind(entries: Sequence[Entry]) -> Counter[str]:
-    rows: Counter[str] = Counter()
-    for entry in entries:
-        if entry.kind:
-            rows[entry.kind] += entry.rows or 0
-    return rows
+def _in_scope(context: Context, parameters: Mapping[str, str]) -> Iterator[Batch]:
+    """Find the accepted deliveries in batch mode for the same term, or for all terms in them, newest first."""
+    for batch in _accepted(context, data_set(parameters)):
+        same = all(batch.parameters.get(name) == parameters.get(name) for name in SCOPE)
+        if same and has_batch_mode(batch.parameters):
+            yield batch
 
 
-def _is_undone(context: Context, batch: Batch) -> bool:
+def _standing(batches: Iterable[Batch], shown: Callable[[Batch], str]) -> Iterator[Batch]:
+    return (batch for batch in batches if shown(batch) not in UNDONE)
+
+
+def _may_be_in_canvas(batch: Batch, shown: Callable[[Batch], str]) -> bool:
+    """Say whether rows of a batch were applied, whatever became of its import, and not all of them were undone."""
+    final = batch.sis_import
+    applied = final is not None and (_is_accepted(batch) or any(report.row_counts(final).values()))
+    return applied and shown(batch) != "restored"
+
+
+def _shown(context: Context, batch: Batch) -> str:
     try:
-        seen = context.canvas.get_import(context.target.account_id, batch.sent_as)
+        return context.canvas.get_import(context.target.account_id, batch.sent_as).workflow_state
     except NotFound:
-        return False
-    return seen.workflow_state in UNDONE
+        return ""
+
+
+def _journalled(batch: Batch) -> str:
+    return batch.sis_import.workflow_state if batch.sis_import else ""
 
 
 def _diff_import(context: Context, name: str) -> SisImport | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from canvas_sis_sync import breaker, changes, options
@@ -19,6 +20,11 @@ from canvas_sis_sync.steps.waiting import waiting_count
 
 def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Plan:
     """Say what a delivery would change against `bases` under these import parameters, and which breakers trip."""
+    with sent_before(load, bases) as before:
+        return _made(context, load, replace(bases, before=before), parameters)
+
+
+def _made(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Plan:
     before = bases.before
     plan = Plan(
         about=load.about,
@@ -32,6 +38,8 @@ def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[st
         return replace(plan, changes=no_changes(load.entries), unchanged=True)
     left_out = {} if data_set(parameters) else _left_out(context, load, before, parameters)
     changed = _compared(context, load, [*([before] if before else []), *left_out.values()])
+    if bases.since:
+        changed = changes.each_once(changed)
     prediction = _prediction(load, bases, parameters, changed)
     situation = _situation(context, load, bases, parameters)
     tripped = breaker.judge(changed, prediction, situation, context.settings.breakers)
@@ -50,6 +58,27 @@ def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[st
         planned=_planned(load, before, parameters, changed, prediction),
         gone=breaker.newly_gone(changed, prediction, situation),
     )
+
+
+@contextmanager
+def sent_before(load: Load, bases: Bases) -> Iterator[Earlier | None]:
+    """Yield what a delivery is compared with as one delivery: what was sent since is part of it.
+
+    Of what was sent since only the kinds count that are here, or that the last delivery in batch mode had: no other is
+    deleted, or missing.
+    """
+    before, since = bases.before, bases.since
+    if before is None or not since:
+        yield before
+        return
+    kinds = changes.recognised(before.files).keys() | changes.recognised(load.files).keys()
+    with changes.together([each.files for each in (before, *since)], kinds, scratch=load.scratch) as files:
+        yield replace(
+            before,
+            about=f"{before.about} and {since[0].about if len(since) == 1 else f'{len(since)} batches'} sent since",
+            files=files,
+            newest=max((each.newest for each in (before, *since) if each.newest is not None), default=None),
+        )
 
 
 def _compared(context: Context, load: Load, earlier: Sequence[Earlier]) -> Changes:

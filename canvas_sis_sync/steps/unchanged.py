@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from canvas_sis_sync.model import Batch, Changes, DeliveryFile, Entry, KindChanges, State
+from canvas_sis_sync.model import ACCEPTED, Batch, Changes, DeliveryFile, Entry, KindChanges, State
 from canvas_sis_sync.sis_csv import KINDS
 from canvas_sis_sync.steps.bases import Earlier, data_set
 from canvas_sis_sync.steps.context import Context
 from canvas_sis_sync.steps.load import Load
 from canvas_sis_sync.steps.parameters import has_batch_mode
+from canvas_sis_sync.steps.waiting import stock_after
 
 
 def is_unchanged(context: Context, load: Load, before: Earlier, parameters: Mapping[str, str]) -> bool:
@@ -20,20 +21,34 @@ def is_unchanged(context: Context, load: Load, before: Earlier, parameters: Mapp
     changed by hand. An import that left messages may have rejected rows, which are tried again. Batch mode and the
     override of stickiness act on what was changed in Canvas, so they are always sent.
     """
-    if not (data_set(parameters) or context.settings.skip_unchanged) or not _is_applied(before.batch):
+    if before.batch is None or load.remaster or not (data_set(parameters) or context.settings.skip_unchanged):
         return False
     acts_anyway = has_batch_mode(parameters) or parameters.get("override_sis_stickiness") == "true"
-    if before.batch is None or acts_anyway or load.remaster or not _same_parameters(before.batch, parameters):
+    if acts_anyway or not _same_parameters(before.batch, parameters):
         return False
     last = context.journal.previous_sent(context.target)
-    return last is not None and last.id == before.batch.id and _same_content(load, before.files, before.entries)
-
-
-def _is_applied(batch: Batch | None) -> bool:
-    """Say whether Canvas has taken every row of a batch, and nobody had to acknowledge it."""
-    if batch is None or batch.sis_import is None:
+    if last is None or last.id != before.batch.id or not _is_applied(context, before.batch, before.shown):
         return False
-    return batch.state is State.IMPORTED and batch.sis_import.workflow_state == "imported"
+    return _same_content(load, before.files, before.entries)
+
+
+def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
+    """Say whether Canvas has taken every row of a batch and still shows that, and nobody had to acknowledge it.
+
+    A diffed import says so of the rows that differ. The others are as the imports left them that it was compared with.
+    """
+    if batch.state is not State.IMPORTED or shown != "imported":
+        return False
+    if data_set(batch.parameters) and context.settings.remaster.when == "never":
+        stock = stock_after(context.archive, batch.id)
+        if stock.rows or stock.unknown:
+            return False
+    each: Batch | None = batch
+    while each is not None and each.sis_import and each.sis_import.diffed_against is not None:
+        each = context.journal.by_import(context.target, each.sis_import.diffed_against)
+        if each is not None and each.state not in ACCEPTED:
+            return False
+    return each is not None
 
 
 def _same_parameters(batch: Batch, parameters: Mapping[str, str]) -> bool:

@@ -21,6 +21,7 @@ BASIS_WORDS = {
     "parameters": "the import parameters",
     "target": "the target",
     "before": "the last accepted delivery",
+    "since": "what was sent after that",
     "base_import": "the import that Canvas will compare with",
 }
 
