@@ -17,6 +17,9 @@ from canvas_sis_sync.steps.parameters import has_batch_mode
 from canvas_sis_sync.steps.unchanged import is_unchanged, no_changes
 from canvas_sis_sync.steps.waiting import waiting_count
 
+FEW = 3
+"""Batches sent since that are named."""
+
 
 def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Plan:
     """Say what a delivery would change against `bases` under these import parameters, and which breakers trip."""
@@ -75,7 +78,6 @@ def sent_before(load: Load, bases: Bases) -> Iterator[Earlier | None]:
     with changes.together([each.files for each in (before, *since)], kinds, scratch=load.scratch) as files:
         yield replace(
             before,
-            about=f"{before.about} and {since[0].about if len(since) == 1 else f'{len(since)} batches'} sent since",
             files=files,
             newest=max((each.newest for each in (before, *since) if each.newest is not None), default=None),
         )
@@ -167,6 +169,10 @@ def _notes_about_bases(bases: Bases, parameters: Mapping[str, str]) -> Iterator[
         yield f"This is the first delivery {what}: there is nothing to compare with."
     elif bases.diff_base is not None and bases.diff_base is not bases.before:
         yield f"Canvas will compare with {bases.diff_base.about}, which is not the last accepted delivery."
+    if bases.before is not None and bases.since:
+        latest = ", ".join(each.about for each in bases.since[: -FEW - 1 : -1])
+        more = ", and more" if bases.since[FEW:] else ""
+        yield f"It is compared with {bases.before.about} and with what was sent since: {latest}{more}."
 
 
 def _notes(
