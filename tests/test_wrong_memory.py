@@ -239,3 +239,18 @@ def test_what_was_undone_is_sent_again(home: Home, sandbox: Sandbox, settings: d
     assert home.last().id != batch.id
     assert home.last().state is not State.UNCHANGED
     assert len(sandbox.imports) == 2
+
+
+@pytest.mark.parametrize("settings", [{"SIS_SYNC_SKIP_UNCHANGED": "true"}, DIFFING], ids=["plain", "diffing"])
+def test_what_canvas_no_longer_knows_is_sent_again(home: Home, sandbox: Sandbox, settings: dict[str, str]) -> None:
+    """A test environment is overwritten on a schedule, and what was imported there is gone."""
+    home.configure(**settings)
+    batch = accepted(home, FULL)
+    sandbox.add_fault(f"forget={batch.import_id}")
+    home.drop(FULL)
+    assert home.run().result.exit_code == 5
+    home.say("skip", batch.id, "the test environment was overwritten")
+    home.run()
+    assert home.last().id != batch.id
+    assert home.last().state is not State.UNCHANGED
+    assert len(sandbox.imports) == 2

@@ -201,6 +201,11 @@ PAIRS = {
     "7: admin works": one_gone(
         "admin", "user_id,account_id,role,status", "U1,A1,AccountAdmin,active", "U2,A1,AccountAdmin,active"
     ),
+    "4: a trailing empty header cell is no column": Pair(
+        {"u.csv": f"{USERS}a,a,active\nb,b,active\n"},
+        {"u.csv": "user_id,login_id,status,\na,a,active,\n"},
+        {"user": (DIFFED, 1, 1)},
+    ),
     "8: unchanged data with override_sis_stickiness override nothing": Pair(
         {"e.csv": ENROLLED},
         {"e.csv": ENROLLED},
