@@ -100,10 +100,6 @@ def _batch_id_or_none(text: str) -> str:
     return _batch_id(text) if text else ""
 
 
-def _batch_ids(texts: tuple[str, ...]) -> str:
-    return next(filter(None, map(_batch_id, texts)), "")
-
-
 def _path(text: str) -> str:
     """Judge a path below a folder: as it would be understood on any system, it must stay there."""
     windows, posix = PureWindowsPath(text), PurePosixPath(text)
@@ -177,7 +173,6 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Entry, "rows"): _count,
     (SisImport, "id"): _count,
     (Basis, "before"): _batch_id_or_none,
-    (Basis, "since"): _batch_ids,
     (Basis, "base_import"): _count,
     (Release, "import_id"): _count,
     (Release, "at"): _time,
