@@ -26,10 +26,14 @@ class Stream(io.FileIO):
 
     #: Why something was lost, None when nothing was.
     fault: OSError | None = None
+    #: True when whoever started this process had closed it: nobody reads what is written.
+    was_closed = False
 
     def write(self, data: Any, /) -> int:
         """Write, and remember the first fault."""
         try:
+            if self.was_closed:
+                raise OSError(errno.EBADF, "it is closed")
             while (count := super().write(data)) is None:  # it is full, and does not block
                 import select
 
@@ -57,7 +61,7 @@ def main() -> NoReturn:
         sys.stderr.write(f"Error: sis-sync could not be started: {error}. Repair that; the next run continues.\n")
     _on_signals(_leave)
     sys.stdout.flush()
-    if out.fault is not None and out.fault.errno != errno.EPIPE:
+    if out.fault is not None and out.fault.errno not in {errno.EPIPE, errno.EBADF}:
         reason = (out.fault.strerror or "an unknown fault").lower()
         sys.stderr.write(f"The output could not be written: {reason}. Everything else is done and recorded.\n")
     sys.stderr.flush()
@@ -67,14 +71,16 @@ def main() -> NoReturn:
 
 def _standard_streams() -> Stream:
     """Let no standard stream fail, and open what was closed, so that no file gets its number; returns stdout's."""
+    closed = set()
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            closed.add(os.open(os.devnull, os.O_RDWR))
     if sys.stdin is None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
     out, err = Stream(1, "w", closefd=False), Stream(2, "w", closefd=False)
+    out.was_closed, err.was_closed = 1 in closed, 2 in closed
     if os.name != "nt" or sys.stdout is None or sys.stderr is None:  # Windows's consoles take no bytes
         sys.stdout, sys.stderr = _text(out, sys.stdout), _text(err, sys.stderr)
     return out

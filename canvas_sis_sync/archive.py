@@ -137,10 +137,16 @@ class Archive:
 
     def refused_rows(self, batch_id: str) -> Iterator[tuple[str, int]]:
         """Give file and number of each row that errors.csv has a message about; raises OSError, but not for none."""
+        yield from ((each.file or "", each.row) for each in self.messages(batch_id) if each.row is not None)
+
+    def messages(self, batch_id: str) -> Iterator[ImportMessage]:
+        """Read errors.csv back, nothing when there is none. Raises OSError."""
         path = self.batch_folder(batch_id) / ERRORS
         if path.exists():
             with path.open(encoding="utf-8", newline="") as file:
-                yield from ((original(row["file"]), int(row["row"])) for row in csv.DictReader(file) if row["row"])
+                for row in csv.DictReader(file):
+                    number = int(row["row"]) if row["row"] else None
+                    yield ImportMessage(original(row["file"]) or None, original(row["message"]), number)
 
     def newest_batch(self) -> str | None:
         """Return the id of the batch folder with the highest name, None without any. Raises HomeError."""

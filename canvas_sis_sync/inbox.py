@@ -46,6 +46,19 @@ def has_drops(folder: Path, marker: str = "") -> bool:
     return False
 
 
+def left_lying(folder: Path, marker: str = "") -> list[str]:
+    """Name the files that `scan` finds to belong to no drop, without the model. Raises as `scan` does."""
+    others: list[str] = []
+    with Folder.open(folder) as inbox:
+        for name, found in _visible(inbox, marker):
+            if is_folder(found):
+                for _ in _csv_files(inbox, name, others, marker):
+                    pass
+            elif not (stat.S_ISREG(found.st_mode) and name.lower().endswith((".csv", ".zip"))):
+                others.append(name)
+    return sorted(others)
+
+
 def scan(folder: Path, marker: str = "") -> Inbox:
     """Look at the inbox `folder`; files called `marker` belong to no drop and are not mentioned.
 

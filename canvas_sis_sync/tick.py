@@ -8,9 +8,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from canvas_sis_sync import inbox
+from canvas_sis_sync import episodes, inbox
 from canvas_sis_sync.errors import HomeError, JournalError, next_step
-from canvas_sis_sync.journal.file import FILE_NAME, anything_waits, is_lost
+from canvas_sis_sync.journal.file import FILE_NAME, anything_waits, is_lost, lasting
 from canvas_sis_sync.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def is_idle(settings: Settings) -> bool:
-    """Say whether the inbox is empty and nothing waits in the journal; a home in which that cannot be said is not."""
+    """Say whether the inbox is empty, nothing waits in the journal, and nothing is to be reported.
+
+    A home in which that cannot be said is not idle.
+    """
     try:
-        return _nothing_waits(settings)
+        return _nothing_waits(settings) and not _is_news(settings)
     except HomeError:
         return False
 
@@ -54,6 +57,14 @@ def _nothing_waits(settings: Settings) -> bool:
         return False
     except OSError as error:
         raise not_a_home(settings, error) from error
+
+
+def _is_news(settings: Settings) -> bool:
+    try:
+        lying = inbox.left_lying(settings.inbox, settings.marker)
+        return episodes.is_news(lasting(settings.archive / FILE_NAME), lying)
+    except (OSError, JournalError):
+        return True
 
 
 def not_a_home(settings: Settings, error: OSError) -> HomeError:

@@ -126,8 +126,10 @@ class Home:
     ) -> run_command.Told:
         """Run in this process, with waiting that takes no time."""
         how = run_command.How(show or Silent(), clock or fast_clock(), patient=patient)
-        told = run_command.run(self.settings(), how, watched=watched, verbosity=0)
-        self.outputs.append(told.message)
+        loaded = self.settings()
+        told = run_command.run(loaded, how, watched=watched, verbosity=0)
+        self.outputs.append(told.text)
+        run_command.was_shown(loaded.archive, told, how.clock)
         return told
 
     def say(self, command: str, *what: object) -> str:

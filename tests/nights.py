@@ -120,8 +120,10 @@ def run(home: Home, *breakers: str) -> run_command.Told:
     """Run once, with limits raised for this run."""
     loaded = home.settings()
     loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
-    told = run_command.run(loaded, run_command.How(Silent(), fast_clock()), watched=True, verbosity=0)
-    home.outputs.append(told.message)
+    how = run_command.How(Silent(), fast_clock())
+    told = run_command.run(loaded, how, watched=True, verbosity=0)
+    home.outputs.append(told.text)
+    run_command.was_shown(loaded.archive, told, how.clock)
     return told
 
 

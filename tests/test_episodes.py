@@ -16,6 +16,7 @@ from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.sandbox import Sandbox
 
 DAY = 86_400.0
+BACK = "Canvas can be reached again."
 BEGUN = 1_000.0
 
 
@@ -59,30 +60,33 @@ def test_trouble_is_told_when_it_begins_or_changes_and_then_daily(
 ) -> None:
     telling = met(earlier, subject, reason, now, DAY)
     assert telling.tell is tell
-    (ours,) = [episode for episode in telling.episodes if episode.subject == subject]
-    assert ours.reason == reason
-    assert ours.told_at == (
-        now if tell else next((known.told_at for known in earlier if known.subject == subject), None)
-    )
+    for episodes, shown in ((telling.episodes, False), (telling.once_shown, True)):
+        (ours,) = [episode for episode in episodes if episode.subject == subject]
+        assert ours.reason == reason
+        same = [known for known in earlier if known.subject == subject]
+        before = [known.told_at for known in same if reason == known.reason or subject == UNREACHABLE]
+        assert ours.told_at == (now if tell and shown else next(iter(before), None))
 
 
 def test_runs_are_counted_from_the_beginning_of_an_episode() -> None:
     episodes: tuple[Episode, ...] = ()
     for number in range(1, 4):
-        episodes = met(episodes, UNREACHABLE, "no route", BEGUN + number, DAY).episodes
+        episodes = met(episodes, UNREACHABLE, "no route", BEGUN + number, DAY).once_shown
     assert [(each.runs, each.began_at, each.told_at) for each in episodes] == [(3, BEGUN + 1, BEGUN + 3)]
 
 
 def test_a_hold_is_remembered_while_canvas_is_unreachable_and_not_told_again_afterwards() -> None:
     during = met((hold(),), UNREACHABLE, "no route", BEGUN + 60, DAY)
-    assert hold() in during.episodes
-    after = met(during.episodes, "hold", "batch a failed", BEGUN + 120, DAY)
+    assert hold() in during.once_shown
+    after = met(during.once_shown, "hold", "batch a failed", BEGUN + 120, DAY)
     assert not after.tell
     assert [each.subject for each in after.episodes] == ["hold"]
 
 
 def test_the_end_of_a_silence_that_was_told_is_told_in_one_line() -> None:
-    assert over((silence(runs=3, told_at=BEGUN),)) == Telling((), tell=False, recovery="Canvas can be reached again.")
+    told = over((silence(runs=3, told_at=BEGUN),))
+    assert (told.recovery, told.news, told.once_shown) == (BACK, (BACK,), ())
+    assert over(told.episodes).news == (BACK,), "it is said by the next run as long as nobody has seen it"
 
 
 @pytest.mark.parametrize("earlier", [(), (hold(),), (silence(runs=2),)])

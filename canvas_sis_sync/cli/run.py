@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canvas_sis_sync.cli.talk import addressed, print_json, say
-from canvas_sis_sync.errors import EXIT_DONE, UsageError
+from canvas_sis_sync.cli.talk import addressed, print_json, report, say
+from canvas_sis_sync.errors import EXIT_DONE, SettingsError, UsageError
 
 if TYPE_CHECKING:
     from canvas_sis_sync.settings import Settings
@@ -41,10 +41,16 @@ def run(
     """Send what lies in the inbox and wait until Canvas is done."""
     from canvas_sis_sync import settings, tick
 
-    loaded = settings.load(settings.find_home(home), flags=_flags(params))
+    watched = sys.stderr.isatty() and not quiet
+    flags, folder = _flags(params), settings.find_home(home)
+    try:
+        loaded = settings.load(folder, flags=flags)
+    except SettingsError as error:
+        if watched or as_json or dry_run:
+            raise
+        return _without_settings(folder, error)
     if breakers:
         loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
-    watched = sys.stderr.isatty() and not quiet
     if dry_run:
         return _dry_run(loaded, as_json=as_json)
     if tick.is_idle(loaded) and not as_json:
@@ -61,13 +67,26 @@ def run(
     with showing(watched=watched) as show:
         how = command.How(show, Clock(), patient=not no_wait)
         told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
+    failed = told.result.exit_code != EXIT_DONE
+    text = told.text if failed or not quiet else ""
     if as_json:
-        print_json(command.as_json(told))
-    elif told.recovery and not told.tell and not quiet:
-        say(told.recovery)
-    elif told.tell and told.message and not (quiet and told.result.exit_code == EXIT_DONE):
-        say(addressed(told.message, loaded.home), err=told.result.exit_code != EXIT_DONE)
+        arrived = print_json(command.as_json(told))
+    else:
+        arrived = not text or report(addressed(text, loaded.home), err=failed)
+    if arrived:
+        command.was_shown(loaded.archive, told, Clock())
     return told.result.exit_code
+
+
+def _without_settings(home: Path, error: SettingsError) -> int:
+    """Report settings that nothing can be done with as any trouble: when it begins, and then once a day."""
+    from canvas_sis_sync.commands import run as command
+    from canvas_sis_sync.polling import Clock
+
+    told = command.without_settings(home, error, Clock())
+    if told.text and report(addressed(told.text, home), err=True):
+        command.was_shown(home / "archive", told, Clock())
+    return error.exit_code
 
 
 def _dry_run(loaded: Settings, *, as_json: bool) -> int:

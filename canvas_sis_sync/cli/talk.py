@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,19 @@ from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.plain_text import as_json, visible
 
 
-def say(text: str, *, err: bool = False) -> None:
-    """Print one line, or `Lines`. That the reader has gone away, or the disk is full, is the matter of the stream."""
+def say(text: str, *, err: bool = False) -> bool:
+    """Print one line, or `Lines`, and return whether it arrived.
+
+    That the reader has gone away, or the disk is full, is the matter of the stream, and stops nothing.
+    """
     click.echo(visible(text), err=err)
+    stream = getattr(sys.stderr if err else sys.stdout, "buffer", None)
+    return getattr(getattr(stream, "raw", None), "fault", None) is None
+
+
+def report(text: str, *, err: bool) -> bool:
+    """Print on the stream that is meant, or on the other one when that takes nothing; return whether it arrived."""
+    return say(text, err=err) or say(text, err=not err)
 
 
 def addressed(text: str, home: Path) -> str:
@@ -34,9 +45,9 @@ def _is_here(home: Path) -> bool:
         return False
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON object."""
-    say(as_json(value, indent=1))
+def print_json(value: Any) -> bool:
+    """Print one JSON object, and return whether it arrived."""
+    return say(as_json(value, indent=1))
 
 
 def fail(error: SyncError, *, as_json: bool) -> int:

@@ -41,7 +41,7 @@ class Stage:
 
     settings: Settings
     sandbox: Sandbox
-    say: Callable[[str], None]
+    say: Callable[[str], object]
 
     @property
     def command(self) -> str:
@@ -58,7 +58,7 @@ class Stage:
         self.say(lines(parts))
 
 
-def demo(say: Callable[[str], None]) -> None:
+def demo(say: Callable[[str], object]) -> None:
     """Play the five nights; `say` is told each piece of text as it happens. Raises UsageError without Werkzeug."""
     with Sandbox(token=TOKEN) as sandbox:
         stage = _set_up(sandbox, say)
@@ -71,7 +71,7 @@ def demo(say: Callable[[str], None]) -> None:
         _where_everything_lies(stage)
 
 
-def _set_up(sandbox: Sandbox, say: Callable[[str], None]) -> Stage:
+def _set_up(sandbox: Sandbox, say: Callable[[str], object]) -> Stage:
     home = Path(tempfile.mkdtemp(prefix="sis-sync-demo-")).resolve()
     make_folders(home)
     answers = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from canvas_sis_sync import episodes, inbox, log, outcome, plain_text, report, tick
@@ -17,15 +20,21 @@ from canvas_sis_sync.errors import (
     EXIT_UNREACHABLE,
     HomeError,
     JournalError,
+    SettingsError,
     SyncError,
 )
-from canvas_sis_sync.model import Batch
+from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync.model import Batch, Episode
 from canvas_sis_sync.polling import Clock
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.settings import Settings
 from canvas_sis_sync.steps.begin import open_journal
 from canvas_sis_sync.sync import Result
 
+REMIND_EVERY = 86_400
+"""Seconds; the default of SIS_SYNC_REMIND_EVERY, for when that cannot be read."""
+NUMBERS = re.compile(r"\d+")
 SUBJECTS = {EXIT_UNREACHABLE: episodes.UNREACHABLE, EXIT_TIME_RAN_OUT: "time ran out"}
 
 
@@ -50,6 +59,15 @@ class Told:
     tell: bool
     #: One line about a trouble that has ended, else "".
     recovery: str = ""
+    #: What nobody has to act on and was not reported before: lines.
+    news: tuple[str, ...] = ()
+    #: What is to be remembered once `text` was shown, None for nothing.
+    once_shown: tuple[Episode, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """What is to be said."""
+        return plain_text.lines([*([self.message] if self.tell and self.message else []), *self.news])
 
 
 def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
@@ -79,38 +97,95 @@ def idle_message(settings: Settings) -> str:
 def as_json(told: Told) -> dict[str, object]:
     """Give the result as the object of `run --json`."""
     result = told.result
-    return report.run_json(result.outcome, result.batches, result.about, result.trouble, told.message)
+    message = plain_text.lines(filter(None, [told.message, *told.news]))
+    return report.run_json(result.outcome, result.batches, result.about, result.trouble, message)
+
+
+def was_shown(archive: Path, told: Told, clock: Clock) -> None:
+    """Journal that what was to be said has been shown, so that it is not said again."""
+    if told.once_shown is None or not (archive / FILE_NAME).is_file():
+        return
+    try:
+        with Journal.open(archive / FILE_NAME, clock.now) as journal:
+            journal.remember_episodes(told.once_shown)
+    except JournalError as error:
+        log.get_logger().warning("%s", error.sentence)
+
+
+def without_settings(home: Path, error: SettingsError, clock: Clock) -> Told:
+    """Journal that the settings cannot be read, and say whether that is to be reported; without a journal it is.
+
+    The archive is always in the home, whatever its settings say.
+    """
+    sentence = type(error.sentence)(f"Error: {error.sentence}")
+    message = plain_text.lines(filter(None, [sentence, error.hint]))
+    result = Result("waiting", error.exit_code, trouble=error)
+    path = home / "archive" / FILE_NAME
+    try:
+        if not path.is_file():
+            return Told(result, message, tell=True)
+        with Journal.open(path, clock.now) as journal:
+            reason = plain_text.visible(error.sentence)
+            telling = episodes.met(journal.episodes(), episodes.SETTINGS, reason, clock.now(), REMIND_EVERY)
+            journal.remember_episodes(telling.episodes)
+    except (OSError, JournalError):
+        return Told(result, message, tell=True)
+    return Told(result, message, telling.tell, once_shown=telling.once_shown if telling.tell else None)
 
 
 def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
     watched_only = [*_others(settings), *exposed(settings)] if watched else []
     message = plain_text.lines([_message(settings, result), *watched_only])
-    if result.outcome in {"locked", "idle"} and result.trouble is None:
+    if result.outcome == "locked":
         return Told(result, message, watched)
     telling = _telling(settings, how, result)
-    return Told(result, message, watched or telling.tell, telling.recovery)
+    return Told(
+        result,
+        message,
+        watched or telling.tell,
+        telling.recovery,
+        telling.news,
+        telling.once_shown if telling.tell or telling.news or watched else None,
+    )
 
 
 def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
-    """Journal the trouble of this run, or its end; without a journal everything is told."""
+    """Journal the trouble of this run, or its end, and find what is news; without a journal all trouble is told."""
+    now = how.clock.now()
     try:
         with open_journal(settings, how.clock) as journal:
             earlier = journal.episodes()
             if result.exit_code:
                 subject, reason = _subject(result)
-                telling = episodes.met(earlier, subject, reason, how.clock.now(), settings.remind_every)
+                telling = episodes.met(earlier, subject, reason, now, settings.remind_every)
             else:
-                telling = episodes.over(earlier)
+                telling = episodes.over(earlier, now)
+            telling = episodes.with_files(telling, _left_lying(settings), now, settings.settle_seconds)
             journal.remember_episodes(telling.episodes)
             return telling
     except (HomeError, JournalError):
-        return episodes.Telling((), tell=bool(result.exit_code))
+        return episodes.Telling((), tell=bool(result.exit_code))  # and a journal that is lost is not made here
+
+
+def _left_lying(settings: Settings) -> dict[str, str]:
+    """Name the files in the inbox that belong to no drop, each with a text that changes when it is written to."""
+    looks = {}
+    try:
+        for name in inbox.left_lying(settings.inbox, settings.marker):
+            with suppress(OSError):
+                found = os.lstat(settings.inbox / name)
+                looks[plain_text.visible(name)] = f"{found.st_size} {found.st_mtime_ns}"
+    except (OSError, HomeError):
+        return {}
+    return looks
 
 
 def _subject(result: Result) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
     if result.trouble is not None:
-        return subject, plain_text.visible(result.trouble.sentence)
+        reason = plain_text.visible(result.trouble.sentence)
+        # The free room on a disk, or a temporary name, is another one at every run, and the trouble is the same.
+        return subject, NUMBERS.sub("#", reason) if isinstance(result.trouble, HomeError) else reason
     about = result.about
     if about is None:
         return subject, result.outcome

@@ -10,7 +10,7 @@ from contextlib import suppress
 from canvas_sis_sync.sandbox import Sandbox
 
 
-def serve(sandbox: Sandbox, ready: Callable[[str], None]) -> None:
+def serve(sandbox: Sandbox, ready: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM; `ready` is told one line with address and token, fit to stand before a command.
 
     Raises UsageError when the port is taken.

@@ -82,6 +82,18 @@ def anything_waits(path: Path) -> bool | None:
             return connection.execute(ANYTHING).fetchone() is not None
 
 
+def lasting(path: Path) -> list[tuple[str, str, float | None]]:
+    """Read what lasts or is still to be reported: subject, reason, and when it was reported; nothing without journal.
+
+    Raises JournalError.
+    """
+    with worded(path):
+        if not _is_there(path):
+            return []
+        with closing(_read_only(path)) as connection:
+            return connection.execute("SELECT subject, reason, told_at FROM episode").fetchall()
+
+
 def is_lost(path: Path) -> bool:
     """Say whether there is no journal at `path` although batch folders lie beside it: what was sent is not known.
 

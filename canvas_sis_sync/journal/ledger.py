@@ -151,6 +151,12 @@ class Journal(Questions):
                 [(name, sighting.signature, sighting.seen_at) for name, sighting in sightings.items()],
             )
 
+    def add_news(self, subject: str, text: str) -> None:
+        """Keep a piece of news until it was shown; one of the same subject is replaced."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM episode WHERE subject = ?", (subject,))
+            self._connection.execute("INSERT INTO episode VALUES (?, ?, ?, 1, NULL)", (subject, text, self._now()))
+
     def remember_episodes(self, episodes: Collection[Episode]) -> None:
         """Keep these troubles as the ones that last."""
         if set(episodes) == set(self.episodes()):

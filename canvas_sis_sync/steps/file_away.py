@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from canvas_sis_sync import rejected
+from canvas_sis_sync.archive import ERRORS
+from canvas_sis_sync.episodes import NEWS
 from canvas_sis_sync.errors import CanvasError
-from canvas_sis_sync.model import Batch, ImportMessage, SisImport
+from canvas_sis_sync.model import ACCEPTED, Batch, ImportMessage, SisImport
+from canvas_sis_sync.plain_text import visible
+from canvas_sis_sync.rejected import Shape
 from canvas_sis_sync.steps.context import Context, log
 from canvas_sis_sync.steps.pack import remove_sources
 from canvas_sis_sync.steps.remaster import follow_up
@@ -26,6 +33,8 @@ def file_away(context: Context, batch: Batch) -> Batch:
     if final is not None and _has_messages(final):
         final, messages = (final, None) if too_late else _messages(context, batch, final)
         complete = messages is not None and context.archive.write_errors(batch, messages) >= _told(final)
+        if complete and messages and batch.state in ACCEPTED and not batch.over_limit:
+            batch = _report_rejected(context, batch, messages)
     filed = complete or too_late
     if filed:
         batch = follow_up(context, context.journal.amend(batch, sis_import=final, errors_complete=complete))
@@ -33,6 +42,40 @@ def file_away(context: Context, batch: Batch) -> Batch:
     if batch.zip_name:
         remove_sources(context, batch)
     return context.journal.amend(batch, sis_import=final, errors_complete=complete, filed=filed)
+
+
+def _report_rejected(context: Context, batch: Batch, messages: Sequence[ImportMessage]) -> Batch:
+    """Keep what Canvas rejected in log and notes, and as news what the import before did not have."""
+    now = rejected.groups(messages, batch.entries)
+    before = _rejected_before(context, batch, {found.kind for found in now})
+    note = f"Canvas left messages about rows that it rejected: {rejected.in_words(now, before)}."
+    log.info("%s", note, extra={"batch": batch.id})
+    context.show.note(f"Batch {batch.id}: {note}")
+    if unseen := rejected.new(now, before):
+        text = (
+            f"Batch {batch.id} (import {batch.import_id}) was accepted with {sum(unseen.values()):,} messages about"
+            f" rejected rows that the import before did not have: {rejected.in_words(unseen, before)}. All of them:"
+            f" {context.archive.batch_folder(batch.id) / ERRORS}"
+        )
+        context.journal.add_news(f"{NEWS}{batch.id}", visible(text))
+    return context.journal.amend(batch, notes=tuple(dict.fromkeys((*batch.notes, note))))
+
+
+def _rejected_before(context: Context, batch: Batch, kinds: Collection[str]) -> Counter[Shape]:
+    """Count the messages of the import before; those of a kind that it did not have are the last one's that had it."""
+    before: Counter[Shape] = Counter()
+    wanted = set(kinds)
+    for other in context.journal.sent(batch.target):
+        if other.id == batch.id:
+            continue
+        found = wanted & {entry.kind or "" for entry in other.entries}
+        if found:
+            counted = rejected.groups(context.archive.messages(other.id), other.entries)
+            before.update({shape: count for shape, count in counted.items() if shape.kind in found})
+            wanted -= found
+        if not wanted - {""}:
+            break
+    return before
 
 
 def _has_messages(final: SisImport) -> bool:
