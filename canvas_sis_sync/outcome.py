@@ -38,6 +38,12 @@ _NO_THRESHOLD = (
     " removed."
 )
 _ANOTHER_BASE = "Canvas compared it with {}, and the plan was made for {}: what it removed is not what the plan says."
+_TOO_MANY_THRESHOLDS = (
+    "Canvas imported nothing of it. With diffing it does so after too many imports in a row that exceeded"
+    " change_threshold or diff_row_count_threshold, and would fail the same files again. Raise the threshold"
+    " (SIS_IMPORT_CHANGE_THRESHOLD, SIS_IMPORT_DIFF_ROW_COUNT_THRESHOLD), or send one delivery whole: retry it and type"
+    " `sis-sync run --param diffing_remaster_data_set=true`."
+)
 _LOOK = "Look at the import in Canvas, at the one it was compared with, and whether somebody else sends this data set."
 
 
@@ -112,8 +118,19 @@ def _state(final: SisImport) -> State:
 def _failure(batch: Batch, final: SisImport) -> str:
     if final.workflow_state == "aborted":
         return f"Import {final.id} is aborted: {final.abort_kind}. {_after_abort(batch, final)}"
+    if _is_refused_whole(batch, final):
+        return f"Import {final.id} is {final.workflow_state}: {_TOO_MANY_THRESHOLDS}"
     why = f" Canvas says: {_one_line(final.error_message)}" if final.error_message else ""
     return f"Import {final.id} is {final.workflow_state}; rows may have been applied.{why}"
+
+
+def _is_refused_whole(batch: Batch, final: SisImport) -> bool:
+    """Recognize an import that Canvas failed for the thresholds before it: one message without a file, and no row."""
+    if final.workflow_state != "failed_with_messages" or _processed(final) or len(final.processing_errors) != 1:
+        return False
+    ((file, _),) = final.processing_errors
+    is_diffed = bool(batch.parameters.get("diffing_data_set_identifier"))
+    return not file and is_diffed and batch.parameters.get("diffing_remaster_data_set") != "true"
 
 
 def _after_abort(batch: Batch, final: SisImport) -> str:

@@ -19,6 +19,8 @@ from canvas_sis_sync.sandbox.unpacking import CsvInput, Unpacked, open_binary, u
 from canvas_sis_sync.sis_csv import KINDS, open_csv
 
 Cells = dict[str, str | None]
+MOST_REFUSED = 5
+"""Imports in a row above a threshold; the one after the next fails (changes-since-2022, Imports)."""
 _SUCCESSFUL = frozenset({"imported", "imported_with_messages"})
 
 
@@ -36,13 +38,17 @@ def replace_by_differences(
 ) -> list[Supplied]:
     """Return what is imported instead of the supplied files.
 
-    That is the supplied files themselves when there is no base, on a remaster, or above a threshold (DIFF 1, 5).
+    That is the supplied files themselves when there is no base, on a remaster, or above a threshold (DIFF 1, 5), and
+    nothing when a threshold has refused the comparison too often since the base: then the import fails.
     Raises RuntimeError for what makes Canvas fail: a broken archive that is to be compared (CSV 5), a kind without a
     key on both sides.
     """
     base = choose_base(state, record)
     if base is None or base.upload is None or record.options["diffing_remaster"]:
         return supplied
+    if _refused_since(state, base) > MOST_REFUSED:
+        report.fail("Too many imports in a row exceeded a threshold of diffing, so nothing was imported")
+        return []
     if upload.fault is not None:
         raise RuntimeError(upload.fault)
     with unpack(base.upload, base.upload_name) as earlier:
@@ -58,6 +64,16 @@ def replace_by_differences(
     record.data["diffed_against_sis_batch_id"] = base.id
     differences.publish()
     return result
+
+
+def _refused_since(state: State, base: Import) -> int:
+    """Count the successful imports of the data set since the base that a threshold kept from being compared."""
+    name = base.options["diffing_data_set_identifier"]
+    return sum(
+        other.diffing_threshold_exceeded and other.workflow_state in _SUCCESSFUL and _age(other) > _age(base)
+        for other in state.imports.values()
+        if other.account_id == base.account_id and other.options["diffing_data_set_identifier"] == name
+    )
 
 
 def choose_base(state: State, record: Import) -> Import | None:

@@ -116,11 +116,16 @@ def newest_mtime(context: Context, batch: Batch) -> float | None:
 
 
 def thresholds_in_a_row(context: Context, parameters: Mapping[str, str]) -> int:
-    """Count the newest imports of the data set, up to the first that Canvas diffed, that a threshold kept from it."""
+    """Count the newest imports of the data set, up to the first that Canvas diffed, that a threshold kept from it.
+
+    As Canvas does, only those that it imported are counted: one that failed ends no row.
+    """
     count = 0
     if data_set(parameters):
         for batch in _sent(context, data_set(parameters)):
-            if batch.sis_import is None or not batch.sis_import.threshold_exceeded:
+            if batch.sis_import is None or batch.sis_import.workflow_state not in CANVAS_ACCEPTED:
+                continue
+            if not batch.sis_import.threshold_exceeded:
                 break
             count += 1
     return count
