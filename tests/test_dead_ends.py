@@ -199,3 +199,13 @@ def test_an_upload_that_is_always_answered_by_a_proxy_is_not_repeated_for_ever(h
         front.answer = lambda _asked, forward: forward()
         assert home.type(*first_command(held.message)).returncode == 0
         assert home.run().result.outcome == "imported"
+
+
+@pytest.mark.parametrize("command", [("run", "--dry-run"), ("check",)])
+def test_a_drop_of_empty_files_is_refused_beforehand_too(
+    home: Home, sandbox: Sandbox, command: tuple[str, ...]
+) -> None:
+    only_an_empty_file(home, sandbox)
+    looked = home.type(*command)
+    assert looked.returncode == 3
+    assert "would refuse this" in looked.stdout

@@ -358,3 +358,16 @@ def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox)
     assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
     assert "2031F" in told.message
     assert "SIS_IMPORT_BATCH_MODE_TERM_ID" in told.message
+
+
+def test_an_expired_token_is_tried_once_a_run_and_a_new_one_continues(home: Home, sandbox: Sandbox) -> None:
+    home.drop()
+    home.run(patient=False)
+    sandbox.add_fault("expired-token")
+    home.drop()
+    before = len(sandbox.requests)
+    told = home.run()
+    assert (told.result.exit_code, len(sandbox.requests) - before) == (12, 1)
+    assert "has expired, was revoked" in told.message
+    sandbox.clear_faults()
+    assert home.run().result.outcome == "imported"

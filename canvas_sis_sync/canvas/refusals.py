@@ -195,7 +195,7 @@ def _why_refused(refusal: Refusal) -> tuple[str, str]:
     if refusal.json.get("status") == "unauthorized":
         return f"the token's user lacks the permission '{PERMISSION}'", _HINT_PERMISSION
     if refusal.status == 401:
-        return "the access token is wrong, has expired or lacks the scope", _HINT_401
+        return "the access token is wrong, has expired, was revoked, or lacks the scope", _HINT_401
     if isinstance(errors, list) and errors and all(isinstance(error, str) for error in errors):
         return "SIS imports are switched off for this account", _HINT_DISABLED
     return "neither token nor permission is named as the reason", _HINT_REFUSED

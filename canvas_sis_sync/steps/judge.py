@@ -17,6 +17,7 @@ from canvas_sis_sync.steps.delivery import Delivery
 from canvas_sis_sync.transcoding import guess
 
 NOT_UTF8 = "file-not-utf8"
+EMPTY = "file-empty"
 FIRST = 3
 """Findings that a message names; the rest is in check.json."""
 
@@ -65,7 +66,12 @@ def judge(delivery: Delivery, aim: Aim, show: Show) -> Report:
 
 
 def is_refused(report: Report, settings: Settings, refuse_on: str = "") -> bool:
-    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON` or what stands for it."""
+    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON` or what stands for it.
+
+    One whose files are all empty it refuses in any case: Canvas would ignore each of them.
+    """
+    if 0 < len(report.files) <= report.counts.get(EMPTY, 0):
+        return True
     return preflight.refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), settings.max_error_rows)
 
 
