@@ -89,7 +89,7 @@ def test_a_run_from_a_folder_that_is_gone_reports(home: Home, sandbox: Sandbox, 
 def test_news_that_nobody_could_read_is_reported_by_a_run_without_work(home: Home, sandbox: Sandbox) -> None:
     home.drop(night())
     assert as_cron_does(home, ">/dev/full 2>&1").returncode == 0
-    assert "messages about rejected rows" in as_cron_does(home).stdout
+    assert "left 9 messages" in as_cron_does(home).stdout
     assert as_cron_does(home).stdout == ""
 
 
@@ -110,7 +110,7 @@ def test_rows_that_canvas_newly_rejects_are_reported_once_and_grouped(home: Home
     home.drop(night())
     first = as_cron_does(home)
     assert (first.returncode, first.stderr) == (0, "")
-    assert "9 messages about rejected rows" in first.stdout
+    assert "left 9 messages, usually about rows that it rejected" in first.stdout
     assert "enrollment: 'user_id … leads to no user' (9)" in first.stdout
     assert str(home.folder_of(home.last()) / "errors.csv") in first.stdout
     assert "u95" not in first.stdout
@@ -346,6 +346,18 @@ def test_without_a_journal_broken_settings_are_reported_each_time_and_none_is_ma
     assert not list(home.archive.iterdir())
     shutil.rmtree(home.archive)
     assert as_cron_does(home).returncode == 10
+
+
+@pytest.mark.parametrize("settings", ["good", "bad"])
+def test_a_journal_without_content_is_lost_and_not_made_again(home: Home, sandbox: Sandbox, settings: str) -> None:
+    home.drop()
+    home.run()
+    if settings == "bad":
+        break_settings(home, "a bad value")
+    (home.archive / "journal.sqlite3").write_bytes(b"")
+    for _ in range(2):
+        assert as_cron_does(home).stderr
+        assert (home.archive / "journal.sqlite3").read_bytes() == b""
 
 
 def test_a_program_that_asks_is_always_answered(home: Home, sandbox: Sandbox) -> None:

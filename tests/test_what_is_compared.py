@@ -80,7 +80,7 @@ def test_behind_a_threshold_canvas_compares_with_an_older_one_and_people_with_th
     home.drop(FEWER)
     assert home.run(show=show).result.outcome == "imported_with_messages"
     second = home.last()
-    assert told == list(second.notes)
+    assert told == [note for note in second.notes if not note.startswith("Canvas left messages: ")]
     assert told[0].startswith("Canvas would not compare: the size changes by 3.608 % and change_threshold is 2")
     assert sandbox.imports[1].diffing_threshold_exceeded
     assert enrolled(sandbox) == places(FULL)

@@ -23,7 +23,7 @@ from canvas_sis_sync.errors import (
     SettingsError,
     SyncError,
 )
-from canvas_sis_sync.journal.file import FILE_NAME
+from canvas_sis_sync.journal.file import FILE_NAME, is_there
 from canvas_sis_sync.journal.ledger import Journal
 from canvas_sis_sync.model import Batch, Episode
 from canvas_sis_sync.polling import Clock
@@ -103,13 +103,15 @@ def as_json(told: Told) -> dict[str, object]:
 
 def was_shown(archive: Path, told: Told, clock: Clock) -> None:
     """Journal that what was to be said has been shown, so that it is not said again."""
-    if told.once_shown is None or not (archive / FILE_NAME).is_file():
+    if told.once_shown is None:
         return
     try:
+        if not is_there(archive / FILE_NAME):
+            return
         with Journal.open(archive / FILE_NAME, clock.now) as journal:
             journal.remember_episodes(told.once_shown)
-    except JournalError as error:
-        log.get_logger().warning("%s", error.sentence)
+    except (OSError, JournalError) as error:
+        log.get_logger().warning("%s", error)
 
 
 def without_settings(home: Path, error: SettingsError, clock: Clock) -> Told:
@@ -122,7 +124,7 @@ def without_settings(home: Path, error: SettingsError, clock: Clock) -> Told:
     result = Result("waiting", error.exit_code, trouble=error)
     path = home / "archive" / FILE_NAME
     try:
-        if not path.is_file():
+        if not is_there(path):
             return Told(result, message, tell=True)
         with Journal.open(path, clock.now) as journal:
             reason = plain_text.visible(error.sentence)
@@ -139,6 +141,8 @@ def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Tol
     if result.outcome == "locked":
         return Told(result, message, watched)
     telling = _telling(settings, how, result)
+    if telling is None:
+        return Told(result, message, watched or bool(result.exit_code))
     return Told(
         result,
         message,
@@ -149,8 +153,8 @@ def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Tol
     )
 
 
-def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
-    """Journal the trouble of this run, or its end, and find what is news; without a journal all trouble is told."""
+def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling | None:
+    """Journal the trouble of this run, or its end, and find what is news; None without a journal, and none is made."""
     now = how.clock.now()
     try:
         with open_journal(settings, how.clock) as journal:
@@ -164,7 +168,7 @@ def _telling(settings: Settings, how: How, result: Result) -> episodes.Telling:
             journal.remember_episodes(telling.episodes)
             return telling
     except (HomeError, JournalError):
-        return episodes.Telling((), tell=bool(result.exit_code))  # and a journal that is lost is not made here
+        return None
 
 
 def _left_lying(settings: Settings) -> dict[str, str]:

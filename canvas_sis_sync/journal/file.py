@@ -76,7 +76,7 @@ def anything_waits(path: Path) -> bool | None:
     mean that SQLite has something to undo first.
     """
     with worded(path):
-        if not _is_there(path):
+        if not is_there(path):
             return None
         with closing(_read_only(path)) as connection:
             return connection.execute(ANYTHING).fetchone() is not None
@@ -88,7 +88,7 @@ def lasting(path: Path) -> list[tuple[str, str, float | None]]:
     Raises JournalError.
     """
     with worded(path):
-        if not _is_there(path):
+        if not is_there(path):
             return []
         with closing(_read_only(path)) as connection:
             return connection.execute("SELECT subject, reason, told_at FROM episode").fetchall()
@@ -99,7 +99,7 @@ def is_lost(path: Path) -> bool:
 
     An empty file is no journal. Raises OSError when the folder cannot be read.
     """
-    return not _is_there(path) and any(len(year.name) == 4 and year.name.isdigit() for year in path.parent.iterdir())
+    return not is_there(path) and any(len(year.name) == 4 and year.name.isdigit() for year in path.parent.iterdir())
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -128,7 +128,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     journal is opened to be changed after all. Raises JournalError as `connect`.
     """
     with worded(path):
-        if not _is_there(path):
+        if not is_there(path):
             return _empty(path)
         connection = _read_only(path)
         try:
@@ -145,7 +145,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connect(path)
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
     """Say whether anything was ever written to the journal. Raises OSError when that cannot be seen."""
     try:
         return path.stat().st_size > 0

@@ -45,17 +45,17 @@ def file_away(context: Context, batch: Batch) -> Batch:
 
 
 def _report_rejected(context: Context, batch: Batch, messages: Sequence[ImportMessage]) -> Batch:
-    """Keep what Canvas rejected in log and notes, and as news what the import before did not have."""
+    """Keep Canvas's messages, in groups, in log and notes, and as news what the import before did not have."""
     now = rejected.groups(messages, batch.entries)
     before = _rejected_before(context, batch, {found.kind for found in now})
-    note = f"Canvas left messages about rows that it rejected: {rejected.in_words(now, before)}."
+    note = f"Canvas left messages: {rejected.in_words(now, before)}."
     log.info("%s", note, extra={"batch": batch.id})
     context.show.note(f"Batch {batch.id}: {note}")
     if unseen := rejected.new(now, before):
         text = (
-            f"Batch {batch.id} (import {batch.import_id}) was accepted with {sum(unseen.values()):,} messages about"
-            f" rejected rows that the import before did not have: {rejected.in_words(unseen, before)}. All of them:"
-            f" {context.archive.batch_folder(batch.id) / ERRORS}"
+            f"Canvas accepted batch {batch.id} (import {batch.import_id}) and left {sum(unseen.values()):,} messages,"
+            " usually about rows that it rejected, that the import before did not have:"
+            f" {rejected.in_words(unseen, before)}. All of them: {context.archive.batch_folder(batch.id) / ERRORS}"
         )
         context.journal.add_news(f"{NEWS}{batch.id}", visible(text))
     return context.journal.amend(batch, notes=tuple(dict.fromkeys((*batch.notes, note))))
