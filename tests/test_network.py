@@ -13,6 +13,8 @@ from homes import TOKEN, Home
 
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 HOST = "canvas.school.test"
 PROXIES = ["HTTPS_PROXY", *(pytest.param(name, marks=pytest.mark.slow) for name in ("https_proxy", "ALL_PROXY"))]
 

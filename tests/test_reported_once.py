@@ -19,6 +19,8 @@ from canvas_sis_sync.model import ImportMessage
 from canvas_sis_sync.rejected import Shape, groups, in_words, new, shape
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 CANNOT_BE_READ = [">/dev/full 2>&1", ">&- 2>&-"]
 STUDENTS = 91
 ROWS = "course_id,user_id,role,section_id,status\n"

@@ -10,6 +10,8 @@ from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 from canvas_sis_sync.sandbox.diffing import MOST_REFUSED
 
+pytestmark = pytest.mark.slow
+
 STUDENTS = 4
 THRESHOLD = {"SIS_IMPORT_DIFF_ROW_COUNT_THRESHOLD": 1}
 

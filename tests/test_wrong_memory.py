@@ -25,6 +25,8 @@ from nights import (
 from canvas_sis_sync.model import State
 from canvas_sis_sync.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL = export()
 ONE_ROW = {"enrollments.csv": "\n".join(FULL["enrollments.csv"].splitlines()[:2]) + "\n"}
 LATE_COURSE = {"courses.csv": "course_id,short_name,long_name,status\nlate,L,Late,active\n"}
