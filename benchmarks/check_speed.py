@@ -28,8 +28,9 @@ OURS = """
 import resource, sys
 from functools import partial
 from pathlib import Path
-from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.preflight import Aim, check
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.engine import check
 paths = [Path(name) for name in sys.argv[1:]]
 report = check([DeliveryFile(path.name, path.stat().st_size, partial(path.open, "rb")) for path in paths], Aim())
 assert report.rows and not report.fatal + report.error, report.counts

@@ -31,8 +31,8 @@ OURS = """
 import sys
 from functools import partial
 from pathlib import Path
-from canvas_sis_sync.changes import compare
-from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.delivery.files import DeliveryFile
 def delivery(folder):
     return [DeliveryFile(path.name, path.stat().st_size, partial(path.open, "rb")) for path in Path(folder).iterdir()]
 changes = compare(delivery(sys.argv[1]), delivery(sys.argv[2]), scratch=Path(sys.argv[3]))

@@ -18,9 +18,13 @@ from pathlib import Path
 
 from processes import SIS_SYNC, cost_of, make_home
 
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.model import Batch, DropFile, DropKind, Entry, State, Step, Target
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.home.batch import Batch, Step
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME
 
 FULL_BATCHES = 100_000
 WANTED_MS = 10.0

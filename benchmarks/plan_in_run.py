@@ -39,11 +39,11 @@ REPLACED = {
 """By file, what becomes of a row that changes: one or the other."""
 WITH, WITHOUT = "with the plan", "without"
 ENTRIES = {
-    WITH: "from canvas_sis_sync.cli import main; main()",
+    WITH: "from canvas_sis_sync.cli.main import main; main()",
     WITHOUT: """
-from canvas_sis_sync import sync
-from canvas_sis_sync.cli import main
-from canvas_sis_sync.steps import send
+from canvas_sis_sync.sync import run as sync
+from canvas_sis_sync.cli.main import main
+from canvas_sis_sync.sync import send
 sync.weigh = lambda context, batch: batch
 send.still_stands = lambda context, batch: True
 main()

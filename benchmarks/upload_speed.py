@@ -24,7 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from canvas_sis_sync.canvas import Canvas, Offer
+from canvas_sis_sync.canvas.answers import Offer
+from canvas_sis_sync.canvas.client import Canvas
 
 FULL_BYTES = 500_000_000
 RATIO_WANTED = 0.25

@@ -27,20 +27,22 @@ USERS, ENROLLMENTS = 1_000_000, 10_000_000
 PACK = """
 import sys
 from pathlib import Path
-from canvas_sis_sync.bundle import from_folder, pack
+from canvas_sis_sync.delivery.packing import from_folder
+from canvas_sis_sync.delivery.packing import pack
 folder, destination = map(Path, sys.argv[1:])
 pack(from_folder(folder, [path.name for path in folder.iterdir()]), destination)
 """
 READ_BACK = """
 import pickle, sys
 from pathlib import Path
-from canvas_sis_sync.bundle import describe, read_back
+from canvas_sis_sync.delivery.reading import describe
+from canvas_sis_sync.delivery.reading import read_back
 path, saved = map(Path, sys.argv[1:])
 if not saved.exists():
     saved.write_bytes(pickle.dumps(describe(path).entries))
 read_back(path, pickle.loads(saved.read_bytes()))
 """
-START = "import canvas_sis_sync.bundle"
+START = "import canvas_sis_sync.delivery.packing, canvas_sis_sync.delivery.reading"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The process around the command line: its signals and its standard streams, from the first moment to the last.
 
 It imports next to nothing (not even typing), and everything else once an interruption has somewhere to go; what Ctrl-C
-stops before that is Python itself. `canvas_sis_sync.cli` is the command line, to be called from a program.
+stops before that is Python itself. `canvas_sis_sync.cli.main` is the command line, to be called from a program.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def main() -> NoReturn:
     sys.unraisablehook = _unraisable
     code, out = INTERRUPTED, _standard_streams()
     try:
-        from canvas_sis_sync import cli
+        from canvas_sis_sync.cli.main import execute
 
         _on_signals(_interrupt)
-        code = cli.execute(sys.argv[1:])
+        code = execute(sys.argv[1:])
     except KeyboardInterrupt:
         pass  # once more while the first one was being reported
     except OSError as error:  # while the command line was imported

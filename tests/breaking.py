@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from canvas_sis_sync import breaker
-from canvas_sis_sync.changes import predict_batch_mode
-from canvas_sis_sync.model import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation, Tripped
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.registry import judge
+from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
+from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation, Tripped
 
 NOW = datetime(2031, 12, 22, 3, 0, tzinfo=UTC).timestamp()
 DIFFING = Situation(diffing=True, now=NOW)
@@ -42,7 +42,7 @@ def judged(
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
     changed = Changes(kinds, **(known | changes))
     prediction = replace(prediction or Prediction(), scope=predict_batch_mode(changed, parameters_of(situation)).scope)
-    return breaker.judge(changed, prediction, situation, limits)
+    return judge(changed, prediction, situation, limits)
 
 
 def parameters_of(situation: Situation) -> Mapping[str, str]:

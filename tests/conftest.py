@@ -13,7 +13,7 @@ import pytest
 import pytest_socket
 from homes import TOKEN, Home
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 # A job in the background is started with SIGINT ignored, which the processes of the tests would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -23,9 +23,11 @@ from typing import Any, NoReturn
 
 from homes import fast_clock
 
-from canvas_sis_sync import cli, polling, sync
-from canvas_sis_sync.commands import release
-from canvas_sis_sync.journal.ledger import Journal
+from canvas_sis_sync import clock
+from canvas_sis_sync.cli.main import main
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.sync import release
+from canvas_sis_sync.sync import run as sync
 
 PRELOADED = (release, sync)
 
@@ -57,12 +59,12 @@ def die() -> NoReturn:
 
 
 def run(at: float, when: str, arguments: list[str]) -> NoReturn:
-    polling.Clock = fast_clock  # type: ignore[assignment,misc]  # the command line makes its clock with it
+    clock.Clock = fast_clock  # type: ignore[assignment,misc]  # the command line makes its clock with it
     if when == "moment":
         kill_at_moment(at)
     else:
         kill_at_commit(int(at), when)
-    cli.main(arguments)
+    main(arguments)
 
 
 def serve() -> None:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync import settings
-from canvas_sis_sync.cli import main
-from canvas_sis_sync.commands import release
-from canvas_sis_sync.commands import run as run_command
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.model import Batch
-from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.cli import _run as run_command
+from canvas_sis_sync.cli.main import main
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.home.settings import Settings, load
 from canvas_sis_sync.progress import Show, Silent
+from canvas_sis_sync.sync import release
 
 TOKEN = "obviously~fake~token~4711"
 USERS = "user_id,login_id,first_name,last_name,status\nu1,u1,Ada,Example,active\nu2,u2,Ben,Example,active\n"
@@ -118,8 +118,8 @@ class Home:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def settings(self, **flags: str) -> settings.Settings:
-        return settings.load(self.folder, environ=self.env, flags=flags)
+    def settings(self, **flags: str) -> Settings:
+        return load(self.folder, environ=self.env, flags=flags)
 
     def run(
         self, *, patient: bool = True, watched: bool = True, clock: Clock | None = None, show: Show | None = None

@@ -14,11 +14,12 @@ from typing import Any
 import requests
 from homes import Home, fast_clock
 
-from canvas_sis_sync import settings
-from canvas_sis_sync.commands import run as run_command
-from canvas_sis_sync.model import Batch, State
+from canvas_sis_sync.cli import _run as run_command
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.limits import raised
 from canvas_sis_sync.progress import Silent
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 STUDENTS = 120
 ROWS = 3 * STUDENTS
@@ -119,7 +120,7 @@ def deliver(home: Home, files: Files) -> Batch:
 def run(home: Home, *breakers: str) -> run_command.Told:
     """Run once, with limits raised for this run."""
     loaded = home.settings()
-    loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
+    loaded = replace(loaded, breakers=raised(loaded.breakers, breakers))
     how = run_command.How(Silent(), fast_clock())
     told = run_command.run(loaded, how, watched=True, verbosity=0)
     home.outputs.append(told.text)

@@ -9,10 +9,10 @@ from typing import Any
 
 from homes import COURSES, Home, Watching, fast_clock
 
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.model import Batch
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 USERS_HEADER = "user_id,login_id,first_name,last_name,status\n"
 ENROLLMENTS_HEADER = "course_id,user_id,role,status\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.account_record import VERSION, AccountRecord
 from canvas_sis_sync.errors import HeldError
+from canvas_sis_sync.home.account_record import VERSION, AccountRecord
 
 
 @pytest.fixture

@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from homes import COURSES, Home
 
-from canvas_sis_sync.model import Basis, Batch, DropKind, Entry, Planned, SisImport, State, Taken, Target
-from canvas_sis_sync.outcome import Outcome, of
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.canvas.records import SisImport, Taken, Target
+from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.values import Basis, Planned
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.outcome import Outcome, of
 
 TARGET = Target("canvas.example.edu", 1)
 DIFFED = {"diffing_data_set_identifier": "nightly"}
@@ -201,5 +206,5 @@ def with_planned(monkeypatch: pytest.MonkeyPatch, planned: Planned) -> None:
     """Let every batch have these bounds, whatever its plan says."""
     judged: Callable[..., Outcome] = of
     monkeypatch.setattr(
-        "canvas_sis_sync.outcome.of", lambda batch, *others: judged(replace(batch, planned=planned), *others)
+        "canvas_sis_sync.sync.outcome.of", lambda batch, *others: judged(replace(batch, planned=planned), *others)
     )

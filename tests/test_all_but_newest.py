@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.cli import main
-from canvas_sis_sync.commands.all_but_newest import discard_all_but_newest
+from canvas_sis_sync.cli.main import main
+from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.handles import Folder
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.polling import Clock
+from canvas_sis_sync.files import Folder
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.progress import Show, Silent
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.all_but_newest import discard_all_but_newest
 
 NIGHTS = ("monday", "tuesday", "wednesday")
 MORE = "n{0},n{0},Cleo,Example,active\n"

@@ -22,8 +22,9 @@ from nights import (
     tripped,
 )
 
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, HALF = export(), cut(export(), ROWS // 2)
 DATA_SET = {"diffing_data_set_identifier": "nightly"}

@@ -12,12 +12,14 @@ import pytest
 from homes import Home, fast_clock
 from test_plan_command import STUDENTS, college
 
-from canvas_sis_sync import plan_text
-from canvas_sis_sync.commands import approve
 from canvas_sis_sync.errors import HeldError, UsageError
-from canvas_sis_sync.lock import home_lock
-from canvas_sis_sync.model import Basis, Batch, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.lock import home_lock
+from canvas_sis_sync.plan import text
+from canvas_sis_sync.plan.values import Basis
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import approve
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def yes(home: Home, batch: Batch, *options: str) -> str:
 def test_what_was_held_is_shown_and_goes_with_the_next_run(home: Home, sandbox: Sandbox, held: Batch) -> None:
     said = yes(home, held)
     plan = json.loads((home.folder_of(held) / "plan.json").read_text())
-    assert said.startswith(plan_text.table(plan))
+    assert said.startswith(text.table(plan))
     assert said.endswith(f"Batch {held.id} is approved, exactly as it is. The next run sends it.\n")
     batch = home.last()
     assert (batch.state, batch.steps[-1].who, batch.steps[-1].reason) == (State.PACKED, getpass.getuser(), "known")

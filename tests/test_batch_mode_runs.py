@@ -21,8 +21,8 @@ from nights import (
     plan,
 )
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL = export()
 

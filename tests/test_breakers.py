@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from breaking import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
 
-from canvas_sis_sync import breaker
-from canvas_sis_sync.model import Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.registry import BREAKERS
+from canvas_sis_sync.plan.values import Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
 
 # --- the other breakers that look at kinds ---
 
@@ -286,7 +286,7 @@ def test_a_first_delivery_trips_only_what_needs_no_other() -> None:
 
 def test_what_trips_comes_in_the_order_of_the_registry() -> None:
     found = judged(kind("user", removed=900, rows_now=0), groups=LAST_TERM, missing_canaries=("user:U001",))
-    order = [each.id for each in breaker.BREAKERS]
+    order = [each.id for each in BREAKERS]
     assert ids(found) == sorted(ids(found), key=order.index)
     assert len(set(order)) == len(order)
 
@@ -294,6 +294,6 @@ def test_what_trips_comes_in_the_order_of_the_registry() -> None:
 def test_every_breaker_has_its_section() -> None:
     text = (Path(__file__).parent.parent / "docs" / "breakers.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## `(.+)`\n\n(.+)", text, re.MULTILINE))
-    assert list(sections) == [*(each.id for each in breaker.BREAKERS), "before-lost", "approval"]
+    assert list(sections) == [*(each.id for each in BREAKERS), "before-lost", "approval"]
     at_first = {name for name, start in sections.items() if start.startswith("*(at first too)*")}
-    assert at_first == {each.id for each in breaker.BREAKERS if each.at_first}
+    assert at_first == {each.id for each in BREAKERS if each.at_first}

@@ -9,9 +9,10 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync import breaker
-from canvas_sis_sync.model import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers._case import gone_groups
+from canvas_sis_sync.plan.breakers.registry import judge
+from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
 
 KINDS = ("course", "enrollment", "group")
 TERMS = ("", "F31", "S32")
@@ -172,7 +173,7 @@ def lost_of(world: World, kind: str, term: str, fates: tuple[str, ...]) -> int:
 @settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_what_trips_is_what_the_rows_say(world: World) -> None:
-    tripped = breaker.judge(changes_of(world.rows), prediction_of(world), situation_of(world), world.limits)
+    tripped = judge(changes_of(world.rows), prediction_of(world), situation_of(world), world.limits)
     counted = {"removals", "group-removals", "gone"}
     found = [(each.breaker, each.kind, each.group) for each in tripped if each.breaker in counted]
     assert len(found) == len(set(found))
@@ -183,7 +184,7 @@ def test_what_trips_is_what_the_rows_say(world: World) -> None:
         found = [each for each in found if each[0] != "group-removals" or each in wanted]
         wanted -= {each for each in wanted - set(found) if each[0] == "group-removals" and is_all(world, *each[1:])}
     assert set(found) == wanted
-    assert {("term", name) for name in gone_of(world)} == set(breaker.gone_groups(changes_of(world.rows)))
+    assert {("term", name) for name in gone_of(world)} == set(gone_groups(changes_of(world.rows)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -195,8 +196,8 @@ def test_a_raised_limit_never_makes_anything_trip(world: World, kind: str, perce
         count=None if limit.count is None else limit.count + count,
     )
     arguments = changes_of(world.rows), prediction_of(world), situation_of(world)
-    before = breaker.judge(*arguments, world.limits)
-    after = breaker.judge(*arguments, world.limits | {kind: raised})
+    before = judge(*arguments, world.limits)
+    after = judge(*arguments, world.limits | {kind: raised})
     places = {(each.breaker, each.kind, each.group) for each in before}
     assert {(each.breaker, each.kind, each.group) for each in after} <= places
 
@@ -206,5 +207,5 @@ def test_a_raised_limit_never_makes_anything_trip(world: World, kind: str, perce
 def test_a_remaster_and_a_plain_import_remove_nothing_by_omission(world: World) -> None:
     kept = defaultdict(int, {cell: rows for cell, rows in world.rows.items() if not cell[2].startswith(("now", "new"))})
     for situation in (Situation(), Situation(diffing=True, remaster=True)):
-        tripped = breaker.judge(changes_of(kept), Prediction(), situation, world.limits)
+        tripped = judge(changes_of(kept), Prediction(), situation, world.limits)
         assert not {each.breaker for each in tripped} & {"removals", "group-removals", "gone"}

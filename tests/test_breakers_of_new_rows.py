@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from breaking import BATCH, DIFFING, NOW, ids, judged, kind, predicted
 
-from canvas_sis_sync.model import GroupChanges, Situation
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.values import GroupChanges, Situation
 
 # --- rows that come ended ---
 

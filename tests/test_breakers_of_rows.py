@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from breaking import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind, predicted
 
-from canvas_sis_sync import breaker
-from canvas_sis_sync.model import Changes, GroupChanges, Situation
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers._case import gone_groups
+from canvas_sis_sync.plan.values import Changes, GroupChanges, Situation
 
 # --- removals ---
 
@@ -272,7 +272,7 @@ def test_other_groups_have_no_end(by: str, name: str) -> None:
 def test_a_group_that_was_remembered_neither_trips_nor_counts() -> None:
     situation = replace(DIFFING, remembered=frozenset({("term", "F30")}))
     assert not judged(*THE_REST, groups=LAST_TERM, situation=situation)
-    assert breaker.gone_groups(Changes(groups=LAST_TERM)) == (("term", "F30"),)
+    assert gone_groups(Changes(groups=LAST_TERM)) == (("term", "F30"),)
 
 
 def test_remembering_a_term_is_no_leave_for_an_account_of_that_name() -> None:
@@ -307,7 +307,7 @@ def test_under_batch_mode_its_own_term_can_be_gone() -> None:
     ids=["a row is left", "fewer than 100 rows", "fewer than 100 that lived", "courses name the term"],
 )
 def test_what_is_not_gone(groups: tuple[GroupChanges, ...]) -> None:
-    assert breaker.gone_groups(Changes(groups=groups, course_terms_now=frozenset({"F31"}))) == ()
+    assert gone_groups(Changes(groups=groups, course_terms_now=frozenset({"F31"}))) == ()
 
 
 def test_a_hundred_rows_are_enough_to_be_gone_and_the_largest_comes_first() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.bundle import judging, look_into
-from canvas_sis_sync.bundle.records import STORED, Record, directory, local_header
+from canvas_sis_sync.delivery import judging
+from canvas_sis_sync.delivery._records import STORED, Record, directory, local_header
+from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.errors import BadZipError
 
 DATA = b"user_id,login_id,status\r\n1,ada,active\r\n"

@@ -23,9 +23,11 @@ from typing import BinaryIO
 import pytest
 from zlib_ng import zlib_ng
 
-from canvas_sis_sync.bundle import deflate, from_folder, judging, pack, packing, read_back, records
+from canvas_sis_sync.delivery import _records, judging, packing
+from canvas_sis_sync.delivery.files import DeliveryFile, Entry
+from canvas_sis_sync.delivery.packing import from_folder, pack
+from canvas_sis_sync.delivery.reading import read_back
 from canvas_sis_sync.errors import BadZipError, DropChanged
-from canvas_sis_sync.model import DeliveryFile, Entry
 
 LIBRARIES = pytest.mark.parametrize("library", [zlib_ng, zlib])
 
@@ -63,7 +65,7 @@ class Counter:
 def test_the_zip_is_the_same_whatever_the_number_of_threads_and_the_order_of_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: object
 ) -> None:
-    monkeypatch.setattr(deflate, "library", library)
+    monkeypatch.setattr(packing, "library", library)
     files = [delivered("users.csv", rows(1000)), delivered("enrollments.csv", rows(100_000, seed=2))]
     packed = []
     for threads, order in ((1, 1), (2, -1), (7, 1)):
@@ -77,7 +79,7 @@ def test_the_zip_is_the_same_whatever_the_number_of_threads_and_the_order_of_the
 def test_blocks_join_into_streams_that_unzip_and_zipfile_accept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: object
 ) -> None:
-    monkeypatch.setattr(deflate, "library", library)
+    monkeypatch.setattr(packing, "library", library)
     monkeypatch.setattr(packing, "BLOCK", 1000)
     files = {f"{size}.csv": rows(1000)[:size] for size in (0, 1, 999, 1000, 1001, 20_000)}
     bundle = pack([delivered(*file) for file in files.items()], tmp_path / "x.zip", observe=None)
@@ -96,7 +98,7 @@ def test_blocks_know_what_came_before_them(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_missing_zlib_ng_leaves_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zlib_ng", None)
-    assert runpy.run_path(deflate.__file__)["library"] is zlib
+    assert runpy.run_path(packing.__file__)["library"] is zlib
 
 
 def test_the_bundle_says_what_was_packed(tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_a_name_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
 def test_what_would_shrink_too_far_for_canvas_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: object
 ) -> None:
-    monkeypatch.setattr(deflate, "library", library)
+    monkeypatch.setattr(packing, "library", library)
     files = {"flat.csv": b"a,b\r\n" * 600_000, "usual.csv": rows(1000)}
     bundle = pack([delivered(*file) for file in files.items()], tmp_path / "x.zip", observe=None)
     with zipfile.ZipFile(bundle.path) as zip_file:
@@ -169,7 +171,7 @@ def test_observers_see_each_file_once_and_in_order(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("limit", ["ZIP64_ABOVE", "MOST_ENTRIES"])
 def test_zip64_is_used_above_the_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
-    monkeypatch.setattr(records, limit, 3 if limit == "MOST_ENTRIES" else 5000)
+    monkeypatch.setattr(_records, limit, 3 if limit == "MOST_ENTRIES" else 5000)
     files = {f"{number}.csv": rows(100 * number) for number in range(6)}
     bundle = pack([delivered(*file) for file in files.items()], tmp_path / "x.zip", observe=None)
     assert b"PK\x06\x06" in bundle.path.read_bytes()
@@ -180,11 +182,11 @@ def test_zip64_is_used_above_the_limits(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_entry_beyond_four_gigabytes_is_found(tmp_path: Path) -> None:
     path, data = tmp_path / "x.zip", rows(10)
-    record = records.Record(b"users.csv", 2**32 + 10, len(data), len(data), zlib.crc32(data), records.STORED)
+    record = _records.Record(b"users.csv", 2**32 + 10, len(data), len(data), zlib.crc32(data), _records.STORED)
     with path.open("wb") as file:
         file.seek(record.offset)
-        file.write(records.local_header(record) + data)
-        file.write(records.directory([record], file.tell()))
+        file.write(_records.local_header(record) + data)
+        file.write(_records.directory([record], file.tell()))
     assert content(path) == {"users.csv": data}
 
 
@@ -295,13 +297,14 @@ def test_a_folder_gives_its_files_as_they_lie_there(tmp_path: Path) -> None:
 
 def test_no_more_is_read_ahead_than_the_threads_can_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that is faster than the compression must not end up in memory."""
+    real = packing.deflate
     finished: list[int] = []
     ahead: list[int] = []
 
     def slowly(block: bytes, before: bytes, *, level: int, last: bool) -> bytes:
         time.sleep(0.002)
         finished.append(1)
-        return deflate.deflate(block, before, level=level, last=last)
+        return real(block, before, level=level, last=last)
 
     class Source(io.BytesIO):
         reads = 0
@@ -325,8 +328,9 @@ MEASURED = textwrap.dedent("""
     import sys
     from io import RawIOBase
     from pathlib import Path
-    from canvas_sis_sync.bundle import pack, read_back
-    from canvas_sis_sync.model import DeliveryFile
+    from canvas_sis_sync.delivery.packing import pack
+    from canvas_sis_sync.delivery.reading import read_back
+    from canvas_sis_sync.delivery.files import DeliveryFile
 
     class Rows(RawIOBase):
         left = size = int(sys.argv[1])
@@ -358,7 +362,7 @@ def test_memory_stays_flat_whatever_the_size(tmp_path: Path) -> None:
 
 def test_both_libraries_are_really_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def packed(library: object) -> bytes:
-        monkeypatch.setattr(deflate, "library", library)
+        monkeypatch.setattr(packing, "library", library)
         return pack([delivered("x.csv", rows(5000))], tmp_path / "x.zip", observe=None).path.read_bytes()
 
     assert packed(zlib) != packed(zlib_ng)

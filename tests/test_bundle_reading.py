@@ -13,10 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.bundle import describe, from_zip, look_into, pack, read_back, reading
-from canvas_sis_sync.bundle.records import DEFLATED, STORED, Record, directory, local_header
+from canvas_sis_sync.delivery import reading
+from canvas_sis_sync.delivery._records import DEFLATED, STORED, Record, directory, local_header
+from canvas_sis_sync.delivery.files import Bundle, DeliveryFile
+from canvas_sis_sync.delivery.judging import look_into
+from canvas_sis_sync.delivery.packing import pack
+from canvas_sis_sync.delivery.reading import describe, from_zip, read_back
 from canvas_sis_sync.errors import BadZipError
-from canvas_sis_sync.model import Bundle, DeliveryFile
 
 DATA = b"".join(b"U%05d,login%d,active\r\n" % (row, row * 7919 % 9973) for row in range(200))
 

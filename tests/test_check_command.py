@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from homes import COURSES, ENROLLMENTS, USERS, Home
 
-from canvas_sis_sync.commands import check as command
+from canvas_sis_sync.check.options import MOST_PLACES
+from canvas_sis_sync.check.registry import RULES
+from canvas_sis_sync.cli import _check as command
+from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import HomeError, SettingsError, UsageError
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.preflight import MOST_PLACES, RULES
 from canvas_sis_sync.progress import Silent
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 WRONG_USERS = USERS + ",u3,Cy,Example,active\nu4,u4,Di,Example,gone\n"
 KEYS = {"schema", "ok", "files", "findings", "counts", "summary", "refused_rows"}

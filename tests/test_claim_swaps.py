@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 from homes import COURSES, TOKEN, USERS, Home
 
-from canvas_sis_sync import inbox, sync
-from canvas_sis_sync.commands.run import Told
+from canvas_sis_sync.cli._run import Told
 from canvas_sis_sync.errors import EXIT_HELD
-from canvas_sis_sync.handles import Folder
-from canvas_sis_sync.model import Batch, Drop, State
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.steps.context import Context
+from canvas_sis_sync.files import Folder
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import Drop
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import run
+from canvas_sis_sync.sync.session import Context
 
 pytestmark = [
     pytest.mark.timeout(60),  # a run that waits for the writer of a pipe never ends
@@ -55,14 +58,14 @@ def stranger(tmp_path: Path) -> Iterator[Path]:
 
 def after_the_last_look(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], object]) -> None:
     """Swap right before the first drop is claimed, as the run saw it before."""
-    claim, left = sync.claim, [swap]
+    claim, left = run.claim, [swap]
 
     def claimed(context: Context, drop: Drop, *, mark: int) -> Batch:
         if left:
             left.pop()()
         return claim(context, drop, mark=mark)
 
-    monkeypatch.setattr(sync, "claim", claimed)
+    monkeypatch.setattr(run, "claim", claimed)
 
 
 def before_the_rename(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], object], name: str = "users.csv") -> None:

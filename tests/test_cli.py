@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import pytest
 from homes import COURSES, USERS, Home
 
-from canvas_sis_sync import __version__, sync, tick
-from canvas_sis_sync.cli import COMMANDS, main
-from canvas_sis_sync.cli.talk import fail
-from canvas_sis_sync.episodes import UNREACHABLE
+from canvas_sis_sync import __version__
+from canvas_sis_sync.cli._talk import fail
+from canvas_sis_sync.cli.main import COMMANDS, main
 from canvas_sis_sync.errors import HeldError
-from canvas_sis_sync.lock import home_lock
-from canvas_sis_sync.model import Episode, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Episode
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.lock import home_lock
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import idle as tick
+from canvas_sis_sync.sync import run
+from canvas_sis_sync.sync.alerts import UNREACHABLE
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ def test_what_nobody_foresaw_is_a_sentence_and_a_log_entry_without_traceback(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr(sync, "require_whole_journal", broken)
+    monkeypatch.setattr(run, "require_whole_journal", broken)
     sis_sync.home.drop()
     told = sis_sync("run")
     assert (told.code, told.out) == (1, "")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 from homes import USERS, Home, Watching, fast_clock
 
+from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import EXIT_TIME_RAN_OUT
-from canvas_sis_sync.model import State
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 HOUR = 3600.0
 JUMPS = pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])

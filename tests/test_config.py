@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync import cli
+from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_SETTINGS
-from canvas_sis_sync.settings import SETTINGS
+from canvas_sis_sync.home.setting_table import SETTINGS
 
 TOKEN = "fake-token-of-nobody"
 
@@ -23,7 +23,7 @@ def config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Config:
         (tmp_path / ".env").write_text(env, encoding="utf-8")
         (tmp_path / ".env").chmod(0o600)
         with pytest.raises(SystemExit) as ended:
-            cli.main(["--home", str(tmp_path), "config", *options])
+            main(["--home", str(tmp_path), "config", *options])
         out, err = capsys.readouterr()
         assert TOKEN not in out + err
         return int(ended.value.code or 0), out, err

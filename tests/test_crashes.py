@@ -25,7 +25,8 @@ from signal import SIGKILL
 import pytest
 from homes import COURSES, ENROLLMENTS, USERS, Home
 
-from canvas_sis_sync.sandbox import Import, Sandbox
+from canvas_sis_sync.sandbox._records import Import
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 SHARED_MEMORY = Path("/dev/shm")
 """A file system of its own on every Linux, without a disk below it."""

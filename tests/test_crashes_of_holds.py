@@ -11,8 +11,8 @@ from homes import Home
 from nights import DIFFING, ROWS, accepted, approve, cut, enrolled, export, held, places, plan
 from test_crashes import Victims, tmp_path, victims
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 NewHome = Callable[..., Home]
 FULL, HALF = export(), cut(export(), ROWS // 2)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from homes import TOKEN, Home
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 LONGEST_SECONDS = 150
 README = Path(__file__).parent.parent / "README.md"

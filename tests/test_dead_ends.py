@@ -11,8 +11,8 @@ import pytest
 from front import Asked, Front, Reply
 from homes import COURSES, USERS, Home, Watching
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 COMMAND = re.compile(r"sis-sync (?:--home \S+ )?((?:skip|discard|retry|adopt|approve) [^`\n]*?) --reason TEXT")
 NEXT = {"users.csv": USERS.replace("Ada", "Eva"), "courses.csv": COURSES}

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync import cli
-from canvas_sis_sync.commands import college
-from canvas_sis_sync.commands.sandbox import serve
+from canvas_sis_sync.cli import main as command_line
+from canvas_sis_sync.cli._sandbox import serve
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_USAGE
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox import demo_data
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def temporary_folders_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def main(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
+        command_line.main(arguments)
     return int(ended.value.code or 0)
 
 
@@ -97,19 +97,19 @@ def test_what_the_demo_shows_can_be_typed_where_the_program_is_not_on_the_path(
 
 
 def test_the_college_is_the_same_every_time_and_nobody_leaves() -> None:
-    assert college.export(50) == college.export(50)
-    small, large = college.export(50), college.export(51)
+    assert demo_data.export(50) == demo_data.export(50)
+    small, large = demo_data.export(50), demo_data.export(51)
     assert all(set(small[name]) <= set(large[name]) for name in small)
-    people = [row[2:4] for row in college.export(320)["users.csv"]]
+    people = [row[2:4] for row in demo_data.export(320)["users.csv"]]
     assert len(set(people)) == len(people)
-    enrolled = [row[:2] for row in college.export(320)["enrollments.csv"] if row[2] == "student"]
-    assert len(set(enrolled)) == len(enrolled) == 320 * college.COURSES_A_STUDENT
+    enrolled = [row[:2] for row in demo_data.export(320)["enrollments.csv"] if row[2] == "student"]
+    assert len(set(enrolled)) == len(enrolled) == 320 * demo_data.COURSES_A_STUDENT
 
 
 def test_an_export_is_seen_only_once_it_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
     monkeypatch.setattr(Path, "rename", lambda *_: seen.append([path.name for path in tmp_path.iterdir()]))
-    college.write(college.export(1), tmp_path / "monday")
+    demo_data.write(demo_data.export(1), tmp_path / "monday")
     assert seen == [[".monday"]]
 
 
@@ -166,7 +166,7 @@ def test_serving_leaves_no_thread_and_no_handler_behind() -> None:
 
 def test_the_options_reach_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     served: list[Sandbox] = []
-    monkeypatch.setattr("canvas_sis_sync.commands.sandbox.serve", lambda sandbox, _ready: served.append(sandbox))
+    monkeypatch.setattr("canvas_sis_sync.cli._sandbox.serve", lambda sandbox, _ready: served.append(sandbox))
     assert (
         main("sandbox", "--rows-per-second", "5", "--count-only", "--fault", "fail", "--fault", "slow=2") == EXIT_DONE
     )

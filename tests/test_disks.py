@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from homes import USERS, Home, Watching
 
-from canvas_sis_sync.commands.run import Told
+from canvas_sis_sync.cli._run import Told
 from canvas_sis_sync.errors import EXIT_HELD, JournalError
-from canvas_sis_sync.handles import Folder
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.journal.questions import Sighting
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.files import Folder
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.home.journal_questions import Sighting
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, fast_clock
 
-from canvas_sis_sync.commands.dry_run import Looked, dry_run
+from canvas_sis_sync.cli._dry_run import Looked, dry_run
 from canvas_sis_sync.errors import HomeError
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 def listing(home: Home) -> dict[Path, tuple[int, int, int]]:

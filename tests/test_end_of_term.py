@@ -19,8 +19,8 @@ from nights import (
     without,
 )
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, AFTER = export(), export(terms=["S99"])
 BEFORE_S99 = export(terms=["F25"])

@@ -9,11 +9,11 @@ import pytest
 from homes import Home
 from nights import DIFFING, accepted, approve, cut, export, held
 
-from canvas_sis_sync.commands.run import Told
-from canvas_sis_sync.episodes import UNREACHABLE, Telling, met, over
-from canvas_sis_sync.model import Episode
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.cli._run import Told
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.home.batch import Episode
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.alerts import UNREACHABLE, Telling, met, over
 
 DAY = 86_400.0
 BACK = "Canvas can be reached again."

@@ -17,8 +17,9 @@ import requests
 from homes import COURSES, TOKEN, USERS, Home, Watching
 from nights import DIFFING, ROWS, accepted, approve, cut, export
 
-from canvas_sis_sync.model import ACCEPTED, HOLDING, Batch, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import ACCEPTED, HOLDING, State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

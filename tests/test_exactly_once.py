@@ -13,9 +13,10 @@ from front import Asked, Front, Reply
 from homes import TOKEN, USERS, Home, Watching, fast_clock, scaled_clock
 
 from canvas_sis_sync.canvas import client
-from canvas_sis_sync.commands import release
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Import, Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox._records import Import
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import release
 
 PASSWORDS = "user_id,login_id,password,first_name,last_name,status\nu1,u1,made-up-word,Ada,Example,active\n"
 OTHERS = [("courses.csv", 17)]

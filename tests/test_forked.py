@@ -16,17 +16,17 @@ from pathlib import Path
 import pytest
 from homes import Home
 
-from canvas_sis_sync import forked
-from canvas_sis_sync.forked import Forked, Progress, may_fork
-from canvas_sis_sync.lock import home_lock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync import parallel
+from canvas_sis_sync.home.lock import home_lock
+from canvas_sis_sync.parallel import Forked, Progress, may_fork
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
 PARENT = """
 import os, time
 from contextlib import ExitStack
-from canvas_sis_sync.forked import Forked
+from canvas_sis_sync.parallel import Forked
 
 def compute(tell):
     while True:
@@ -47,8 +47,9 @@ with ExitStack() as stack:
 """
 SMALL_FORKS = """
 from canvas_sis_sync import forked
-from canvas_sis_sync.changes import comparing, kinds
-from canvas_sis_sync.preflight import halves
+from canvas_sis_sync.plan.changes import comparing
+from canvas_sis_sync.plan.changes import kinds
+from canvas_sis_sync.check import halves
 halves.LEAST_BYTES = kinds.LEAST_FORKED_BYTES = comparing.APART_BYTES = 1
 from canvas_sis_sync.__main__ import main
 main()
@@ -249,7 +250,7 @@ def test_a_command_killed_while_it_checks_or_compares_leaves_no_process(
 
 
 def test_nothing_is_forked_where_it_is_unsafe_or_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forked.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(parallel.os, "cpu_count", lambda: 2)
     assert may_fork()
     done = threading.Event()
     other = threading.Thread(target=done.wait)
@@ -259,5 +260,5 @@ def test_nothing_is_forked_where_it_is_unsafe_or_of_no_use(monkeypatch: pytest.M
     finally:
         done.set()
         other.join()
-    monkeypatch.setattr(forked.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(parallel.os, "cpu_count", lambda: 1)
     assert not may_fork()

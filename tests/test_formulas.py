@@ -11,10 +11,10 @@ from homes import COURSES, ENROLLMENTS, USERS, Home
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.model import ImportMessage
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.spreadsheet import inert, original
+from canvas_sis_sync.canvas.records import ImportMessage
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.plain_text import inert, original
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FORMULAS = ("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "'=1", "''")
 

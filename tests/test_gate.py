@@ -8,19 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.gate import GONE, Account, Known, Policy, decide
-from canvas_sis_sync.model import (
-    CANVAS_FINISHED,
-    CANVAS_UNFINISHED,
-    Batch,
-    DropKind,
-    GateDecision,
-    Listing,
-    SisImport,
-    State,
-    Target,
-    Verdict,
-)
+from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Listing, SisImport, Target
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.sync.decision import GateDecision, Verdict
+from canvas_sis_sync.sync.gate import GONE, Account, Known, Policy, decide
 
 GO, WAIT, HOLD = Verdict.GO, Verdict.WAIT, Verdict.HOLD
 NOW = 1_700_000_000.0

@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
+from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.model import Target, Verdict
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.steps.ask_gate import ask
-from canvas_sis_sync.steps.begin import begin
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.decision import Verdict
+from canvas_sis_sync.sync.gate import ask
+from canvas_sis_sync.sync.session import begin
 
 WAITS = ["initializing", "created", "importing", "cleanup_batch", "restoring"]
 HOLDS = ["failed", "failed_with_messages", "aborted", "restored", "partially_restored", "restore_failed", "reconciled"]

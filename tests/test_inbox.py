@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync import inbox
 from canvas_sis_sync.errors import DropChanged
-from canvas_sis_sync.handles import Folder
-from canvas_sis_sync.model import DropFile, DropKind, Inbox
+from canvas_sis_sync.files import Folder
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.drops import DropFile, DropKind, Inbox
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, Watching
 
-from canvas_sis_sync import handles, inbox
+from canvas_sis_sync import files
 from canvas_sis_sync.errors import EXIT_HELD, HomeError
-from canvas_sis_sync.handles import Folder, open_regular
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.tick import is_idle
+from canvas_sis_sync.files import Folder, open_regular
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.idle import is_idle
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_a_name_that_leads_elsewhere_is_no_folder(folder: Path, name: str) -> No
 @pytest.fixture
 def without_handles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work as where the system cannot look names up in an open folder."""
-    monkeypatch.setattr(handles, "HANDLES", False)
+    monkeypatch.setattr(files, "HANDLES", False)
     monkeypatch.setattr(inbox, "HANDLES", False)
 
 

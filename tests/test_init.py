@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from canvas_sis_sync import cli, settings
-from canvas_sis_sync.canvas import Canvas
+from canvas_sis_sync.canvas.client import Canvas
+from canvas_sis_sync.cli import _init as command
 from canvas_sis_sync.cli.home import _ask
-from canvas_sis_sync.commands import init as command
+from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.errors import (
     EXIT_DONE,
     EXIT_HELD,
@@ -30,7 +30,9 @@ from canvas_sis_sync.errors import (
     HomeError,
     UsageError,
 )
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.setting_table import SETTINGS
+from canvas_sis_sync.home.settings import Settings, load
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "fake-token-of-nobody"
@@ -59,7 +61,7 @@ def sis_init(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "stdin", io.StringIO())
         with pytest.raises(SystemExit) as ended:
-            cli.main(["--home", str(home), "init", *options])
+            main(["--home", str(home), "init", *options])
         out, err = capsys.readouterr()
         assert TOKEN not in out + err
         return int(ended.value.code or 0), out, err
@@ -67,8 +69,8 @@ def sis_init(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return run
 
 
-def written(home: Path) -> settings.Settings:
-    return settings.load(home, environ={}, need_canvas=False)
+def written(home: Path) -> Settings:
+    return load(home, environ={}, need_canvas=False)
 
 
 def mode(path: Path) -> int:
@@ -130,7 +132,7 @@ def test_the_file_agrees_with_the_example(sis_init: Init, home: Path) -> None:
         for path in (ROOT / "config.example.env", home / ".env")
     )
     assert made == example | {"CANVAS_BASE_URL": ""}
-    assert list(made) == [setting.name for setting in settings.SETTINGS]
+    assert list(made) == [setting.name for setting in SETTINGS]
 
 
 @pytest.mark.parametrize("token", ["7~aB9", "#hash", "'quoted'", 'a"b', "a\\b\\'c", "$HOME${x}", "a=b#c"])
@@ -298,7 +300,7 @@ def test_an_answer_that_does_not_fit_is_not_repeated(home: Path) -> None:
     ],
 )
 def test_a_question_takes_only_what_fits(typed: str, default: str, hidden: bool, answer: str) -> None:
-    account = next(setting for setting in settings.SETTINGS if setting.name == "CANVAS_ACCOUNT_ID")
+    account = next(setting for setting in SETTINGS if setting.name == "CANVAS_ACCOUNT_ID")
     with CliRunner().isolation(typed) as streams:
         assert _ask("Which account", account.parse, default=default, hidden=hidden) == answer
         assert b"sub account" not in streams[0].getvalue() or not hidden

@@ -12,29 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
+from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import JournalError, RecordError
-from canvas_sis_sync.journal.file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
-from canvas_sis_sync.journal.ledger import Journal
-from canvas_sis_sync.journal.questions import Sighting
-from canvas_sis_sync.model import (
-    HOLDING,
-    OPEN,
-    TRANSITIONS,
-    Approval,
-    Attachment,
-    Basis,
-    Batch,
-    DropFile,
-    DropKind,
-    Entry,
-    Episode,
-    Planned,
-    Release,
-    SisImport,
-    State,
-    Target,
-)
-from canvas_sis_sync.record import batch_from_record, to_record
+from canvas_sis_sync.home._record import batch_from_record, to_record
+from canvas_sis_sync.home.batch import Batch, Episode, Release
+from canvas_sis_sync.home.batch_states import HOLDING, OPEN, TRANSITIONS, State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
+from canvas_sis_sync.home.journal_questions import Sighting
+from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 HERE = Target("canvas.example.edu", 1)
 THERE = Target("canvas.beta.example.edu", 1)

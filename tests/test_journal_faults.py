@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 from homes import Home
 
-from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.errors import JournalError
-from canvas_sis_sync.journal import faults
-from canvas_sis_sync.journal.file import FILE_NAME, MIGRATIONS
-from canvas_sis_sync.journal.questions import Sighting
-from canvas_sis_sync.model import Batch, DropFile, DropKind, SisImport, State, Target
-from canvas_sis_sync.record import to_record
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home import _journal_faults
+from canvas_sis_sync.home._record import to_record
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS
+from canvas_sis_sync.home.journal_questions import Sighting
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BATCH = "20260101-000000"
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -207,14 +210,14 @@ def test_what_is_no_damage_never_proposes_a_rebuild(tmp_path: Path, code: int, w
     error = sqlite3.OperationalError("as SQLite says it")
     error.sqlite_errorcode = code
     (tmp_path / FILE_NAME).touch()
-    with pytest.raises(JournalError, match=words[0]) as caught, faults.worded(tmp_path / FILE_NAME):
+    with pytest.raises(JournalError, match=words[0]) as caught, _journal_faults.worded(tmp_path / FILE_NAME):
         raise error
     assert words[1] in caught.value.hint
     assert "rebuild" not in caught.value.hint
 
 
 def test_a_fault_of_ours_stays_one(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.ProgrammingError), faults.worded(tmp_path):
+    with pytest.raises(sqlite3.ProgrammingError), _journal_faults.worded(tmp_path):
         raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
 
 

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
+from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.model import TRANSITIONS, Batch, DropFile, DropKind, State, Target
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import TRANSITIONS, State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import HomeError, TimeRanOut
-from canvas_sis_sync.lock import home_lock, target_lock
-from canvas_sis_sync.model import Target
+from canvas_sis_sync.home.lock import home_lock, target_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from canvas_sis_sync.lock import home_lock
+from canvas_sis_sync.home.lock import home_lock
 with home_lock(Path(sys.argv[1])) as free:
     print(free, flush=True)
     time.sleep(60)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync import log
+from canvas_sis_sync.home import log
 
 TOKEN = "fake-token-1234567890"
 
@@ -187,6 +187,8 @@ def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pyte
 
 def test_the_rotating_handler_is_imported_only_when_the_log_is_set_up() -> None:
     """A failure means that idle ticks, which import the log but write none, pay for logging.handlers."""
-    code = "import sys; from canvas_sis_sync import log; log.get_logger(); print('logging.handlers' in sys.modules)"
+    code = (
+        "import sys; from canvas_sis_sync.home import log; log.get_logger(); print('logging.handlers' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "False"

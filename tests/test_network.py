@@ -11,7 +11,7 @@ import trustme
 from canvas.scripted import reply, serving
 from homes import TOKEN, Home
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

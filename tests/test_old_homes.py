@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from homes import Home, fast_clock
 
-from canvas_sis_sync.archive import Archive, read_receipt
-from canvas_sis_sync.commands.rebuild import rebuild
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.archive import Archive, read_receipt
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.rebuild import rebuild
 
 OLD = Path(__file__).parent / "data" / "home-of-2026-11" / "archive"
 STATES = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from canvas_sis_sync.model import SisImport, Taken
-from canvas_sis_sync.options import NOTHING_DELETED, compare, in_words
+from canvas_sis_sync.canvas.options import NOTHING_DELETED, compare, in_words
+from canvas_sis_sync.canvas.records import SisImport, Taken
 
 UNTOUCHED: dict[str, Any] = {
     "batch_mode": None,

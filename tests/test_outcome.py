@@ -6,20 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, SisImport, Taken, Target
+from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import NotFound, RequestRejected
-from canvas_sis_sync.model import (
-    CANVAS_FINISHED,
-    CANVAS_UNFINISHED,
-    Batch,
-    DropKind,
-    Entry,
-    SisImport,
-    State,
-    Taken,
-    Target,
-)
-from canvas_sis_sync.outcome import Outcome, first_messages, of, rejection
-from canvas_sis_sync.settings import Limit
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.sync.outcome import Outcome, first_messages, of, rejection
 
 USERS = Entry("users.csv", 900, 0, kind="user", rows=1000)
 COURSES = Entry("courses.csv", 500, 0, kind="course", rows=200)

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from homes import COURSES, USERS, Home, fast_clock
 
-from canvas_sis_sync.commands.plan import Asked, Looked, plan
+from canvas_sis_sync.cli._plan import Asked, Looked, plan
 from canvas_sis_sync.errors import BadZipError, CanvasError, HomeError, UsageError
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.steps.weigh import limits_in_force
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.weigh import limits_in_force
 
 STUDENTS = 150
 

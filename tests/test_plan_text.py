@@ -8,18 +8,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync import plan_text
-from canvas_sis_sync.model import (
-    Changes,
-    Effect,
-    GroupChanges,
-    KindChanges,
-    Mode,
-    Plan,
-    Prediction,
-    Tripped,
-)
-from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.plan import text as plan_text
+from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Plan, Prediction, Tripped
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 ENROLLMENTS = KindChanges(
     "enrollment",

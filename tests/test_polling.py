@@ -7,8 +7,9 @@ import itertools
 
 import pytest
 
+from canvas_sis_sync.canvas.retry import Retry, intervals
+from canvas_sis_sync.clock import Clock, Deadline
 from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NothingArrived, Throttled
-from canvas_sis_sync.polling import Clock, Deadline, Retry, intervals
 
 
 class FakeTime:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from homes import USERS, Home
 
-from canvas_sis_sync import private, settings
 from canvas_sis_sync.errors import SettingsError
-from canvas_sis_sync.log import FILE_NAME
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.files import make_file, make_folder, opener
+from canvas_sis_sync.home.log import FILE_NAME
+from canvas_sis_sync.home.settings import load
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 UMASKS = [0o000, pytest.param(0o277, marks=pytest.mark.slow)]
 root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
@@ -92,7 +93,7 @@ def test_all_that_the_commands_write_is_private(
 
 
 def test_rotated_logs_are_private(home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canvas_sis_sync.log.FILE_BYTES", 200)
+    monkeypatch.setattr("canvas_sis_sync.home.log.FILE_BYTES", 200)
     home.drop({"users.csv": USERS})
     with_umask(0, home.run)
     assert len(list(home.logs.iterdir())) > 2
@@ -104,17 +105,17 @@ def test_what_exists_keeps_its_mode(tmp_path: Path) -> None:
     folder.mkdir(mode=0o755)
     path.write_text("old")
     path.chmod(0o640)
-    private.make_folder(folder)
-    private.make_file(path)
-    with open(path, "a", opener=private.opener) as file:
+    make_folder(folder)
+    make_file(path)
+    with open(path, "a", opener=opener) as file:
         file.write(" and new")
     assert (path.read_text(), path.stat().st_mode & 0o777) == ("old and new", 0o640)
     assert folder.stat().st_mode & 0o777 == 0o755
     with pytest.raises(FileExistsError):
-        open(path, "x", opener=private.opener).close()
+        open(path, "x", opener=opener).close()
     with pytest.raises(FileExistsError):
-        private.make_folder(path)
-    with open(path, opener=private.opener) as file:
+        make_folder(path)
+    with open(path, opener=opener) as file:
         assert file.read() == "old and new"
 
 
@@ -171,21 +172,21 @@ def test_settings_that_belong_to_another_user_are_refused(home: Home, file: str)
         home.configure(CANVAS_API_TOKEN="", CANVAS_API_TOKEN_FILE="token")
     os.chown(home.folder / file, 65534, -1)
     with pytest.raises(SettingsError) as caught:
-        settings.load(home.folder, environ={})
+        load(home.folder, environ={})
     assert f"{home.folder / file} belongs to the user nobody" in caught.value.sentence
     assert "sis-sync runs as root" in caught.value.sentence
     assert caught.value.hint == f"Run sis-sync as nobody, or type: chown root {home.folder / file}"
     os.chown(home.folder / file, 4_000_000, -1)
     with pytest.raises(SettingsError, match="belongs to the user 4000000"):
-        settings.load(home.folder, environ={})
+        load(home.folder, environ={})
     os.chown(home.folder / file, 0, -1)
-    settings.load(home.folder, environ={})
+    load(home.folder, environ={})
 
 
 @root_only
 def test_settings_of_root_are_believed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert settings.load(home.folder, environ={}).token
+    assert load(home.folder, environ={}).token
 
 
 def test_json_of_a_private_home_names_nothing(home: Home) -> None:

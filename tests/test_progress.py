@@ -15,9 +15,9 @@ import pytest
 from homes import Home
 from nights import export
 
-from canvas_sis_sync.forked import may_fork
+from canvas_sis_sync.parallel import may_fork
 from canvas_sis_sync.progress import DRAWN_EVERY_SECONDS, Bars, Show, Silent, showing
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 def test_a_watched_run_shows_its_stages_and_notes_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

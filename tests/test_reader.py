@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.sis_csv import CsvFile, Malformed, NotUtf8, RowCounter, Summary, count_rows, open_csv, texts
+from canvas_sis_sync.sis_csv import texts
+from canvas_sis_sync.sis_csv.counter import RowCounter, Summary, count_rows
+from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, open_csv
+from canvas_sis_sync.sis_csv.texts import NotUtf8
 
 LINE_ENDS = ["\n", "\r\n", "\r"]
 TRIMMED = "\0\t\n\v\f\r "

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from canvas_sis_sync import __version__, errors
-from canvas_sis_sync.cli import COMMANDS
-from canvas_sis_sync.commands.init import program
+from canvas_sis_sync.cli._init import program
+from canvas_sis_sync.cli.main import COMMANDS
 
 TOP = Path(__file__).parents[1]
 README = (TOP / "README.md").read_text(encoding="utf-8")

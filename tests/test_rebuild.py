@@ -8,14 +8,17 @@ import shutil
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.commands.approve import approve
-from canvas_sis_sync.commands.rebuild import rebuild
+from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import HeldError, HomeError, UsageError
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.lock import home_lock
-from canvas_sis_sync.model import Batch, DropKind, State, Target
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.home.lock import home_lock
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.approve import approve
+from canvas_sis_sync.sync.rebuild import rebuild
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from homes import Home, fast_clock
 
-from canvas_sis_sync.archive import Archive, read_receipt
-from canvas_sis_sync.commands.rebuild import rebuild
+from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import HeldError
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.model import Batch, DropKind, State, Target
+from canvas_sis_sync.home.archive import Archive, read_receipt
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.sync.rebuild import rebuild
 
 FIRST, SECOND = "20260101-000000", "20260101-000000-002"
 

@@ -8,19 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.model import (
-    CANVAS_FINISHED,
-    CANVAS_UNFINISHED,
-    Attachment,
-    Batch,
-    DropKind,
-    Entry,
-    Listing,
-    SisImport,
-    State,
-    Target,
-)
-from canvas_sis_sync.reconcile import Evidence, Found, candidates, judge
+from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Attachment, Listing, SisImport, Target
+from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.sync._reconcile import Evidence, Found, candidates, judge
 
 TARGET = Target("canvas.example.edu", 1)
 COURSES = Entry("night/courses.csv", 500, 0, kind="course", rows=10)

@@ -16,13 +16,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_journal import full
 
-from canvas_sis_sync import plan_text, waiting_rows
-from canvas_sis_sync.archive import Archive
 from canvas_sis_sync.canvas.answers import parse_import
+from canvas_sis_sync.canvas.records import SisImport
 from canvas_sis_sync.errors import RecordError
-from canvas_sis_sync.model import Batch, SisImport
-from canvas_sis_sync.model.shapes import PlanRecord, WaitingRecord
-from canvas_sis_sync.record import RULES, batch_from_record, parse, read, to_record
+from canvas_sis_sync.home._record import RULES, batch_from_record, parse, read, to_record
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.plan import text as plan_text
+from canvas_sis_sync.plan import waiting_rows
+from canvas_sis_sync.plan.shapes import PlanRecord, WaitingRecord
 
 GOOD = json.loads(json.dumps(to_record(full())))
 JSON = st.recursive(

@@ -7,8 +7,8 @@ import zipfile
 
 from homes import COURSES, USERS, Home
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BAD = {"bad.csv": "a;b\n1;2\n"}
 LATIN = "user_id,login_id,full_name,status\nu1,u1,Zoë Müller,active\n"

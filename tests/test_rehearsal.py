@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from homes import TOKEN, Home
 
-from canvas_sis_sync.model import Target
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 REAL = "https://canvas.school.test"
 

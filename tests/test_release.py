@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 from homes import COURSES, Home
 
-from canvas_sis_sync.cli import main
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.errors import AccessRefused, CanvasError, HeldError, HomeError, SettingsError, UsageError
-from canvas_sis_sync.lock import home_lock
-from canvas_sis_sync.model import Batch, State, Target
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.lock import home_lock
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ import pytest
 from homes import Home, Watching, fast_clock
 from refused import ENROLLMENTS_HEADER, Entered, Unplugged, delivery, enrolled, later, remasters, send, unplug, waiting
 
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.model import Batch, ImportMessage, State
+from canvas_sis_sync.canvas.records import ImportMessage
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.progress import Silent
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.steps.begin import begin
-from canvas_sis_sync.steps.waiting import take_stock, waiting_count
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync._waiting import take_stock, waiting_count
+from canvas_sis_sync.sync.session import begin
 
 
 @pytest.fixture
@@ -230,7 +232,7 @@ def test_where_the_base_cannot_be_read_nothing_is_done_and_that_is_said(nightly:
 
 @pytest.mark.slow
 def test_more_refused_rows_than_can_be_kept_track_of_are_said(nightly: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canvas_sis_sync.steps.waiting.MOST_WAITING", 1)
+    monkeypatch.setattr("canvas_sis_sync.sync._waiting.MOST_WAITING", 1)
     (first,) = send(nightly, delivery("u1", enrolled="u1 u8"))
     (second,) = send(nightly, delivery("u1", enrolled="u1 u8 u9"))
     (third,) = send(nightly, delivery("u1", enrolled="u1 u8 u7 u6"))
@@ -292,7 +294,7 @@ def test_a_run_that_is_killed_decides_again_and_enters_one(
     send(nightly, delivery("u1", enrolled="u1 u9"))
     nightly.drop(delivery("u1", "u9"))
     if killed_at == "before":
-        monkeypatch.setattr("canvas_sis_sync.steps.remaster._enter", unplug)
+        monkeypatch.setattr("canvas_sis_sync.sync._remaster._enter", unplug)
     with pytest.raises(Unplugged):
         nightly.run(show=Entered(unplug))
     monkeypatch.undo()

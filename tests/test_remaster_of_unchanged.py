@@ -6,8 +6,9 @@ import pytest
 from homes import Home
 from refused import Entered, Unplugged, delivery, enrolled, remasters, send, unplug
 
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 EVERY, SAME = "every:7d", delivery("u1", "u9")
 

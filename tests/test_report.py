@@ -6,22 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from canvas_sis_sync import report
+from canvas_sis_sync.canvas.records import SisImport, Target
+from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import HeldError, SyncError, TimeRanOut, UsageError
-from canvas_sis_sync.model import (
-    TRANSITIONS,
-    Approval,
-    Basis,
-    Batch,
-    DropFile,
-    DropKind,
-    Entry,
-    GateDecision,
-    SisImport,
-    State,
-    Target,
-    Verdict,
-)
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import TRANSITIONS, State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.plan.values import Approval, Basis
+from canvas_sis_sync.sync import report
+from canvas_sis_sync.sync.decision import GateDecision, Verdict
 
 TARGET = Target("canvas.example.edu", 7)
 URL = "https://canvas.example.edu"

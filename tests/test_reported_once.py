@@ -14,10 +14,10 @@ from homes import COURSES, USERS, Home, Watching
 from test_episodes import Cron
 from test_startup import HEAVY, bare, modules_of  # noqa: F401 (a fixture)
 
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.model import ImportMessage
-from canvas_sis_sync.rejected import Shape, groups, in_words, new, shape
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.canvas.records import ImportMessage
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync._finish import Shape, groups, in_words, new, shape
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import zipfile
 import pytest
 from homes import COURSES, ENROLLMENTS, USERS, Home, Watching
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 def test_loose_files_become_one_import_and_leave_the_inbox(home: Home, sandbox: Sandbox) -> None:

@@ -12,9 +12,9 @@ from front import Asked, Front, Reply
 from homes import COURSES, TOKEN, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.canvas import client
-from canvas_sis_sync.commands import release
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import release
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from homes import Home
 from nights import DIFFING, ROWS, accepted, cut, enrolled, export, held, import_by_hand, places
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, FEW = export(), cut(export(), ROWS // 10)
 

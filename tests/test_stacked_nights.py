@@ -7,9 +7,10 @@ from pathlib import Path
 
 from homes import Home
 
-from canvas_sis_sync import inbox
-from canvas_sis_sync.model import DropKind, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 USERS = "user_id,login_id,full_name,status\nu1,u1,Uma One,active\n"
 COURSES = "course_id,short_name,long_name,status\nc1,C1,Course 1,active\n"

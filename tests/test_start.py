@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from canvas_sis_sync.__main__ import Stream
-from canvas_sis_sync.cli import COMMANDS
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.cli.main import COMMANDS
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BEGUN = """
 from canvas_sis_sync import __main__ as start
@@ -124,7 +124,8 @@ def test_interruptions_that_are_to_be_ignored_are_ignored(home: Home) -> None:
 def test_an_interruption_where_nothing_can_be_raised_is_not_passed_over() -> None:
     script = """
 import signal
-from canvas_sis_sync import __main__ as start, cli
+from canvas_sis_sync import __main__ as start
+from canvas_sis_sync.cli import main as cli
 
 class Dying:
     def __del__(self):

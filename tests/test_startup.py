@@ -23,18 +23,19 @@ HEAVY = {
     "logging.handlers",
     "zipfile",
     "ssl",
-    "canvas_sis_sync.sync",
+    "canvas_sis_sync.sync.session",
+    "canvas_sis_sync.sync.run",
     "canvas_sis_sync.sis_csv",
-    "canvas_sis_sync.bundle",
+    "canvas_sis_sync.delivery.packing",
     "canvas_sis_sync.canvas",
-    "canvas_sis_sync.model",
-    "canvas_sis_sync.journal.ledger",
-    "canvas_sis_sync.commands.run",
+    "canvas_sis_sync.home.batch",
+    "canvas_sis_sync.home.journal",
+    "canvas_sis_sync.cli._run",
 }
 PROGRAM = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
-from canvas_sis_sync.cli import main
+from canvas_sis_sync.cli.main import main
 main(sys.argv[1:])
 """
 

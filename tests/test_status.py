@@ -8,18 +8,18 @@ import os
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.commands import status
+from canvas_sis_sync.cli import _status
 from canvas_sis_sync.errors import HomeError, JournalError
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 def look(home: Home, *, ask: bool = True) -> tuple[dict[str, object], list[str]]:
     """Give what --json and the text say; both are one look's."""
-    looked = status.status(home.settings(), fast_clock(), ask_canvas=ask)
-    text = status.as_text(looked)
+    looked = _status.status(home.settings(), fast_clock(), ask_canvas=ask)
+    text = _status.as_text(looked)
     home.outputs.append(text)
-    return json.loads(json.dumps(status.as_json(looked))), text.splitlines()
+    return json.loads(json.dumps(_status.as_json(looked))), text.splitlines()
 
 
 def test_a_new_home_has_nothing_to_tell_and_is_left_as_it_is(home: Home, sandbox: Sandbox) -> None:

@@ -14,8 +14,8 @@ from bounds import as_anybody, call, with_handles
 from homes import Home
 from test_journal_faults import BATCH, COMMANDS, lived
 
-from canvas_sis_sync.journal.file import FILE_NAME
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 __all__ = ["lived"]
 

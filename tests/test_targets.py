@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from homes import COURSES, TOKEN, Home, Watching, fast_clock
 
-from canvas_sis_sync.commands import release
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import release
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from front import Asked, Front, Reply
 from homes import COURSES, ENROLLMENTS, USERS, Home
 from nasty import IN_NAMES, IN_ROWS, IN_UTF8, NASTY, each, faults
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="such names exist on POSIX")
 NEVER = {"SIS_SYNC_REFUSE_ON": "never"}

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, fast_clock
 
-from canvas_sis_sync.archive import Archive
+from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 HEADER = "user_id,login_id,first_name,last_name,password,status\n"
 SECRET = "very~secret~password"

@@ -6,9 +6,9 @@ import pytest
 from homes import Home
 from nights import DIFFING, accepted, deliver, export, run, tripped
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.sandbox.diffing import MOST_REFUSED
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox._diffing import MOST_REFUSED
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

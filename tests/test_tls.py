@@ -11,8 +11,8 @@ import trustme
 from front import Asked, Front, Reply
 from homes import TOKEN, Home, Watching
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync import transcoding
-from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.transcoding import NotInEncoding, guess, recoded
+from canvas_sis_sync.delivery import transcoding
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.delivery.transcoding import NotInEncoding, guess, recoded
 
 
 def delivered(content: bytes) -> DeliveryFile:

@@ -27,7 +27,7 @@ from nights import (
     without,
 )
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL = export()
 MODES = {"diffing": DIFFING, "batch mode": BATCH_MODE, "multi-term": MULTI_TERM, "plain": {}}

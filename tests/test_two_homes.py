@@ -11,8 +11,8 @@ import pytest
 from filelock import FileLock, Timeout
 from homes import COURSES, Home
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

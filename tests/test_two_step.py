@@ -11,10 +11,10 @@ import pytest
 from front import Asked, Front, Reply, passes_on
 from homes import TOKEN, Home, Watching, fast_clock
 
-from canvas_sis_sync.commands import release
-from canvas_sis_sync.model import State
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import release
 
 
 @pytest.fixture

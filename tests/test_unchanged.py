@@ -6,8 +6,9 @@ import pytest
 from homes import Home
 from nights import BATCH_MODE, DIFFING, Files, accepted, deliver, enrolled, export, leaving, places, plan
 
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL = export()
 RENAMED = {f"export-{name}": text for name, text in FULL.items()}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 class Hands:

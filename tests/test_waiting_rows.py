@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync import waiting_rows
-from canvas_sis_sync.archive import Archive
-from canvas_sis_sync.model import DeliveryFile, KindChanges
-from canvas_sis_sync.sis_csv import KINDS, Kind
-from canvas_sis_sync.waiting_rows import Sent, Stock, Told, Waiting, WaitingRow, after_import, with_definitions
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.plan import waiting_rows
+from canvas_sis_sync.plan.values import KindChanges
+from canvas_sis_sync.plan.waiting_rows import Sent, Stock, Told, Waiting, WaitingRow, after_import, with_definitions
+from canvas_sis_sync.sis_csv.formats import Kind
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 USER, ENROLLMENT = KINDS["user"], KINDS["enrollment"]
 HEADER = "user_id,login_id,status,password"

@@ -26,8 +26,9 @@ from nights import (
     without,
 )
 
-from canvas_sis_sync.model import Batch, State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, FEWER, FEWEST = export(), leaving(export(), 6), leaving(export(), 13)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, Watching
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BAD = USERS.replace("login_id", "logon_id")
 """As long as USERS, and refused: Canvas knows no such column, and needs the other."""
@@ -160,7 +160,7 @@ def test_a_retry_sends_a_copy_of_its_own(home: Home, sandbox: Sandbox) -> None:
 
 
 def test_there_must_be_room_for_every_copy(home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    from canvas_sis_sync.archive import Archive
+    from canvas_sis_sync.home.archive import Archive
 
     asked: list[int] = []
     require: Callable[[Archive, int], None] = Archive.require_space
@@ -187,7 +187,7 @@ def test_files_that_no_zip_for_canvas_can_hold_are_refused_and_kept(
     home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("canvas_sis_sync.bundle.judging.MOST_ENTRIES", 1)
+        patched.setattr("canvas_sis_sync.delivery.judging.MOST_ENTRIES", 1)
         home.drop({"courses.csv": COURSES, "users.csv": USERS})
         told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("refused", 3)

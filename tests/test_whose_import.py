@@ -10,8 +10,8 @@ import pytest
 from front import Asked, Front, Reply
 from homes import USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 MINE = {"users.csv": USERS.replace("Ada", "Amy")}
 THEIRS = {"users.csv": USERS.replace("Ada", "Eve")}

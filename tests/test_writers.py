@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 from homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync import inbox
-from canvas_sis_sync.commands.release import discard
+from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import EXIT_HELD, EXIT_TIME_RAN_OUT, DropChanged
-from canvas_sis_sync.handles import Folder
-from canvas_sis_sync.model import DropFile, State
-from canvas_sis_sync.polling import Clock
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.steps import claim, pack
+from canvas_sis_sync.files import Folder
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropFile
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync import _claim, pack
+from canvas_sis_sync.sync.release import discard
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +87,7 @@ def writes_at_first(write: Callable[[], None]) -> Callable[[], None]:
 @contextmanager
 def at_the_claim(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Iterator[None]:
     """Do something right after a drop's files have been moved."""
-    move_in = claim._move_in
+    move_in = _claim._move_in
 
     def moved_in(*arguments: object) -> object:
         batch = move_in(*arguments)  # type: ignore[arg-type]
@@ -94,7 +95,7 @@ def at_the_claim(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> 
         return batch
 
     with monkeypatch.context() as patched:
-        patched.setattr(claim, "_move_in", moved_in)
+        patched.setattr(_claim, "_move_in", moved_in)
         yield
 
 
@@ -198,7 +199,7 @@ def stop_before_the_claim(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(claim, "_move_in", stop)
+        patched.setattr(_claim, "_move_in", stop)
         with pytest.raises(KeyboardInterrupt):
             home.run()
     assert home.last().state is State.CLAIMED

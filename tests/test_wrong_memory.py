@@ -22,8 +22,8 @@ from nights import (
     restore,
 )
 
-from canvas_sis_sync.model import State
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from canvas_sis_sync.canvas.bodies import Unreadable
-from canvas_sis_sync.model import Attachment, ImportMessage, SisImport
+from canvas_sis_sync.canvas._bodies import Unreadable
+from canvas_sis_sync.canvas.records import Attachment, ImportMessage, SisImport
 
 OPTIONS = (
     "batch_mode",

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self, TypeVar
 from urllib.parse import quote
 
-from canvas_sis_sync.canvas import answers, refusals
+from canvas_sis_sync.canvas import _refusals, answers
+from canvas_sis_sync.canvas._bodies import Unreadable
+from canvas_sis_sync.canvas._upload import FileBody, FormBody, Progress
+from canvas_sis_sync.canvas._wire import READ_SECONDS, Answer, Request, Sink, Wire
 from canvas_sis_sync.canvas.answers import Account, Offer, User
-from canvas_sis_sync.canvas.bodies import Unreadable
-from canvas_sis_sync.canvas.upload import FileBody, FormBody, Progress
-from canvas_sis_sync.canvas.wire import READ_SECONDS, Answer, Request, Sink, Wire
+from canvas_sis_sync.canvas.records import ImportMessage, Listing, SisImport
 from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RedirectRefused, RequestRejected
-from canvas_sis_sync.model import ImportMessage, Listing, SisImport
 
 T = TypeVar("T")
 
@@ -263,7 +263,7 @@ class Canvas:
             if answer.status < 300:
                 return
             url, with_token = _location(answer), False
-        raise refusals.lost(answer.asked, "redirects again and again", answer.seconds, answer.status)
+        raise _refusals.lost(answer.asked, "redirects again and again", answer.seconds, answer.status)
 
     def _fetch(self, url: str, sink: Sink, *, with_token: bool) -> Answer:
         request = Request(
@@ -298,7 +298,7 @@ class Canvas:
         try:
             return parse(self._wire.data(answer))
         except Unreadable as problem:
-            raise refusals.lost(answer.asked, f"answered with {problem}", answer.seconds, answer.status) from problem
+            raise _refusals.lost(answer.asked, f"answered with {problem}", answer.seconds, answer.status) from problem
 
     def _import_pages(
         self, account_id: int, states: Collection[str] = ()
@@ -323,10 +323,10 @@ class Canvas:
             records, size = records + len(page), size + len(answer.body)
             following = answer.next_page
             if following in seen:
-                raise refusals.lost(answer.asked, "lists its pages in a circle", answer.seconds)
+                raise _refusals.lost(answer.asked, "lists its pages in a circle", answer.seconds)
             endless = len(seen) >= LISTING_PAGES or records >= LISTING_RECORDS or size >= LISTING_BYTES
             if following and (endless or time.monotonic() > ends):
-                raise refusals.lost(answer.asked, f"lists pages without an end ({len(seen):,} so far)", answer.seconds)
+                raise _refusals.lost(answer.asked, f"lists pages without an end ({len(seen):,} so far)", answer.seconds)
 
     def _page_of(self, request: Request, parse: Callable[[Any], T]) -> Callable[[], tuple[T, Answer]]:
         def page() -> tuple[T, Answer]:
@@ -346,7 +346,7 @@ def _question(where: str, what: str, params: Sequence[tuple[str, str]] = ()) -> 
 
 def _location(answer: Answer) -> str:
     if answer.location is None:
-        raise refusals.lost(answer.asked, "redirects to nowhere", answer.seconds, answer.status)
+        raise _refusals.lost(answer.asked, "redirects to nowhere", answer.seconds, answer.status)
     return answer.location
 
 

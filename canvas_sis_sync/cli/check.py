@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from canvas_sis_sync.cli.talk import print_json, say
+from canvas_sis_sync.cli._talk import print_json, say
 
 
 @click.command()
@@ -29,12 +29,12 @@ def check(
     as_json: bool,
 ) -> int:
     """Say what Canvas would complain about, before it does."""
-    from canvas_sis_sync import settings
-    from canvas_sis_sync.commands import check as command
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.cli import _check as command
+    from canvas_sis_sync.clock import Clock
+    from canvas_sis_sync.home.settings import find_home, load
     from canvas_sis_sync.progress import showing
 
-    loaded = settings.load(settings.find_home(home), need_canvas=online)
+    loaded = load(find_home(home), need_canvas=online)
     asked = command.Asked(paths, "warning" if strict else "", complete, online, every_place=output is not None)
     with showing(watched=sys.stderr.isatty()) as show:
         checked = command.check(loaded, asked, show, Clock())
@@ -51,6 +51,6 @@ def check(
 @click.argument("rule", required=False, metavar="[ID]")
 def rules(rule: str | None) -> None:
     """List the rules of check, or explain one."""
-    from canvas_sis_sync.commands import check as command
+    from canvas_sis_sync.cli import _check as command
 
     say(command.rule(rule) if rule else command.rules())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from canvas_sis_sync.cli.talk import fail, print_json, say
+from canvas_sis_sync.cli._talk import fail, print_json, say
 from canvas_sis_sync.errors import EXIT_DONE
 
 
@@ -22,8 +22,8 @@ def init(
     home: Path | None, *, url: str | None, token_file: Path | None, account: str | None, hosted: bool | None
 ) -> int:
     """Make a home, ask what Canvas needs, and try it."""
-    from canvas_sis_sync import settings
-    from canvas_sis_sync.commands import init as command
+    from canvas_sis_sync.cli import _init as command
+    from canvas_sis_sync.home.settings import find_home
 
     answers = {
         "CANVAS_BASE_URL": url,
@@ -32,7 +32,7 @@ def init(
         "CANVAS_HOSTED": None if hosted is None else str(hosted),
     }
     given = {name: text for name, text in answers.items() if text is not None}
-    made = command.init(settings.find_home(home), given, _ask if sys.stdin.isatty() else None)
+    made = command.init(find_home(home), given, _ask if sys.stdin.isatty() else None)
     say(made.text)
     return EXIT_DONE if made.trouble is None else fail(made.trouble, as_json=False)
 
@@ -56,10 +56,10 @@ def _ask(question: str, parse: Callable[[str], object], *, default: str, hidden:
 @click.pass_obj
 def config(home: Path | None, *, as_json: bool) -> None:
     """Show each setting with its value and source."""
-    from canvas_sis_sync import settings
-    from canvas_sis_sync.commands import config as command
+    from canvas_sis_sync.cli import _config as command
+    from canvas_sis_sync.home.settings import find_home, load
 
-    loaded = settings.load(settings.find_home(home), need_canvas=False)
+    loaded = load(find_home(home), need_canvas=False)
     if as_json:
         print_json(command.as_json(loaded))
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from canvas_sis_sync.cli.talk import say
+from canvas_sis_sync.cli._talk import say
 
 
 @click.command()
@@ -19,8 +19,8 @@ from canvas_sis_sync.cli.talk import say
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="How it misbehaves; may be repeated.")
 def sandbox(**options: Any) -> None:
     """Serve a small Canvas on this machine to practise on."""
-    from canvas_sis_sync.commands.sandbox import serve
-    from canvas_sis_sync.sandbox import Sandbox
+    from canvas_sis_sync.cli._sandbox import serve
+    from canvas_sis_sync.sandbox.sandbox import Sandbox
 
     serve(Sandbox(**options), say)
 
@@ -28,6 +28,6 @@ def sandbox(**options: Any) -> None:
 @click.command()
 def demo() -> None:
     """Play three nights of a small college against a sandbox."""
-    from canvas_sis_sync.commands.demo import demo as play
+    from canvas_sis_sync.cli._demo import demo as play
 
     play(say)

@@ -1,4 +1,4 @@
-"""A person's word about a batch: `sis-sync retry`, `skip`, `discard`, `adopt`."""
+"""A person's word about a batch: `sis-sync approve`, `retry`, `skip`, `discard`, `adopt`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from canvas_sis_sync.cli.talk import say
-from canvas_sis_sync.errors import UsageError
+from canvas_sis_sync.cli._talk import say
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, UsageError
 from canvas_sis_sync.plain_text import visible
 
 
@@ -24,11 +24,11 @@ REASON = click.option(
 
 
 def _released(home: Path | None, command: str, *what: object) -> None:
-    from canvas_sis_sync import settings
-    from canvas_sis_sync.commands import release
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.clock import Clock
+    from canvas_sis_sync.home.settings import find_home, load
+    from canvas_sis_sync.sync import release
 
-    loaded = settings.load(settings.find_home(home))
+    loaded = load(find_home(home))
     say(getattr(release, command)(loaded, *what, Clock()))
 
 
@@ -72,12 +72,12 @@ def discard(home: Path | None, batch: str | None, *, all_but_newest: bool, reaso
 
 
 def _all_but_newest(home: Path | None, reason: str) -> None:
-    from canvas_sis_sync import settings
-    from canvas_sis_sync.commands.all_but_newest import discard_all_but_newest
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.clock import Clock
+    from canvas_sis_sync.home.settings import find_home, load
     from canvas_sis_sync.progress import showing
+    from canvas_sis_sync.sync.all_but_newest import discard_all_but_newest
 
-    loaded = settings.load(settings.find_home(home))
+    loaded = load(find_home(home))
     with showing(watched=sys.stderr.isatty()) as show:
         told = discard_all_but_newest(loaded, reason, Clock(), show)
     say(told)
@@ -91,3 +91,36 @@ def _all_but_newest(home: Path | None, reason: str) -> None:
 def adopt(home: Path | None, batch: str, import_id: int, reason: str) -> None:
     """Say which import a batch became."""
     _released(home, "adopt", batch, import_id, reason)
+
+
+@click.command()
+@click.argument("batch")
+@REASON
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--remember", is_flag=True, help="Let the terms that vanished be missing from now on.")
+@click.pass_obj
+def approve(home: Path | None, *, batch: str, reason: str, yes: bool, remember: bool) -> int:
+    """Let a held batch go, exactly as it is."""
+    from canvas_sis_sync.clock import Clock
+    from canvas_sis_sync.home.settings import find_home, load
+    from canvas_sis_sync.sync import approve as command
+
+    loaded = load(find_home(home))
+    shown = command.show(loaded, batch, Clock())
+    say(shown.text)
+    if shown.basis is None:
+        return EXIT_DONE
+    if not (yes or _agreed()):
+        say("Nothing was changed.")
+        return EXIT_HELD
+    say(command.approve(loaded, batch, reason, Clock(), remember=remember, shown=shown.basis))
+    return EXIT_DONE
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "Nothing was approved: nobody is at a terminal to be asked.",
+            "Look at the plan above; if it is as it shall be, add --yes.",
+        )
+    return click.confirm("Approve exactly this?", err=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canvas_sis_sync.cli.talk import addressed, print_json, report, say
+from canvas_sis_sync.cli._talk import addressed, print_json, report, say
 from canvas_sis_sync.errors import EXIT_DONE, SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from canvas_sis_sync.settings import Settings
+    from canvas_sis_sync.home.settings import Settings
 
 RAISE = "Raise a limit for this run only: a share, a number, or both as 30%,9000. The part not given stays."
 
@@ -39,49 +39,55 @@ def run(
     breakers: tuple[str, ...],
 ) -> int:
     """Send what lies in the inbox and wait until Canvas is done."""
-    from canvas_sis_sync import settings, tick
+    from canvas_sis_sync.home.limits import raised
+    from canvas_sis_sync.home.settings import find_home, load
+    from canvas_sis_sync.sync import idle
 
     watched = sys.stderr.isatty() and not quiet
-    flags, folder = _flags(params), settings.find_home(home)
+    flags, folder = _flags(params), find_home(home)
     try:
-        loaded = settings.load(folder, flags=flags)
+        loaded = load(folder, flags=flags)
     except SettingsError as error:
         if watched or as_json or dry_run:
             raise
         return _without_settings(folder, error)
     if breakers:
-        loaded = replace(loaded, breakers=settings.raised(loaded.breakers, breakers))
+        loaded = replace(loaded, breakers=raised(loaded.breakers, breakers))
     if dry_run:
         return _dry_run(loaded, as_json=as_json)
-    if tick.is_idle(loaded) and not as_json:
-        if watched:
-            from canvas_sis_sync.commands.run import idle_message
+    if idle.is_idle(loaded) and not as_json:
+        return _idle(loaded, watched=watched)
 
-            say(idle_message(loaded), err=True)
-        return EXIT_DONE
-
-    from canvas_sis_sync.commands import run as command
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.cli import _run as command
+    from canvas_sis_sync.clock import Clock
     from canvas_sis_sync.progress import showing
 
     with showing(watched=watched) as show:
         how = command.How(show, Clock(), patient=not no_wait)
         told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
     failed = told.result.exit_code != EXIT_DONE
-    text = told.text if failed or not quiet else ""
     if as_json:
         arrived = print_json(command.as_json(told))
     else:
+        text = told.text if failed or not quiet else ""
         arrived = not text or report(addressed(text, loaded.home), err=failed)
     if arrived:
         command.was_shown(loaded.archive, told, Clock())
     return told.result.exit_code
 
 
+def _idle(loaded: Settings, *, watched: bool) -> int:
+    if watched:
+        from canvas_sis_sync.cli._run import idle_message
+
+        say(idle_message(loaded), err=True)
+    return EXIT_DONE
+
+
 def _without_settings(home: Path, error: SettingsError) -> int:
     """Report settings that nothing can be done with as any trouble: when it begins, and then once a day."""
-    from canvas_sis_sync.commands import run as command
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.cli import _run as command
+    from canvas_sis_sync.clock import Clock
 
     told = command.without_settings(home, error, Clock())
     if told.text and report(addressed(told.text, home), err=True):
@@ -90,8 +96,8 @@ def _without_settings(home: Path, error: SettingsError) -> int:
 
 
 def _dry_run(loaded: Settings, *, as_json: bool) -> int:
-    from canvas_sis_sync.commands.dry_run import dry_run
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.cli._dry_run import dry_run
+    from canvas_sis_sync.clock import Clock
 
     looked = dry_run(loaded, Clock())
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from canvas_sis_sync.cli.talk import addressed, print_json, say
+from canvas_sis_sync.cli._talk import addressed, print_json, say
 
 
 @click.command()
@@ -15,11 +15,11 @@ from canvas_sis_sync.cli.talk import addressed, print_json, say
 @click.pass_obj
 def status(home: Path | None, *, as_json: bool, offline: bool) -> None:
     """Tell about the last batch, the gate and the inbox."""
-    from canvas_sis_sync import settings
-    from canvas_sis_sync.commands import status as command
-    from canvas_sis_sync.polling import Clock
+    from canvas_sis_sync.cli import _status as command
+    from canvas_sis_sync.clock import Clock
+    from canvas_sis_sync.home.settings import find_home, load
 
-    loaded = settings.load(settings.find_home(home), need_canvas=not offline)
+    loaded = load(find_home(home), need_canvas=not offline)
     looked = command.status(loaded, Clock(), ask_canvas=not offline)
     if as_json:
         print_json(command.as_json(looked))

@@ -16,15 +16,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.sandbox import memory
-from canvas_sis_sync.sandbox.faults import Faults
-from canvas_sis_sync.sandbox.parameters import read_options
-from canvas_sis_sync.sandbox.records import QUEUED_OR_RUNNING, Import, Request
-from canvas_sis_sync.sandbox.state import Role, State
+from canvas_sis_sync.sandbox import _memory
+from canvas_sis_sync.sandbox._faults import Faults
+from canvas_sis_sync.sandbox._parameters import read_options
+from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Request
+from canvas_sis_sync.sandbox._state import Role, State
 
 if TYPE_CHECKING:
-    from canvas_sis_sync.sandbox.wire import Server
-    from canvas_sis_sync.sandbox.worker import Worker
+    from canvas_sis_sync.sandbox._wire import Server
+    from canvas_sis_sync.sandbox._worker import Worker
 
 _IDLE_SECONDS = 30.0
 OPEN_PATHS = ("/uploads/", "/storage/")
@@ -74,7 +74,7 @@ class Sandbox:
         self._prepare()
 
     def _prepare(self) -> None:
-        memory.load(self._state)
+        _memory.load(self._state)
         self.user = self._state.add_user(self.token, "Sandbox Admin")
         if not self._state.store.accounts():
             self._state.store.add_root_account("Sandbox College")
@@ -105,8 +105,8 @@ class Sandbox:
                 self._start_worker(account_id)
 
     def _start_worker(self, account_id: int) -> None:
-        from canvas_sis_sync.sandbox.importer import Importer
-        from canvas_sis_sync.sandbox.worker import Worker
+        from canvas_sis_sync.sandbox._importer import Importer
+        from canvas_sis_sync.sandbox._worker import Worker
 
         def make_importer(record: Import) -> Importer:
             return Importer(self._state, record, rows_per_second=self.rows_per_second, count_only=self.count_only)
@@ -129,7 +129,7 @@ class Sandbox:
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
         else:
-            memory.save(self._state)
+            _memory.save(self._state)
 
     @property
     def url(self) -> str:
@@ -230,7 +230,7 @@ class Sandbox:
 
 
 def _make_server(state: State, log: Callable[[Request], None], port: int, ssl_context: ssl.SSLContext | None) -> Server:
-    from canvas_sis_sync.sandbox.server import Application
-    from canvas_sis_sync.sandbox.wire import Server
+    from canvas_sis_sync.sandbox._server import Application
+    from canvas_sis_sync.sandbox._wire import Server
 
     return Server(Application(state, log), port, ssl_context)

@@ -56,8 +56,6 @@ class Column:
     strictness: Strictness = Strictness.WHOLE
     #: True when allowed words, or ids, are compared without regard to case.
     any_case: bool = False
-    #: True when a change made by hand in Canvas wins over the file (CSV 9).
-    sticky: bool = False
 
     def accepts(self, value: str) -> bool:
         """Tell whether a trimmed, non-empty value is one of the allowed words, as strictly as Canvas looks."""
@@ -87,10 +85,6 @@ class Kind:
     none_of: tuple[str, ...] = ()
     #: Columns that identify a row when diffing (DIFF 4); empty for a kind that must not be diffed.
     key: tuple[str, ...] = ()
-    #: The year it was first seen.
-    since: int = 2022
-    #: True when Canvas's public documentation has it.
-    documented: bool = True
 
     @property
     def password_columns(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 LEAST_LIKENESS = 0.82
 """Takes `sttaus` for status and `mail` for email, and leaves `course_code`, `middle_name` and `start_time` alone."""
 
+
 _BETWEEN = re.compile(r"[\W_]+|sis")
 
 

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from canvas_sis_sync.canvas import Canvas, Offer, bodies
+from canvas_sis_sync.canvas import _bodies
+from canvas_sis_sync.canvas.answers import Offer
+from canvas_sis_sync.canvas.client import Canvas
 
 TOKEN = "0000~invented-token-of-nobody"
 
@@ -124,7 +126,7 @@ class BeforeRequest:
 
 def parse_json(body: bytes) -> Any:
     """Read a body that has nothing to hide."""
-    return bodies.parse_json(body, bodies.secrets_of(TOKEN))
+    return _bodies.parse_json(body, _bodies.secrets_of(TOKEN))
 
 
 def canvas_at(url: str) -> Canvas:

@@ -17,8 +17,10 @@ from scripted import CHANGES, TOKEN, ScriptedServer, canvas_at, questions, reply
 from urllib3.util import parse_url
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Confirmation, Offer, addresses, connections
-from canvas_sis_sync.canvas.wire import Wire
+from canvas_sis_sync.canvas import _addresses, _connections
+from canvas_sis_sync.canvas._wire import Wire
+from canvas_sis_sync.canvas.answers import Offer
+from canvas_sis_sync.canvas.client import Confirmation
 
 PREFIXES = [
     "http://",
@@ -119,11 +121,11 @@ def test_an_address_that_parsers_could_read_in_two_ways_is_refused_by_all_or_mea
     with Wire("https://canvas.example", TOKEN, user_agent="x") as wire:
         for address in confusions("evil.example", "canvas.example"):
             try:
-                joined = addresses.resolve(page, address)
-            except addresses.NotPlain:
-                assert "\\" in address or addresses.origin(address) is None
+                joined = _addresses.resolve(page, address)
+            except _addresses.NotPlain:
+                assert "\\" in address or _addresses.origin(address) is None
                 continue
-            there = addresses.origin(joined)
+            there = _addresses.origin(joined)
             assert there is not None
             assert {there.host, urlsplit(joined).hostname, parse_url(joined).host} == {there.host}, address
             assert as_a_browser(page, address) == there.netloc, address
@@ -274,7 +276,7 @@ def test_the_loopback_rule_looks_at_the_host_that_is_connected_to(zip_path: Path
     ],
 )
 def test_ordinary_addresses_are_followed(reference: str, joined: str | None) -> None:
-    found = addresses.resolve("https://canvas.example/api/v1/list", reference)
+    found = _addresses.resolve("https://canvas.example/api/v1/list", reference)
     assert found.lower() == (joined or reference).lower()
 
 
@@ -283,15 +285,15 @@ def test_ordinary_addresses_are_followed(reference: str, joined: str | None) -> 
 )
 def test_a_reference_that_would_be_mended_is_refused(reference: str) -> None:
     """`urljoin` takes tabs, line ends and blanks away, so what it gives looks plain."""
-    with pytest.raises(addresses.NotPlain):
-        addresses.resolve("https://canvas.example/api/v1/list", reference)
+    with pytest.raises(_addresses.NotPlain):
+        _addresses.resolve("https://canvas.example/api/v1/list", reference)
 
 
 def test_a_relative_reference_that_leads_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should `urljoin` ever read a reference in another way than we do."""
-    monkeypatch.setattr(addresses, "urljoin", lambda _page, _reference: "https://other.example/x")
-    with pytest.raises(addresses.NotPlain):
-        addresses.resolve("https://canvas.example/api/v1/list", "/x")
+    monkeypatch.setattr(_addresses, "urljoin", lambda _page, _reference: "https://other.example/x")
+    with pytest.raises(_addresses.NotPlain):
+        _addresses.resolve("https://canvas.example/api/v1/list", "/x")
 
 
 @pytest.mark.usefixtures("trusted")
@@ -333,12 +335,12 @@ def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(monkeypatch: p
         def getpeername(self) -> tuple[str, int]:
             return "192.0.2.7", 80
 
-    def connect(connection: connections._PlainConnection) -> socket.socket:
+    def connect(connection: _connections._PlainConnection) -> socket.socket:
         sock = Elsewhere()
         sock.connect(("127.0.0.1", connection.port))
         return sock
 
-    monkeypatch.setattr(connections._PlainConnection, "_new_conn", connect)
+    monkeypatch.setattr(_connections._PlainConnection, "_new_conn", connect)
     with serving(reply_json({"id": 1})) as server, canvas_at(f"http://localhost:{server.port}") as canvas:
         with pytest.raises(errors.NothingArrived, match="Nothing was sent"):
             canvas.current_user()
@@ -348,13 +350,13 @@ def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(monkeypatch: p
 def test_a_pool_for_another_origin_is_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should requests ever read an address in another way than we do, nothing is sent."""
     with serving(reply_json({"id": 1})) as other, serving(reply_json({"id": 1})) as server:
-        keys = connections.Adapter.build_connection_pool_key_attributes
+        keys = _connections.Adapter.build_connection_pool_key_attributes
 
-        def elsewhere(self: connections.Adapter, *args: object, **keywords: object) -> object:
+        def elsewhere(self: _connections.Adapter, *args: object, **keywords: object) -> object:
             host, pool = keys(self, *args, **keywords)
             return {**host, "port": other.port}, pool
 
-        monkeypatch.setattr(connections.Adapter, "build_connection_pool_key_attributes", elsewhere)
+        monkeypatch.setattr(_connections.Adapter, "build_connection_pool_key_attributes", elsewhere)
         with canvas_at(server.url) as canvas, pytest.raises(errors.NothingArrived):
             canvas.current_user()
         assert other.asked == []
@@ -372,22 +374,22 @@ def test_a_pool_for_another_origin_is_never_used(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_each_valid_form_of_a_link_names_the_next_page(header: str) -> None:
-    assert addresses.next_page(header) == "https://c.example/p2"
+    assert _addresses.next_page(header) == "https://c.example/p2"
 
 
 @pytest.mark.parametrize("header", ["", " , ", '<https://c.example/p1>; rel="last"', "<https://c.example/p1>"])
 def test_a_link_without_a_next_page_is_the_last_one(header: str) -> None:
-    assert addresses.next_page(header) is None
+    assert _addresses.next_page(header) is None
 
 
 @pytest.mark.parametrize(
     "header", ["garbage", '<https://c.example/p2; rel="next"', '<https://c.example/p2>; rel="next', "<a> <b>; rel=next"]
 )
 def test_a_link_that_cannot_be_read_is_no_last_page(header: str) -> None:
-    with pytest.raises(addresses.NotPlain):
-        addresses.next_page(header)
+    with pytest.raises(_addresses.NotPlain):
+        _addresses.next_page(header)
 
 
 def test_a_long_link_takes_no_time() -> None:
-    with pytest.raises(addresses.NotPlain):
-        addresses.next_page("<a>" + " " * 60_000 + "x")
+    with pytest.raises(_addresses.NotPlain):
+        _addresses.next_page("<a>" + " " * 60_000 + "x")

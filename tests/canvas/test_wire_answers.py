@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import TOKEN, parse_json
 
-from canvas_sis_sync.canvas import answers, bodies
-from canvas_sis_sync.canvas.bodies import Unreadable
-from canvas_sis_sync.model import Attachment, ImportMessage
+from canvas_sis_sync.canvas import _bodies, answers
+from canvas_sis_sync.canvas._bodies import Unreadable
+from canvas_sis_sync.canvas.records import Attachment, ImportMessage
 
 FULL: dict[str, Any] = {
     "id": 12,
@@ -206,7 +206,7 @@ def words(body: bytes, content_type: str) -> str:
         answer = parse_json(body)
     except Unreadable:
         answer = None
-    return bodies.error_text(answer, body, content_type, bodies.secrets_of(TOKEN))
+    return _bodies.error_text(answer, body, content_type, _bodies.secrets_of(TOKEN))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import pytest
 from scripted import TOKEN, ScriptedServer, canvas_at, reply, reply_json, serving
 
-from canvas_sis_sync import errors, record
-from canvas_sis_sync.canvas import answers, client, connections
-from canvas_sis_sync.model import Attachment, SisImport
+from canvas_sis_sync import errors
+from canvas_sis_sync.canvas import _connections, answers, client
+from canvas_sis_sync.canvas.records import Attachment, SisImport
+from canvas_sis_sync.home import _record
 
 CSV = b"user_id,login_id\nu1,robin\n"
 
@@ -161,7 +162,7 @@ def test_as_much_as_is_wanted_is_taken() -> None:
 
 
 def test_a_file_larger_than_any_answer_in_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LARGEST_ANSWER_BYTES", 100_000)
+    monkeypatch.setattr(_connections, "LARGEST_ANSWER_BYTES", 100_000)
     with serving(reply(200, bytes(5_000_000))) as server:
         assert len(fetched(server, most_bytes=6_000_000)) == 5_000_000
 
@@ -173,7 +174,7 @@ def test_a_file_that_is_cut_is_a_lost_answer() -> None:
 
 
 def test_a_file_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(_connections, "STALL_SECONDS", 0.2)
 
     def stall(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nhalf")
@@ -187,7 +188,7 @@ def test_a_file_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_file_may_take_longer_than_an_answer_while_it_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here 60 seconds take 60 ms, and the five minutes and more of a file 300 ms."""
-    monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: 1000 * time.monotonic()))
+    monkeypatch.setattr(_connections, "time", SimpleNamespace(monotonic=lambda: 1000 * time.monotonic()))
 
     def slowly(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n")
@@ -233,16 +234,16 @@ def test_the_address_of_an_attachment_is_read_and_kept_nowhere() -> None:
     assert found.attachments[0].url == url
     assert found.attachments == (Attachment("users.csv", 20),)
     assert "verifier" not in repr(found)
-    kept = record.to_record(found)
+    kept = _record.to_record(found)
     assert kept["attachments"] == [{"name": "users.csv", "size": 20}]
     assert "verifier" not in json.dumps(kept)
-    assert record.import_from_record(kept) == found
+    assert _record.import_from_record(kept) == found
 
 
 def test_an_address_in_a_record_is_not_read_back() -> None:
     """Nothing that we write has one, so somebody else did."""
     kept = {"id": 1, "workflow_state": "imported", "attachments": [{"name": "a", "size": 1, "url": "https://x/"}]}
-    found = record.import_from_record(kept)
+    found = _record.import_from_record(kept)
     assert isinstance(found, SisImport)
     assert found.attachments is not None
     assert found.attachments[0].url is None

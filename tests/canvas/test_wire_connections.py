@@ -13,8 +13,9 @@ import pytest
 from scripted import TOKEN, BeforeRequest, Reply, canvas_at, reply, reply_json, reset, serving, sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Offer, client, connections, wire
-from canvas_sis_sync.canvas.wire import Request, Wire
+from canvas_sis_sync.canvas import _connections, _wire, client
+from canvas_sis_sync.canvas._wire import Request, Wire
+from canvas_sis_sync.canvas.answers import Offer
 
 LOST = errors.AnswerLost
 IMPORT = reply_json({"id": 1, "workflow_state": "created"})
@@ -107,7 +108,7 @@ def test_a_missing_ca_file_proves_that_nothing_was_sent(
 def test_a_server_that_never_agrees_on_tls_proves_that_nothing_was_sent(
     zip_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(_wire, "CONNECT_SECONDS", 0.2)
     started = time.monotonic()
     with serving(BeforeRequest(until_the_client_leaves)) as server:
         assert "in time" in nothing_arrived_at(server.url.replace("http:", "https:"), zip_path).sentence
@@ -180,14 +181,14 @@ def test_an_answer_in_compressed_pieces_is_put_together() -> None:
 
 
 def test_an_answer_without_end_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LARGEST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(_connections, "LARGEST_ANSWER_BYTES", 1000)
     with serving(reply(200, "x" * 1001)) as server, canvas_at(server.url) as canvas, pytest.raises(LOST) as caught:
         canvas.current_user()
     assert "too large" in caught.value.sentence
 
 
 def test_the_times_are_those_of_the_design() -> None:
-    assert (wire.CONNECT_SECONDS, connections.STALL_SECONDS, client.CREATE_SECONDS) == (10, 60, 300)
+    assert (_wire.CONNECT_SECONDS, _connections.STALL_SECONDS, client.CREATE_SECONDS) == (10, 60, 300)
     assert Request("GET", "/x", "ask").answer_seconds == 60
 
 
@@ -201,7 +202,7 @@ def test_a_slow_network_is_given_longer_to_take_data_than_to_connect(
             left -= len(connection.recv(1 << 20)) or left
         connection.sendall(IMPORT)
 
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(_wire, "CONNECT_SECONDS", 0.1)
     path = tmp_path / "large.zip"
     path.write_bytes(bytes(30_000_000))
     with serving(BeforeRequest(slowly)) as server, canvas_at(server.url) as canvas:
@@ -209,7 +210,7 @@ def test_a_slow_network_is_given_longer_to_take_data_than_to_connect(
 
 
 def test_data_that_no_byte_moves_of_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(_connections, "STALL_SECONDS", 0.2)
     path = tmp_path / "large.zip"
     path.write_bytes(bytes(30_000_000))
     with serving(BeforeRequest(lambda connection: time.sleep(0.5))) as server:

@@ -9,7 +9,7 @@ import pytest
 from scripted import CHANGES, canvas_at, questions, reply, reply_json, serving, sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Offer
+from canvas_sis_sync.canvas.answers import Offer
 
 HTML = "<html><body>403 Forbidden (Rate Limit Exceeded)</body></html>"
 THROTTLE = "403 Forbidden (Rate Limit Exceeded)\n"

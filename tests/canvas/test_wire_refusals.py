@@ -9,7 +9,8 @@ import pytest
 from scripted import TOKEN, Reply, canvas_at, reply, reply_json, reset, serving, sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Canvas, Offer
+from canvas_sis_sync.canvas.answers import Offer
+from canvas_sis_sync.canvas.client import Canvas
 
 UNAUTHORIZED = {"status": "unauthorized", "errors": [{"message": "user not authorized"}]}
 

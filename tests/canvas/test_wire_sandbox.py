@@ -12,10 +12,11 @@ import pytest
 from scripted import sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Canvas
-from canvas_sis_sync.model import SisImport
-from canvas_sis_sync.polling import Clock, Retry
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.canvas.client import Canvas
+from canvas_sis_sync.canvas.records import SisImport
+from canvas_sis_sync.canvas.retry import Retry
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 TOKEN = "sandbox-token"
 USERS = "user_id,login_id,password,full_name,status\nu1,robin,invented-secret,Robin,active\n"

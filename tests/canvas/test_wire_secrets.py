@@ -14,9 +14,11 @@ from urllib.parse import quote
 import pytest
 from scripted import CHANGES, QUESTIONS, canvas_at, parse_json, questions, reply, serving
 
-from canvas_sis_sync import errors, record
-from canvas_sis_sync.canvas import Canvas, answers, bodies
-from canvas_sis_sync.canvas.bodies import Unreadable
+from canvas_sis_sync import errors
+from canvas_sis_sync.canvas import _bodies, answers
+from canvas_sis_sync.canvas._bodies import Unreadable
+from canvas_sis_sync.canvas.client import Canvas
+from canvas_sis_sync.home import _record
 
 TOKEN = "7301~q4Zr8sLmKx2VwN9cTb6YhJ3fGdPa5eUi"
 """Of the form that Canvas gives."""
@@ -148,8 +150,8 @@ def test_an_address_that_holds_the_token_is_not_told(zip_path: Path) -> None:
 
 
 def test_a_token_of_another_form_is_found_as_a_whole() -> None:
-    secrets = bodies.secrets_of("short~one")
-    assert bodies.parse_json(b'["short\\u007eone", "short"]', secrets) == ["(token)", "short"]
+    secrets = _bodies.secrets_of("short~one")
+    assert _bodies.parse_json(b'["short\\u007eone", "short"]', secrets) == ["(token)", "short"]
 
 
 SURROGATES = ['"\\ud800"', '"a\\udfffb"', '"\\udc00\\ud800"', '"\\ud83d\\ud83d\\ude00"']
@@ -161,7 +163,7 @@ def test_lone_surrogates_are_replaced_where_they_enter(text: str, tmp_path: Path
         f'{{"id": 1, "workflow_state": {text}, "data": {{"statistics": {{{text}: 1}}}}, "processing_errors": [{text}]}}'
     )
     found = answers.parse_import(parse_json(body.encode()))
-    kept = json.dumps(record.to_record(found), ensure_ascii=False)
+    kept = json.dumps(_record.to_record(found), ensure_ascii=False)
     assert "\ufffd" in found.workflow_state
     with sqlite3.connect(tmp_path / "x.sqlite3") as database:
         assert database.execute("SELECT ?", (kept,)).fetchone() == (kept,)
@@ -212,8 +214,8 @@ def test_a_number_that_is_none_is_left_out(written: str, tmp_path: Path) -> None
     found = answers.parse_import(parse_json(body.encode()))
     assert (found.progress, found.user_id, found.diffed_against, found.counts) == (None, None, None, {})
     assert [attachment.size for attachment in found.attachments or ()] == [None]
-    kept = json.dumps(record.to_record(found), allow_nan=False)
-    assert record.import_from_record(json.loads(kept)) == found
+    kept = json.dumps(_record.to_record(found), allow_nan=False)
+    assert _record.import_from_record(json.loads(kept)) == found
     with sqlite3.connect(tmp_path / "x.sqlite3") as database:
         database.execute("SELECT json_extract(?, '$.statistics.x')", (kept,)).fetchone()
     database.close()

@@ -34,7 +34,8 @@ from scripted import (
 )
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Canvas, client, connections, wire
+from canvas_sis_sync.canvas import _connections, _wire, client
+from canvas_sis_sync.canvas.client import Canvas
 
 IMPORT = {"id": 9, "workflow_state": "created"}
 SLOWEST_SECONDS = 5
@@ -50,7 +51,7 @@ def zip_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def fast_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a minute of waiting for an answer pass in 60 ms."""
-    monkeypatch.setattr(connections, "time", SimpleNamespace(monotonic=lambda: 1000 * time.monotonic()))
+    monkeypatch.setattr(_connections, "time", SimpleNamespace(monotonic=lambda: 1000 * time.monotonic()))
 
 
 def again(what: bytes, pause: float = 0.005) -> Callable[[socket.socket], None]:
@@ -177,7 +178,7 @@ def test_a_body_that_inflates_a_thousand_times_takes_no_memory(status: int) -> N
 def test_a_flood_ends_by_its_size_before_it_ends_by_time(
     what: str, zip_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "LARGEST_ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(_connections, "LARGEST_ANSWER_BYTES", 1_000_000)
     with serving(NEVER_ENDING[what]) as server, canvas_at(server.url) as canvas:
         ends_lost("user", canvas, server.url, zip_path)
 
@@ -192,7 +193,7 @@ def test_an_encoding_that_was_not_asked_for_is_not_decoded(encoding: str) -> Non
 
 @pytest.mark.slow
 def test_an_error_is_read_as_far_as_it_can_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "LARGEST_ERROR_BYTES", 1000)
+    monkeypatch.setattr(_wire, "LARGEST_ERROR_BYTES", 1000)
     answer = reply(404, b'{"errors": [{"message": "gone"}]}' + b" " * 900 + b"x" * 5_000_000)
     with serving(answer) as server, canvas_at(server.url) as canvas, pytest.raises(errors.NotFound):
         canvas.get_import(1, 5)
@@ -219,7 +220,7 @@ def test_data_may_take_longer_to_leave_than_an_answer_may_take(tmp_path: Path, m
 
 
 def test_a_proxy_that_never_ends_its_answer_is_not_waited_for(zip_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(_wire, "CONNECT_SECONDS", 0.3)
     started = time.monotonic()
     for endless in (after(OK, again(b"x: y\r\n", 0)), after(OK + b"x: ", again(b"y")), again(b"H")):
         with serving(endless) as proxy, canvas_at("https://canvas.example") as canvas:
@@ -363,7 +364,7 @@ def test_a_page_of_more_records_than_any_canvas_gives_is_not_read() -> None:
 
 ASKS_WITHOUT_THREADS = """
 import sys, threading
-from canvas_sis_sync.canvas import Canvas
+from canvas_sis_sync.canvas.client import Canvas
 
 def start(thread):
     raise AssertionError("a thread was started")

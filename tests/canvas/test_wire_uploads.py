@@ -17,8 +17,9 @@ import pytest
 from scripted import TOKEN, BeforeRequest, ScriptedServer, canvas_at, reply, reply_json, serving, sha256
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import Canvas, Confirmation, Offer, Progress
-from canvas_sis_sync.canvas.upload import PIECE_BYTES, FileBody
+from canvas_sis_sync.canvas._upload import PIECE_BYTES, FileBody, Progress
+from canvas_sis_sync.canvas.answers import Offer
+from canvas_sis_sync.canvas.client import Canvas, Confirmation
 
 IMPORT = {"id": 9, "workflow_state": "initializing"}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from rehearsal import Client
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 @pytest.fixture(scope="module")

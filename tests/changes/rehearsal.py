@@ -14,10 +14,15 @@ from typing import Any
 from sandbox.sandbox_client import Client
 
 from canvas_sis_sync.canvas.answers import parse_import
-from canvas_sis_sync.changes import DiffBase, compare, planned, predict_diffing
-from canvas_sis_sync.model import Changes, DeliveryFile, Prediction, SisImport
-from canvas_sis_sync.sandbox.store import TABLES
-from canvas_sis_sync.sis_csv import KINDS, open_csv
+from canvas_sis_sync.canvas.records import SisImport
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.plan.changes.bounds import planned
+from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.values import Changes, Prediction
+from canvas_sis_sync.sandbox._store import TABLES
+from canvas_sis_sync.sis_csv.kinds import KINDS
+from canvas_sis_sync.sis_csv.reader import open_csv
 
 Files = Mapping[str, str | bytes]
 Outline = Mapping[str, tuple[str, int, int]]

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from canvas_sis_sync.model import DeliveryFile
+from canvas_sis_sync.delivery.files import DeliveryFile
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

@@ -12,8 +12,11 @@ import pytest
 from rehearsal import Files, Seen, assert_within_bounds, delivery, import_and_look
 from sandbox.sandbox_client import Client
 
-from canvas_sis_sync.changes import compare, predict_batch_mode, predict_plain
-from canvas_sis_sync.model import AbortKind, Changes, Mode, Prediction
+from canvas_sis_sync.canvas.records import AbortKind
+from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.changes.effects import predict_plain
+from canvas_sis_sync.plan.values import Changes, Mode, Prediction
 
 TERMS = "term_id,name,status\n"
 COURSES = "course_id,short_name,long_name,term_id,status\n"

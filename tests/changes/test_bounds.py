@@ -7,15 +7,12 @@ from collections.abc import Mapping
 import pytest
 from rehearsal import SET, Files, delivery
 
-from canvas_sis_sync.changes import (
-    DiffBase,
-    compare,
-    planned,
-    predict_batch_mode,
-    predict_diffing,
-    predict_plain,
-)
-from canvas_sis_sync.model import Changes, Effect, KindChanges, Mode, Planned, Prediction
+from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
+from canvas_sis_sync.plan.changes.bounds import planned
+from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.changes.effects import predict_plain
+from canvas_sis_sync.plan.values import Changes, Effect, KindChanges, Mode, Planned, Prediction
 
 USERS = "user_id,login_id,status\n"
 COURSES = "course_id,short_name,long_name,term_id,status\n"

@@ -23,8 +23,9 @@ from rehearsal import (
 )
 from sandbox.sandbox_client import Client
 
-from canvas_sis_sync.changes import DiffBase, compare, predict_diffing
-from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 KEYS = {
     "account": "account_id",

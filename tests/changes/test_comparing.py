@@ -12,22 +12,15 @@ from pathlib import Path
 import pytest
 from changes.tables import delivered, delivery
 
-from canvas_sis_sync.changes import (
-    compare,
-    compare_apart,
-    compare_kind,
-    comparing,
-    dependants,
-    differences,
-    kinds,
-    recognised,
-    spool,
-)
-from canvas_sis_sync.changes.layout import Layout, best_spread, lay_out, spreading
-from canvas_sis_sync.changes.spool import Bucket
+from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import HomeError
-from canvas_sis_sync.model import Changes, DeliveryFile, GroupChanges, KindChanges
-from canvas_sis_sync.sis_csv import KINDS, Kind
+from canvas_sis_sync.plan.changes import _dependants, _differences, _kinds, _spool, comparing
+from canvas_sis_sync.plan.changes._layout import Layout, best_spread, lay_out, spreading
+from canvas_sis_sync.plan.changes._spool import Bucket
+from canvas_sis_sync.plan.changes.comparing import compare, compare_apart, compare_kind, recognised
+from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges
+from canvas_sis_sync.sis_csv.formats import Kind
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 USERS = "user_id,login_id,status\n"
 COURSES = "course_id,short_name,account_id,term_id,status\n"
@@ -408,7 +401,7 @@ def test_nothing_hangs_on_what_stays() -> None:
 
 
 def test_too_much_that_is_gone_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (dependants, differences):
+    for module in (_dependants, _differences):
         monkeypatch.setattr(module, "GONE_LIMIT", 2)
     before = everything("c1,C,,,active\n", "s1,c1,S,active\n", "u1,a,active,\n", "c1,,u1,,active\n")
     assert compare(before, everything("", "", "", "")).dependants == {"section": 1, "enrollment": None}
@@ -452,9 +445,9 @@ def large() -> tuple[list[DeliveryFile], list[DeliveryFile]]:
 def spread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have small deliveries compared as large ones are."""
     assert threading.active_count() == 1
-    monkeypatch.setattr(kinds, "MEMORY_BYTES", 0)
-    monkeypatch.setattr(kinds, "BUCKET_BYTES", 10_000)
-    monkeypatch.setattr(kinds, "LEAST_FORKED_BYTES", 0)
+    monkeypatch.setattr(_kinds, "MEMORY_BYTES", 0)
+    monkeypatch.setattr(_kinds, "BUCKET_BYTES", 10_000)
+    monkeypatch.setattr(_kinds, "LEAST_FORKED_BYTES", 0)
     monkeypatch.setattr(comparing, "APART_BYTES", 0)
 
 
@@ -462,8 +455,8 @@ def test_large_deliveries_are_told_of_as_small_ones(spread: None, tmp_path: Path
     old, new = large()
     with pytest.MonkeyPatch.context() as patch:
         patch.undo()
-        patch.setattr(kinds, "MEMORY_BYTES", 1 << 30)
-        patch.setattr(kinds, "may_fork", lambda: False)
+        patch.setattr(_kinds, "MEMORY_BYTES", 1 << 30)
+        patch.setattr(_kinds, "may_fork", lambda: False)
         expected = compare(old, new, canaries=[("course", "c1")])
     told: list[int] = []
     assert compare_apart(old, new, canaries=[("course", "c1")], scratch=tmp_path, progress=told.append) == expected
@@ -485,7 +478,7 @@ def test_another_process_does_the_work(spread: None, tmp_path: Path) -> None:
 
 def test_small_ones_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "Forked", None)
-    monkeypatch.setattr(kinds, "Forked", None)
+    monkeypatch.setattr(_kinds, "Forked", None)
     old, new = large()
     assert compare_apart(old, new) == compare(old, new)
 
@@ -511,21 +504,21 @@ def test_a_process_that_dies_is_made_up_for(spread: None, deaths: str) -> None:
 def test_a_comparing_process_that_dies_is_made_up_for(spread: None, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = large()
     expected = compare(old, new)
-    mine, compare_bucket = os.getpid(), differences.Comparison.compare
+    mine, compare_bucket = os.getpid(), _differences.Comparison.compare
 
     def dying(*arguments: object) -> object:
         if os.getpid() != mine:
             os._exit(9)
         return compare_bucket(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(differences.Comparison, "compare", dying)
+    monkeypatch.setattr(_differences.Comparison, "compare", dying)
     assert compare(old, new) == expected
 
 
 def test_it_works_where_processes_cannot_read_a_file_at_once(spread: None, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = large()
     expected = compare(old, new)
-    monkeypatch.setattr(kinds, "may_fork", lambda: False)
+    monkeypatch.setattr(_kinds, "may_fork", lambda: False)
     monkeypatch.delattr(os, "pread")
     assert compare(old, new) == expected
 
@@ -538,7 +531,7 @@ def test_no_room_is_told_in_a_sentence(spread: None, tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
 def test_a_full_disk_is_told_in_a_sentence(spread: None, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full")
-    monkeypatch.setattr(spool.tempfile, "TemporaryFile", lambda buffering, **_options: full.open("r+b", buffering))
+    monkeypatch.setattr(_spool.tempfile, "TemporaryFile", lambda buffering, **_options: full.open("r+b", buffering))
     with pytest.raises(HomeError, match="no space left on device"):
         compare(*large())
 
@@ -571,17 +564,17 @@ def test_rows_that_nearly_all_have_the_same_cell_are_compared_in_passes(
     old, new = delivery(e=ENROLLMENTS + "".join([*rows, rows[0]])), delivery(e=ENROLLMENTS + "".join(rows[:1:-1]))
     expected = compare(old, new)
     seen: list[int] = []
-    table = differences.Table
+    table = _differences.Table
 
-    def noted(layout: Layout, bucket: Bucket) -> differences.Table:
+    def noted(layout: Layout, bucket: Bucket) -> _differences.Table:
         made = table(layout, bucket)
         seen.append(len(made.rows))
         return made
 
-    monkeypatch.setattr(kinds, "may_fork", lambda: False)
-    monkeypatch.setattr(kinds, "best_spread", lambda *_: "course_id")
-    monkeypatch.setattr(kinds, "LARGE_BUCKET_BYTES", 10_000)
-    monkeypatch.setattr(differences, "Table", noted)
+    monkeypatch.setattr(_kinds, "may_fork", lambda: False)
+    monkeypatch.setattr(_kinds, "best_spread", lambda *_: "course_id")
+    monkeypatch.setattr(_kinds, "LARGE_BUCKET_BYTES", 10_000)
+    monkeypatch.setattr(_differences, "Table", noted)
     assert compare(old, new) == expected
     assert (only(expected, "enrollment").removed, only(expected, "enrollment").duplicates_before) == (2, 1)
     assert max(seen) < 1_000

@@ -15,12 +15,14 @@ from changes.tables import csv_bytes, delivered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.changes import compare_kind, kinds, spool
-from canvas_sis_sync.model import KindChanges
-from canvas_sis_sync.sandbox.diffing import Cells, Table, difference, read_table
-from canvas_sis_sync.sandbox.supply import Supplied
-from canvas_sis_sync.sandbox.unpacking import CsvInput
-from canvas_sis_sync.sis_csv import KINDS, Kind
+from canvas_sis_sync.plan.changes import _kinds, _spool
+from canvas_sis_sync.plan.changes.comparing import compare_kind
+from canvas_sis_sync.plan.values import KindChanges
+from canvas_sis_sync.sandbox._diffing import Cells, Table, difference, read_table
+from canvas_sis_sync.sandbox._supply import Supplied
+from canvas_sis_sync.sandbox._unpacking import CsvInput
+from canvas_sis_sync.sis_csv.formats import Kind
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 ENROLLMENT = KINDS["enrollment"]
 CELLS = st.sampled_from(
@@ -95,10 +97,10 @@ EVERY_WAY = pytest.mark.parametrize(
 def compared_by(way: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in WAYS[way].items():
-            patch.setattr(kinds, name, value)
-        patch.setattr(kinds, "may_fork", lambda: way == "two processes")
-        patch.setattr(spool, "FLUSH_BYTES", 50)
-        patch.setattr(spool, "CHUNK_BYTES", 1)
+            patch.setattr(_kinds, name, value)
+        patch.setattr(_kinds, "may_fork", lambda: way == "two processes")
+        patch.setattr(_spool, "FLUSH_BYTES", 50)
+        patch.setattr(_spool, "CHUNK_BYTES", 1)
         yield
 
 

@@ -11,8 +11,11 @@ from rehearsal import DIFFED, SET, WHOLE, Files, delivery, outline
 from sandbox.sandbox_client import Client, zipped
 
 from canvas_sis_sync.canvas.answers import parse_imports
-from canvas_sis_sync.changes import DiffBase, choose_base, compare, is_certain, planned, predict_diffing
-from canvas_sis_sync.model import Mode, Planned, SisImport
+from canvas_sis_sync.canvas.records import SisImport
+from canvas_sis_sync.plan.changes.bounds import planned
+from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, choose_base, is_certain, predict_diffing
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.values import Mode, Planned
 
 USERS = "user_id,login_id,status\n"
 ONE: Files = {"u.csv": f"{USERS}a,a,active\n"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tables import delivered, delivery
 
-from canvas_sis_sync.changes import compare, each_once, together
-from canvas_sis_sync.model import Changes, DeliveryFile
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.changes.merging import each_once, together
+from canvas_sis_sync.plan.values import Changes
 
 HEADER = "course_id,user_id,role,status\n"
 NIGHT = HEADER + "c1,u1,student,active\nc1,u2,student,active\n"

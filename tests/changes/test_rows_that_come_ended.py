@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from changes.tables import delivery
 
-from canvas_sis_sync.changes import compare, kinds
-from canvas_sis_sync.model import Changes, GroupChanges, KindChanges
+from canvas_sis_sync.plan.changes import _kinds
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges
 
 COURSES = "course_id,short_name,account_id,term_id,status\nc1,C,A1,S31,active\nc2,C,A2,F31,active\n"
 SECTIONS = "section_id,course_id,name,status\ns1,c1,S,active\ns2,c2,S,active\n"
@@ -78,6 +79,6 @@ def test_two_processes_count_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     now = ENROLLMENTS + PEOPLE.replace("student", "Student").replace("active", "deleted")
     alone = compared(PEOPLE, now)
     for name in ("MEMORY_BYTES", "LEAST_FORKED_BYTES"):
-        monkeypatch.setattr(kinds, name, 0)
-    monkeypatch.setattr(kinds, "BUCKET_BYTES", 20)
+        monkeypatch.setattr(_kinds, name, 0)
+    monkeypatch.setattr(_kinds, "BUCKET_BYTES", 20)
     assert compared(PEOPLE, now) == alone

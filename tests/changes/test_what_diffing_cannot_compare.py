@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 from rehearsal import SET, Files, delivery
 
-from canvas_sis_sync.changes import DiffBase, compare, predict_diffing, skips_removals
+from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing, skips_removals
+from canvas_sis_sync.plan.changes.comparing import compare
 
 USERS = "user_id,login_id,status\n"
 WIDER = "user_id,login_id,email,status\n"

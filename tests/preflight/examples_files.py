@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canvas_sis_sync.preflight import Aim
+from canvas_sis_sync.check.options import Aim
 from preflight.samples import Example, Files, header, row
 
 USERS = "user_id,login_id,status\nu1,ann,active\n"

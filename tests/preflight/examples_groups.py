@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canvas_sis_sync.preflight import Aim
+from canvas_sis_sync.check.options import Aim
 from preflight.examples_files import COURSES, LONG, USERS
 from preflight.examples_structure import ACCOUNT, DIFFING, among
 from preflight.samples import Example, row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canvas_sis_sync.preflight import Aim
+from canvas_sis_sync.check.options import Aim
 from preflight.examples_files import COURSES, LONG, SECTIONS, TERMS, USERS
 from preflight.samples import Example, header, row
 

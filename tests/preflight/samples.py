@@ -6,8 +6,10 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.preflight import Aim, Report, check
+from canvas_sis_sync.check.engine import check
+from canvas_sis_sync.check.findings import Report
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.delivery.files import DeliveryFile
 
 Files = Mapping[str, str | bytes]
 PLAIN = Aim()

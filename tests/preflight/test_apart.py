@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.preflight import Aim, apart, check, check_apart, halves
+from canvas_sis_sync.check import _halves, engine
+from canvas_sis_sync.check.engine import check, check_apart
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.delivery.files import DeliveryFile
 
 CONTENT = b"user_id,login_id,status\n" + b"".join(b"u%d,l%d,active\n" % (n, n) for n in range(5000)) + b",x,gone\n"
 
 
 @pytest.fixture(autouse=True)
 def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "worth_it", lambda _size: True)
+    monkeypatch.setattr(engine, "worth_it", lambda _size: True)
 
 
 def delivery() -> list[DeliveryFile]:
@@ -53,7 +55,7 @@ def test_one_that_dies_is_made_up_for_in_this_process() -> None:
 
 
 def test_a_small_delivery_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(apart, "worth_it", halves.worth_it)
+    monkeypatch.setattr(engine, "worth_it", _halves.worth_it)
 
     def opened() -> io.BytesIO:
         (tmp_path / "reader").write_text(str(os.getpid()))

@@ -9,10 +9,13 @@ from typing import BinaryIO
 
 import pytest
 
+from canvas_sis_sync.check import _names
+from canvas_sis_sync.check._names import MOST_BYTES, MOST_FILES
+from canvas_sis_sync.check._rule import Severity
+from canvas_sis_sync.check.engine import check, failed
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import BadZipError
-from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.preflight import Aim, Severity, check, failed, names
-from canvas_sis_sync.preflight.names import MOST_BYTES, MOST_FILES
 from preflight.samples import checked, delivery, found
 
 USERS = "user_id,login_id,status\nu1,ann,active\n"
@@ -140,8 +143,8 @@ def test_two_files_of_one_name_are_a_finding() -> None:
 
 
 def test_too_many_and_too_big_files_are_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "MOST_FILES", 3)
-    monkeypatch.setattr(names, "MOST_BYTES", 2 * len(USERS))
+    monkeypatch.setattr(_names, "MOST_FILES", 3)
+    monkeypatch.setattr(_names, "MOST_BYTES", 2 * len(USERS))
     files = delivery({"a.csv": USERS, "b.csv": USERS, "c.csv": ""})
     fatal = {"zip-too-big", "zip-too-many-entries"}
     assert not fatal & check(files, Aim()).counts.keys()

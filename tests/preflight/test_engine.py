@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from canvas_sis_sync.preflight import MOST_PLACES, Aim, RefuseOn, Report, Severity, merged, refuses
-from canvas_sis_sync.settings.limits import parse_error_rows
+from canvas_sis_sync.check._rule import Severity
+from canvas_sis_sync.check.findings import RefuseOn, Report, merged, refuses
+from canvas_sis_sync.check.options import MOST_PLACES, Aim
+from canvas_sis_sync.home.limits import parse_error_rows
 from preflight.samples import checked, found
 
 USERS = "user_id,login_id,status\n"

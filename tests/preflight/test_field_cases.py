@@ -6,10 +6,13 @@ import io
 
 import pytest
 
-from canvas_sis_sync.preflight import Aim, Report, Severity
-from canvas_sis_sync.preflight.reading import Watched
-from canvas_sis_sync.sis_csv import KINDS, nearest
+from canvas_sis_sync.check._checking import Watched
+from canvas_sis_sync.check._rule import Severity
+from canvas_sis_sync.check.findings import Report
+from canvas_sis_sync.check.options import Aim
 from canvas_sis_sync.sis_csv.dates import shown
+from canvas_sis_sync.sis_csv.kinds import KINDS
+from canvas_sis_sync.sis_csv.near import nearest
 from preflight.samples import checked, found
 
 ENROLLMENTS = "course_id,section_id,user_id,role,status\n"

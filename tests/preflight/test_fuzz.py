@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from canvas_sis_sync.preflight import RULES, Aim
-from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.registry import RULES
+from canvas_sis_sync.sis_csv.kinds import KINDS
 from preflight.samples import checked
 from preflight.test_rules import EXAMPLES
 

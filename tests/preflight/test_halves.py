@@ -15,10 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync.bundle import look_into
-from canvas_sis_sync.model import DeliveryFile
-from canvas_sis_sync.preflight import Aim, Report, check, halves
-from canvas_sis_sync.preflight.halves import Cut, find_cut, in_halves
+from canvas_sis_sync.check import _halves
+from canvas_sis_sync.check._halves import Cut, find_cut, in_halves
+from canvas_sis_sync.check.engine import check
+from canvas_sis_sync.check.findings import Report
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.delivery.judging import look_into
 from preflight.samples import Files, checked
 from preflight.test_fuzz import AIMS, SEED, mutated
 
@@ -30,7 +33,7 @@ RECORDS = st.lists(st.sampled_from(["a,b\n", '"a\nb",c\n', '"a""b",""\n', "\n", 
 def halved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have even small files read in halves."""
     assert threading.active_count() == 1
-    monkeypatch.setattr(halves, "LEAST_BYTES", 0)
+    monkeypatch.setattr(_halves, "LEAST_BYTES", 0)
 
 
 def rows_of(stream: BinaryIO, repeated: int) -> tuple[bytes, int]:
@@ -124,7 +127,7 @@ def enrollments(chance: random.Random) -> str:
 
 def both(files: Files, aim: Aim, monkeypatch: pytest.MonkeyPatch) -> Iterator[Report]:
     for least in (0, 1 << 40):
-        monkeypatch.setattr(halves, "LEAST_BYTES", least)
+        monkeypatch.setattr(_halves, "LEAST_BYTES", least)
         yield checked(files, aim)
 
 
@@ -161,7 +164,7 @@ def test_files_in_a_zip_are_read_in_halves(tmp_path: Path, monkeypatch: pytest.M
     (file,) = look_into(tmp_path / "x.zip").files
     whole = in_halves(file, rows_of), check([file], Aim())
     assert whole[0] is None
-    monkeypatch.setattr(halves, "LEAST_BYTES", 0)
+    monkeypatch.setattr(_halves, "LEAST_BYTES", 0)
     cut = find_cut(io.BytesIO(data), len(data))
     assert cut is not None
     assert in_halves(file, rows_of) == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync.preflight.keys import Keys, clashes
+from canvas_sis_sync.check._keys import Keys, clashes
 
 ROWS = st.lists(st.tuples(st.integers(-6, 6), st.integers(0, 2)), max_size=40)
 

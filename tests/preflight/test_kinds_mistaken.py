@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from canvas_sis_sync.sis_csv import KINDS, recognise
+from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
 from preflight.samples import checked, found
 
 MISTAKEN = """section short_name, section term_id, xlist name, enrollment name, enrollment login_id,

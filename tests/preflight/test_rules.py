@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.preflight import RULES, Severity, explain
-from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.check._rule import Severity
+from canvas_sis_sync.check.registry import RULES, explain
+from canvas_sis_sync.sis_csv.kinds import KINDS
 from preflight.examples_files import COMMON, FILES, SETS
 from preflight.examples_groups import GROUPS, TAGS
 from preflight.examples_people import PEOPLE

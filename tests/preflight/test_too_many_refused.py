@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from canvas_sis_sync.preflight import Aim, RefuseOn, refuses, too_many_refused
-from canvas_sis_sync.settings.limits import DEFAULT_ERROR_ROWS, parse_error_rows
+from canvas_sis_sync.check.findings import RefuseOn, refuses, too_many_refused
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.home.limits import DEFAULT_ERROR_ROWS, parse_error_rows
 from preflight.samples import Files, checked
 
 HEADER = "user_id,login_id,status\n"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from canvas_sis_sync.preflight.addresses import is_login, is_plain_address
+from canvas_sis_sync.check.rules._people import is_login, is_plain_address
 from canvas_sis_sync.sis_csv.dates import Verdict, read_date
 
 FINE = """2013-05-03T00:00:00Z|2013-05-03 00:00:00-06:00|2013-05-03|20130503|2024-02-29|20130503T101112Z"""

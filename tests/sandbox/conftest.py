@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sandbox_client import Client
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 def zipped(files: dict[str, str | bytes]) -> bytes:

@@ -12,7 +12,7 @@ from canvasapi.exceptions import Forbidden, InvalidAccessToken, ResourceDoesNotE
 from canvasapi.paginated_list import PaginatedList
 from sandbox_client import Client, until, zipped
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FILES: dict[str, str | bytes] = {"users.csv": "user_id,login_id,status\nu1,l1,active\n,l2,active\n"}
 

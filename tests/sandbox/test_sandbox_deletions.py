@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sandbox_client import Client
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 TERMS = "term_id,name,status\nT,Autumn,active\nT2,Spring,active\n"
 COURSES = "course_id,short_name,long_name,term_id,status\n"

@@ -14,7 +14,8 @@ import requests
 from sandbox_client import Client, until, zipped
 
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.sandbox import FAULTS, Sandbox
+from canvas_sis_sync.sandbox._faults import FAULTS
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 USERS: dict[str, str | bytes] = {
     "users.csv": "user_id,login_id,status\n" + "".join(f"u{n},l{n},active\n" for n in range(20))

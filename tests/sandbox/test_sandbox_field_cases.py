@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sandbox_client import Client
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 COURSES = "course_id,short_name,long_name,status\n" + "".join(f"{c},{c},{c},active\n" for c in ("C1", "C2", "X1"))
 USERS = "user_id,login_id,status\nU1,ann,active\nU2,bob,active\n"

@@ -11,7 +11,7 @@ import requests
 import trustme
 from sandbox_client import Client
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
 def test_a_request_without_a_token_is_unauthenticated(sandbox: Sandbox) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sandbox_client import Client
 
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.sandbox.parameters import is_true
+from canvas_sis_sync.sandbox._parameters import is_true
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FILES: dict[str, str | bytes] = {"t.csv": "term_id,name,status,integration_id\nT,Autumn,active,TI\nGONE,x,deleted,\n"}
 

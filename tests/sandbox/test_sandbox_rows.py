@@ -8,8 +8,8 @@ import sqlite3
 import pytest
 from sandbox_client import Client
 
-from canvas_sis_sync.sandbox import Sandbox
-from canvas_sis_sync.sandbox.store import TABLES
+from canvas_sis_sync.sandbox._store import TABLES
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 LONG = "x" * 256
 BASE = {

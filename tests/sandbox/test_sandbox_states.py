@@ -8,7 +8,7 @@ import pytest
 from sandbox_client import Client, until
 
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 HEADER = "user_id,login_id,status\n"
 

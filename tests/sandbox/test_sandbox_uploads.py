@@ -8,7 +8,7 @@ import pytest
 import requests
 from sandbox_client import Client, until, zipped
 
-from canvas_sis_sync.sandbox import Sandbox
+from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 USERS = "user_id,login_id,status\n1,a,active\n"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync import settings
 from canvas_sis_sync.errors import EXIT_SETTINGS, SettingsError
-from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.home import settings
+from canvas_sis_sync.home.settings import Settings
 
 CANVAS = {"CANVAS_BASE_URL": "https://canvas.example.edu", "CANVAS_API_TOKEN": "fake-token-1234567890"}
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync import settings
 from canvas_sis_sync.errors import HomeError, SettingsError
-from canvas_sis_sync.settings import Limit, Secret, Settings
+from canvas_sis_sync.home import settings
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.home.settings import MASK, Secret, Settings, find_home, state_folder
 
 TOKEN = "fake-token-1234567890"
 CANVAS = {"CANVAS_BASE_URL": "https://canvas.example.edu", "CANVAS_API_TOKEN": TOKEN}
@@ -230,7 +231,7 @@ def test_the_token_is_shown_nowhere_unless_asked_for(load: Load) -> None:
     assert loaded.token.reveal() == TOKEN
     for shown in (repr(loaded), str(loaded.token), f"{loaded.token}", repr(loaded.values)):
         assert TOKEN not in shown
-    assert source(loaded, "CANVAS_API_TOKEN") == (settings.MASK, "environment")
+    assert source(loaded, "CANVAS_API_TOKEN") == (MASK, "environment")
     assert not Secret("")
     assert repr(Secret("")) == ""
 
@@ -316,16 +317,16 @@ def test_the_home_is_the_option_then_the_variable_then_the_current_folder(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SIS_SYNC_HOME", "/of/the/process")
     environ = {"SIS_SYNC_HOME": "/srv/feed"}
-    assert settings.find_home(Path("mine"), environ) == tmp_path / "mine"
-    assert settings.find_home(None, environ) == Path("/srv/feed").absolute()
-    assert settings.find_home(None, {}) == tmp_path
-    assert settings.find_home(None) == Path("/of/the/process").absolute()
+    assert find_home(Path("mine"), environ) == tmp_path / "mine"
+    assert find_home(None, environ) == Path("/srv/feed").absolute()
+    assert find_home(None, {}) == tmp_path
+    assert find_home(None) == Path("/of/the/process").absolute()
 
 
 def test_a_tilde_is_the_users_folder_where_no_shell_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/office")
     monkeypatch.setenv("USERPROFILE", "/home/office")
-    assert settings.find_home(None, {"SIS_SYNC_HOME": "~/sis"}) == Path("/home/office/sis").absolute()
+    assert find_home(None, {"SIS_SYNC_HOME": "~/sis"}) == Path("/home/office/sis").absolute()
 
 
 @pytest.mark.parametrize(
@@ -340,14 +341,14 @@ def test_a_tilde_is_the_users_folder_where_no_shell_replaces_it(monkeypatch: pyt
     ],
 )
 def test_the_state_folder_is_where_the_system_keeps_state(platform: str, environ: dict[str, str], folder: str) -> None:
-    assert settings.state_folder(environ, platform) == Path(folder)
+    assert state_folder(environ, platform) == Path(folder)
 
 
 def test_the_state_folder_is_the_same_whatever_relative_home_a_run_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock of a target lies in it, and two folders would be two locks."""
     known = Path(pwd.getpwuid(os.getuid()).pw_dir).resolve() / ".local/state/sis-sync"
     for environ in ({}, {"HOME": ""}, {"HOME": "."}, {"HOME": "home/a"}, {"HOME": "~"}, {"XDG_STATE_HOME": "state"}):
-        assert settings.state_folder(environ, "linux") == known
+        assert state_folder(environ, "linux") == known
 
 
 def test_two_spellings_of_a_folder_are_one_state_folder(tmp_path: Path) -> None:
@@ -355,7 +356,7 @@ def test_two_spellings_of_a_folder_are_one_state_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     spellings = [tmp_path / "real", tmp_path / "link", f"{tmp_path}/link/../real/", f"{tmp_path}//real/."]
     for name in ("HOME", "XDG_STATE_HOME"):
-        found = {settings.state_folder({"HOME": "/", name: str(spelling)}, "linux") for spelling in spellings}
+        found = {state_folder({"HOME": "/", name: str(spelling)}, "linux") for spelling in spellings}
         assert len(found) == 1
         assert found.pop().is_relative_to((tmp_path / "real").resolve())
 
@@ -366,7 +367,7 @@ def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     with pytest.raises(SettingsError, match="no home folder") as caught:
-        settings.state_folder({}, "linux")
+        state_folder({}, "linux")
     assert "HOME" in caught.value.hint
 
 
@@ -382,9 +383,9 @@ def test_a_current_folder_that_is_gone_is_a_sentence(tmp_path: Path, monkeypatch
     monkeypatch.chdir(gone)
     gone.rmdir()
     with pytest.raises(HomeError, match="current folder") as caught:
-        settings.find_home(None, {})
+        find_home(None, {})
     assert "--home" in caught.value.hint
-    assert settings.find_home(tmp_path, {}) == tmp_path
+    assert find_home(tmp_path, {}) == tmp_path
 
 
 # --- start-up ---
@@ -394,7 +395,7 @@ def test_loading_good_settings_imports_nothing_that_only_an_error_needs(tmp_path
     """A failure means that something heavy moved to the top of a settings module: every idle tick would pay for it."""
     write_env(*(f"{name}={text}" for name, text in CANVAS.items()))
     code = (
-        "import sys; from pathlib import Path; from canvas_sis_sync import settings;"
+        "import sys; from pathlib import Path; from canvas_sis_sync.home import settings;"
         f"settings.load(Path({str(tmp_path)!r}), environ={{}});"
         "print(*({'difflib', 'shlex', 'logging.handlers', 'requests', 'click'} & set(sys.modules)))"
     )

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from canvas_sis_sync.errors import EXIT_USAGE, UsageError
-from canvas_sis_sync.settings import Limit, Remaster, Settings, raised
-from canvas_sis_sync.sis_csv import KINDS
+from canvas_sis_sync.home.limits import Limit, raised
+from canvas_sis_sync.home.setting_table import Remaster
+from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 Load = Callable[..., Settings]
 

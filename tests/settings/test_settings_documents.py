@@ -6,8 +6,9 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from canvas_sis_sync import settings
-from canvas_sis_sync.settings import Settings
+from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS
+from canvas_sis_sync.home.setting_table import SETTINGS
+from canvas_sis_sync.home.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_example_names_every_setting_and_shows_its_default() -> None:
     text = (ROOT / "config.example.env").read_text(encoding="utf-8")
     lines = re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.MULTILINE)
-    defaults = {setting.name: setting.default for setting in settings.SETTINGS}
+    defaults = {setting.name: setting.default for setting in SETTINGS}
     assert dict(lines) == defaults | {"CANVAS_BASE_URL": "https://canvas.example.edu"}
     assert len(lines) == len(defaults)
 
@@ -32,8 +33,8 @@ def test_the_example_with_its_comment_signs_removed_gives_the_defaults(tmp_path:
     path = tmp_path / ".env"
     path.touch(0o600)
     path.write_text(re.sub(r"^#([A-Z_]+=)", r"\1", text, flags=re.MULTILINE), encoding="utf-8")
-    written = settings.load(tmp_path, environ={}, need_canvas=False)
-    default = settings.load(tmp_path.parent, environ={}, need_canvas=False)
+    written = load(tmp_path, environ={}, need_canvas=False)
+    default = load(tmp_path.parent, environ={}, need_canvas=False)
     fields = {name for name in Settings.__dataclass_fields__ if name not in {"home", "values"}}
     fields -= {"inbox", "archive", "logs", "base_url", "host", "token", "import_parameters"}
     assert {name: getattr(written, name) for name in fields} == {name: getattr(default, name) for name in fields}
@@ -49,11 +50,11 @@ def documented(section: str) -> list[list[str]]:
 def test_the_page_has_a_row_for_every_setting_with_its_default() -> None:
     rows = {row[0]: row[1] for row in documented("# Settings") if row[0].isupper()}
     assert rows.pop("SIS_SYNC_HOME") == "the current folder"
-    assert rows == {setting.name: setting.default for setting in settings.SETTINGS}
+    assert rows == {setting.name: setting.default for setting in SETTINGS}
 
 
 def test_the_examples_on_the_page_are_values() -> None:
-    table = {setting.name: setting for setting in settings.SETTINGS}
+    table = {setting.name: setting for setting in SETTINGS}
     for name, _, example, _ in (row for row in documented("# Settings") if row[0] in table):
         assert not example or table[name].parse(example) is not None
 
@@ -61,9 +62,9 @@ def test_the_examples_on_the_page_are_values() -> None:
 def test_the_page_has_a_row_for_every_refused_combination() -> None:
     rows = documented("### Refused combinations")
     assert [(row[0], tuple(row[1].split(", "))) for row in rows if len(row) == 2] == [
-        (parameter, needed) for parameter, needed, _ in settings.NEEDS
+        (parameter, needed) for parameter, needed, _ in NEEDS
     ]
-    assert [(row[0], row[1]) for row in rows if len(row) == 3] == [rule[:2] for rule in settings.EXCLUDES]
+    assert [(row[0], row[1]) for row in rows if len(row) == 3] == [rule[:2] for rule in EXCLUDES]
 
 
 API_PARAMETERS = {
@@ -87,5 +88,5 @@ API_PARAMETERS = {
 
 
 def test_every_parameter_of_the_api_is_a_setting() -> None:
-    names = {s.name.removeprefix("SIS_IMPORT_").lower() for s in settings.SETTINGS if s.name.startswith("SIS_IMPORT_")}
+    names = {s.name.removeprefix("SIS_IMPORT_").lower() for s in SETTINGS if s.name.startswith("SIS_IMPORT_")}
     assert names == API_PARAMETERS

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from canvas_sis_sync import settings
-from canvas_sis_sync.settings import Limit, Settings
+from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.home.settings import Settings
 
 Load = Callable[..., Settings]
 
@@ -239,9 +240,9 @@ def test_a_combination_that_canvas_refuses_ignores_or_breaks_on_is_refused(
 
 def test_every_refusal_has_an_example(problem) -> None:
     told = "\n".join(problem(asked).sentence for _, asked in COMBINATIONS)
-    for rule in (*settings.NEEDS, *settings.EXCLUDES):
+    for rule in (*NEEDS, *EXCLUDES):
         assert rule[2] in told
-    assert len(COMBINATIONS) >= len(settings.NEEDS) + len(settings.EXCLUDES)
+    assert len(COMBINATIONS) >= len(NEEDS) + len(EXCLUDES)
 
 
 @pytest.mark.parametrize(

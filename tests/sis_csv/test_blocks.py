@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from canvas_sis_sync.sis_csv import Block, Malformed, open_csv, read_blocks, texts
+from canvas_sis_sync.sis_csv import texts
+from canvas_sis_sync.sis_csv.reader import Block, Malformed, open_csv, read_blocks
 
 
 def blocks_of(text: str) -> list[Block]:

@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 from cases import cases
 
-from canvas_sis_sync.sis_csv import MOST_COLUMNS, Malformed, NotUtf8, count_rows, open_csv, texts
+from canvas_sis_sync.sis_csv import texts
+from canvas_sis_sync.sis_csv.counter import count_rows
+from canvas_sis_sync.sis_csv.reader import MOST_COLUMNS, Malformed, open_csv
+from canvas_sis_sync.sis_csv.texts import NotUtf8
 
 SEED = 20260820
 SCRIPT = Path(__file__).with_name("canvas_csv.rb")

@@ -1,0 +1,183 @@
+"""The import parameters in words, and whether Canvas took them. Owns what each one means for deletions.
+
+Pure. Which combinations make sense is for the settings to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from canvas_sis_sync.canvas.records import SisImport, Taken
+
+NOTHING_DELETED = "rows are added and changed, nothing is deleted by omission"
+
+_TRUE = frozenset({"yes", "y", "true", "t", "on", "1"})
+"""What Canvas reads as true, in any case (API 2)."""
+
+
+class _Form(Enum):
+    TEXT = auto()
+    BOOLEAN = auto()
+    #: A number that means nothing unless above 0.
+    POSITIVE = auto()
+    #: A number, an SIS id or a word when asked, Canvas's id when answered.
+    TERM = auto()
+
+
+class _Role(Enum):
+    NEITHER = auto()
+    #: Not taking it could delete more.
+    LIMITS_DELETIONS = auto()
+    #: Taking it unasked deletes.
+    DELETES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One parameter of an import (API 3.2)."""
+
+    name: str
+    form: _Form = _Form.TEXT
+    role: _Role = _Role.NEITHER
+    #: Its name in Canvas's answer (API 5), when that is another one.
+    echo: str = ""
+    #: False when answers need not have it.
+    echoed: bool = True
+
+    def normal(self, value: Any) -> str:
+        """Turn a value, asked or answered, into comparable text; "" for null, false and absent."""
+        text = "" if value is None or value is False else str(value)
+        match self.form:
+            case _Form.BOOLEAN:
+                return "true" if text.lower() in _TRUE else ""
+            case _Form.POSITIVE:
+                return "" if text == "0" else text
+            case _Form.TERM:
+                return "some term" if text else ""
+            case _Form.TEXT:
+                return text
+
+
+_OPTIONS = (
+    _Option("batch_mode", _Form.BOOLEAN, _Role.DELETES),
+    _Option("batch_mode_term_id", _Form.TERM),
+    _Option("multi_term_batch_mode", _Form.BOOLEAN, _Role.DELETES),
+    _Option("batch_mode_enrollment_drop_status", role=_Role.LIMITS_DELETIONS, echoed=False),
+    _Option("skip_deletes", _Form.BOOLEAN, _Role.LIMITS_DELETIONS),
+    _Option("override_sis_stickiness", _Form.BOOLEAN),
+    _Option("add_sis_stickiness", _Form.BOOLEAN),
+    _Option("clear_sis_stickiness", _Form.BOOLEAN),
+    _Option("update_sis_id_if_login_claimed", _Form.BOOLEAN),
+    _Option("diffing_data_set_identifier", role=_Role.DELETES),
+    _Option("diffing_remaster_data_set", _Form.BOOLEAN, _Role.LIMITS_DELETIONS, echo="diffing_remaster"),
+    _Option("diffing_drop_status", role=_Role.LIMITS_DELETIONS),
+    _Option("diffing_user_remove_status", role=_Role.LIMITS_DELETIONS),
+    _Option("change_threshold", role=_Role.LIMITS_DELETIONS),
+    _Option("diff_row_count_threshold", _Form.POSITIVE, _Role.LIMITS_DELETIONS),
+)
+
+
+def compare(asked: Mapping[str, str], answered: SisImport) -> Taken:
+    """Compare the parameters asked for (API 3.2) with those that Canvas echoes (API 5).
+
+    Null, false and absent are the same, and so are all terms: Canvas answers with its own id. Dangerous is an option
+    that limits deletions and was not taken as asked, and one that deletes and was taken otherwise than asked.
+    """
+    dangerous: list[str] = []
+    other: list[str] = []
+    for option in _OPTIONS:
+        wanted, got = _both(option, asked, answered.options)
+        if wanted != got:
+            (dangerous if _is_dangerous(option, wanted, got) else other).append(_difference(option, wanted, got))
+    return Taken(tuple(dangerous), tuple(other))
+
+
+def _both(option: _Option, asked: Mapping[str, str], answered: Mapping[str, Any]) -> tuple[str, str]:
+    wanted = option.normal(asked.get(option.name))
+    got = option.normal(answered.get(option.echo or option.name))
+    silent = not option.echoed and option.name not in answered
+    implied = option.name == "batch_mode" and _is_true(asked, "multi_term_batch_mode")
+    return ("", "") if silent or implied else (wanted, got)
+
+
+def _is_dangerous(option: _Option, wanted: str, got: str) -> bool:
+    return bool((option.role is _Role.LIMITS_DELETIONS and wanted) or (option.role is _Role.DELETES and got))
+
+
+def _difference(option: _Option, wanted: str, got: str) -> str:
+    if not got:
+        return f"Canvas did not take {option.name} ({wanted} was asked for)."
+    if not wanted:
+        return f"Canvas took {option.name} as {got}, which was not asked for."
+    return f"Canvas took {option.name} as {got}, but {wanted} was asked for."
+
+
+def in_words(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Say what the parameters do, deletions first, as clauses without a full stop."""
+    return (*_deletions(parameters), *_plain(parameters))
+
+
+def _deletions(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    term = parameters.get("batch_mode_term_id")
+    if _is_true(parameters, "batch_mode") and term:
+        return _batch_mode(parameters, f"batch mode for {_term_in_words(term)}")
+    if _is_true(parameters, "multi_term_batch_mode"):
+        return _batch_mode(parameters, "batch mode for every term in terms.csv")
+    if parameters.get("diffing_data_set_identifier"):
+        return _diffing(parameters)
+    return (NOTHING_DELETED,)
+
+
+def _batch_mode(parameters: Mapping[str, str], mode: str) -> tuple[str, str]:
+    status = parameters.get("batch_mode_enrollment_drop_status", "deleted")
+    if status == "deleted":
+        omitted = "courses, sections and enrollments not in this file will be deleted"
+    else:
+        omitted = f"courses and sections not in this file will be deleted, enrollments not in it set to {status}"
+    threshold = parameters.get("change_threshold")
+    limit = f"unless that is more than {threshold}% of a kind" if threshold else "however many they are"
+    return f"{mode}: {omitted}", f"this happens {limit}"
+
+
+def _diffing(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    data_set = f"data set {parameters['diffing_data_set_identifier']}"
+    if _is_true(parameters, "diffing_remaster_data_set"):
+        return (f"everything is imported and becomes the new base of {data_set}, nothing is deleted by omission",)
+    return (
+        f"only what differs from the last upload of {data_set} is imported; rows missing from this one are deleted",
+        *(words.format(parameters[name]) for name, words in _DIFFING_WORDS.items() if parameters.get(name)),
+    )
+
+
+_DIFFING_WORDS = {
+    "diffing_drop_status": "missing enrollments are set to {} instead of deleted",
+    "diffing_user_remove_status": "missing users are set to {} instead of deleted",
+    "change_threshold": "when the size differs by more than {}%, everything is imported and nothing is deleted",
+    "diff_row_count_threshold": "when more than {} rows differ, everything is imported and nothing is deleted",
+}
+_PLAIN_WORDS = {
+    "skip_deletes": "rows with a deleted status are ignored",
+    "override_sis_stickiness": "changes made in Canvas by hand are overwritten",
+    "add_sis_stickiness": "what is overwritten counts as changed by hand afterwards",
+    "clear_sis_stickiness": "what is overwritten no longer counts as changed by hand",
+    "update_sis_id_if_login_claimed": "a user whose login exists under another SIS id gets the new SIS id",
+}
+
+
+def _plain(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(words for name, words in _PLAIN_WORDS.items() if _is_true(parameters, name))
+
+
+def _term_in_words(term: str) -> str:
+    """Read the forms in which a term can be named (API 2)."""
+    for prefix in ("sis_term_id:", "sis_integration_id:"):
+        if term.startswith(prefix):
+            return f"term {term.removeprefix(prefix)}"
+    return f"the {term} term" if term in {"default", "current"} else f"term {term} (Canvas's id)"
+
+
+def _is_true(parameters: Mapping[str, str], name: str) -> bool:
+    return parameters.get(name, "").lower() in _TRUE

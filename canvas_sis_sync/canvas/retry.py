@@ -1,0 +1,67 @@
+"""Waiting: when to ask again, how long to pause, and when to stop; the only importer of tenacity.
+
+Owns no questions and no decisions. Time comes from a `Clock` that is passed in, so that tests need not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import tenacity
+
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.errors import AnswerLost, CanvasError, NothingArrived, Throttled
+
+T = TypeVar("T")
+
+FIRST_SECONDS = 1.0
+LAST_SECONDS = 30.0
+PASSING: tuple[type[CanvasError], ...] = (Throttled, AnswerLost, NothingArrived)
+"""What may be better at the next try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a question is repeated. It has two ceilings: a number of attempts, and a time."""
+
+    clock: Clock = field(default_factory=Clock)
+    attempts: int = 8
+    #: No pause is begun that would end later than this after the first attempt.
+    seconds: float = 300.0
+    #: Errors that are worth another attempt; `(Throttled,)` for what must not be sent twice.
+    errors: tuple[type[CanvasError], ...] = PASSING
+    #: Is told the error and the seconds of the pause that follows it.
+    on_retry: Callable[[BaseException, float], None] | None = None
+
+    def call(self, ask: Callable[[], T]) -> T:
+        """Call `ask` until it answers, with pauses that grow from 1 to 30 s; raise its last error."""
+        started = self.clock.monotonic()
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            ends = self.clock.monotonic() - started + state.upcoming_sleep
+            return state.attempt_number >= self.attempts or ends > self.seconds
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            problem = state.outcome and state.outcome.exception()
+            if self.on_retry and problem:
+                self.on_retry(problem, state.upcoming_sleep)
+
+        retrying = tenacity.Retrying(
+            sleep=self.clock.sleep,
+            stop=enough,
+            wait=tenacity.wait_exponential_jitter(max=LAST_SECONDS),
+            retry=tenacity.retry_if_exception_type(self.errors),
+            before_sleep=tell,
+            reraise=True,
+        )
+        return retrying(ask)
+
+
+def intervals(first: float = FIRST_SECONDS, last: float = LAST_SECONDS) -> Iterator[float]:
+    """Give pauses in seconds without end, each half as long again as the one before, from `first` to `last`."""
+    pause = first
+    while True:
+        yield pause
+        pause = min(pause * 1.5, last)

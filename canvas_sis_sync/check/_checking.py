@@ -1,0 +1,194 @@
+"""One file under all rules that can be told from it and from what was read before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import BinaryIO, cast
+
+from canvas_sis_sync.check._halves import Work, in_halves
+from canvas_sis_sync.check._judging import Judge
+from canvas_sis_sync.check._known import Known, Result
+from canvas_sis_sync.check._lost import dropped, lost
+from canvas_sis_sync.check._marks import CONTROLS
+from canvas_sis_sync.check._names import kind_of_name
+from canvas_sis_sync.check._rows import Heading
+from canvas_sis_sync.check._tally import Tally
+from canvas_sis_sync.check.findings import CheckedFile
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.registry import rules_of
+from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.errors import SyncError
+from canvas_sis_sync.parallel import Progress, tell_nobody
+from canvas_sis_sync.sis_csv.formats import Kind
+from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS
+from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, TooManyColumns, open_csv
+from canvas_sis_sync.sis_csv.texts import NotUtf8
+
+"""Kinds of which batch mode deletes what is missing (DIFF 9)."""
+
+
+def kind_of(file: DeliveryFile) -> str:
+    """Tell the kind of a file by its header, "" where it is not recognised or cannot be read."""
+    try:
+        with file.open() as stream:
+            kind = open_csv(stream).kind
+    except (OSError, SyncError, ValueError):
+        return ""
+    return kind.name if kind else ""
+
+
+_RULE_OF_FAULT: Mapping[type[ValueError], str] = {
+    NotUtf8: "file-not-utf8",
+    Malformed: "file-malformed-csv",
+    TooManyColumns: "file-too-many-columns",
+}
+
+
+def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -> Result:
+    """Read a file once and ask all rules. Faults of the file are findings; nothing is raised for them."""
+
+    def work(stream: BinaryIO, repeated: int) -> Result:
+        watched = Watched(stream, tell_nobody if repeated else progress)
+        result = _read(file.name, watched, aim, known)
+        result.bytes_read = watched.bytes_read - repeated
+        return result
+
+    try:
+        result = _in_halves(file, work, progress) or _as_a_whole(file, work)
+    except (NotUtf8, Malformed) as fault:
+        return lost(file, _RULE_OF_FAULT[type(fault)], str(fault))
+    except UnicodeError:  # from a stream that converts a file, which has changed since it was looked at
+        return dropped(file.name, "file-unreadable")
+    except SyncError as fault:
+        return dropped(file.name, "file-unreadable", fault.sentence)
+    except OSError as fault:
+        return dropped(file.name, "file-unreadable", f"The file cannot be read: {(fault.strerror or '').lower()}.")
+    if result.file.kind:
+        _conclude(Heading(result.header, KINDS[result.file.kind]), aim, result)
+    elif result.header:
+        found = lost(file, "file-headers-unrecognised")
+        result.tally.join(found.tally)
+        result.file = found.file
+    if result.bytes_read != file.size:
+        result.tally.add("file-changed")
+    return result
+
+
+def _as_a_whole(file: DeliveryFile, work: Work[Result]) -> Result:
+    with file.open() as stream:
+        return work(stream, 0)
+
+
+def _in_halves(file: DeliveryFile, work: Work[Result], progress: Progress) -> Result | None:
+    """Read a large file by two processes; None where it has to be read as a whole."""
+    try:
+        halves = in_halves(file, work)
+    except ValueError:  # NotUtf8, Malformed: said of the whole file
+        return None
+    if halves is None:
+        return None
+    first, second = halves
+    progress(second.bytes_read)
+    first.join(second)
+    return first
+
+
+def _read(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
+    """Judge what a stream holds, but for the file as a whole. Raises NotUtf8, Malformed."""
+    csv = open_csv(watched.as_stream)
+    result = Result(CheckedFile(name, None, None), Tally(name, aim.most_places), tuple(csv.header))
+    if csv.kind:
+        rows_read = _judge(csv, csv.kind, watched, Judge(csv.kind.name, aim, known, result))
+        result.file = CheckedFile(name, csv.kind.name, rows_read)
+    else:
+        _pass_over(csv)
+        if not csv.header:
+            result.tally.add("file-empty")
+    return result
+
+
+def _pass_over(csv: CsvFile) -> None:
+    """Read to the end, because the encoding is looked at first; of a file that is not recognised nothing else is."""
+    try:
+        for _ in csv.blocks:
+            pass
+    except Malformed:
+        pass
+
+
+def _judge(csv: CsvFile, kind: Kind, watched: Watched, judge: Judge) -> int:
+    """Judge all blocks and count the rows, as Canvas does."""
+    heading = Heading(csv.header, kind)
+    rows_read = 0
+    for block in csv.blocks:
+        judge.judge(heading, block, may_hold_nul=watched.has_nul, may_hold_marks=watched.has_marks)
+        rows_read += len(block)
+    return rows_read
+
+
+def _conclude(heading: Heading, aim: Aim, result: Result) -> None:
+    """Ask the rules about the header and about the file as a whole."""
+    tally = result.tally
+    mistyped = heading.mistyped()
+    for cell, near in mistyped.items():
+        tally.add("header-mistyped", None, cell, f"; {near} was probably meant")
+    meant = {near: cell for cell, near in mistyped.items()}
+    tally.absent = {name: meant.get(name, "") for name in heading.kind.columns if not heading.has(name)}
+    named = kind_of_name(result.file.name)
+    if named and named != heading.kind.name:
+        tally.add("file-kind-by-name")
+        tally.say(
+            "file-kind-by-name",
+            f"The name of the file says {named}, and its columns say {heading.kind.name}: Canvas goes by the columns.",
+        )
+    for rule in rules_of(heading.kind.name):
+        if rule.heading_check:
+            for column in rule.heading_check(heading, aim):
+                tally.once(rule.id, column)
+        if rule.habitual and tally.counts[rule.id] > 1 and tally.counts[rule.id] == result.judged - result.refused:
+            tally.make_one(rule.id)
+    if not result.file.rows:
+        tally.add("file-header-only")
+    if result.refused and aim.deletes_what_is_missing and heading.kind.name in BATCH_MODE_KINDS:
+        tally.add("set-refused-rows-deleted")
+
+
+_CONTROLS = tuple(control.encode() for control in CONTROLS)
+
+
+class Watched:
+    """Reads on from another stream."""
+
+    def __init__(self, stream: BinaryIO, progress: Progress) -> None:
+        self._stream = stream
+        self._progress = progress
+        self.bytes_read = 0
+        #: True once a NUL was read; it may belong to rows that are still to come.
+        self.has_nul = False
+        #: True once something was read that may be a mark in an id (`marks`), which is so of few files.
+        self.has_marks = False
+        self._last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on."""
+        chunk = self._stream.read(size)
+        self.bytes_read += len(chunk)
+        self.has_nul = self.has_nul or b"\0" in chunk
+        self.has_marks = self.has_marks or _holds_marks(self._last + chunk)
+        self._last = chunk[-1:]
+        self._progress(len(chunk))
+        return chunk
+
+    @property
+    def as_stream(self) -> BinaryIO:
+        """Pass for a stream of which only `read` is used."""
+        return cast("BinaryIO", self)
+
+
+def _holds_marks(chunk: bytes) -> bool:
+    return (
+        not chunk.isascii()
+        or any(map(chunk.__contains__, _CONTROLS))
+        or (b"+" in chunk and (b"E+" in chunk or b"e+" in chunk))
+        or (b"." in chunk and b".0" in chunk)
+    )

@@ -1,0 +1,55 @@
+"""The registry: every rule by its id, and which rules a file of a kind is judged by, in Canvas's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from canvas_sis_sync.check._rule import Rule
+from canvas_sis_sync.check.rules import _accounts, _courses, _enrollments, _files, _groups, _people, _tags, sets
+from canvas_sis_sync.check.rules._families import by_id
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    by_id(
+        (
+            *_files.FILES,
+            *_accounts.CHANGE_SIS_ID,
+            *_accounts.ACCOUNT,
+            *_accounts.TERM,
+            *_courses.ABSTRACT_COURSE,
+            *_courses.COURSE,
+            *_courses.SECTION,
+            *_courses.XLIST,
+            *_people.USER,
+            *_people.LOGIN,
+            *_enrollments.ENROLLMENT,
+            *_people.ADMIN,
+            *_groups.GROUP_CATEGORY,
+            *_groups.GROUP,
+            *_groups.GROUP_MEMBERSHIP,
+            *_groups.GRADE_PUBLISHING_RESULTS,
+            *_people.USER_OBSERVER,
+            *_tags.DIFFERENTIATION_TAG_SET,
+            *_tags.DIFFERENTIATION_TAG,
+            *_tags.DIFFERENTIATION_TAG_MEMBERSHIP,
+            *_tags.INSTITUTIONAL_TAG_CATEGORY,
+            *_tags.INSTITUTIONAL_TAG,
+            *_tags.INSTITUTIONAL_TAG_ASSOCIATION,
+            *sets.COMMON,
+            *sets.SETS,
+        )
+    )
+)
+"""All rules, in the order of the fact sheet."""
+
+
+def rules_of(kind: str) -> tuple[Rule, ...]:
+    """Give the rules that rows and headers of a kind are judged by."""
+    return tuple(rule for rule in RULES.values() if not rule.kinds or kind in rule.kinds)
+
+
+def explain(rule_id: str) -> str:
+    """Say what a rule is about, why it matters and how to repair it. Raises KeyError for an id that is none."""
+    rule = RULES[rule_id]
+    about = ", ".join(rule.kinds) or "all files"
+    return f"{rule.id} ({rule.severity}; {about})\n{rule.description}\nWhy: {rule.why}\nRepair: {rule.repair}"

@@ -1,0 +1,1 @@
+"""The rules, by the kinds that they are about; `registry` puts them together."""

@@ -1,0 +1,101 @@
+"""The rules of group categories, groups, memberships and grade results, in Canvas's order (CSV 10.12 to 10.15)."""
+
+from __future__ import annotations
+
+from canvas_sis_sync.check import _checks
+from canvas_sis_sync.check._rule import Rule, Severity
+from canvas_sis_sync.check.rules._families import (
+    claimed_twice,
+    must_be_word,
+    must_fill,
+    not_longer,
+    of,
+    of_files,
+    one_context,
+    trap,
+    unknown,
+)
+
+GROUP_WORDS = "available, closed, completed, deleted"
+
+
+def deleted_case(rule: str, what: str) -> Rule:
+    """Make the rule that only the exact word deletes a group or tag."""
+    return trap(
+        rule,
+        "{column} begins with deleted, but is not exactly that.",
+        f"Canvas makes the {what} available instead of deleting it, without a message.",
+        "Write deleted, in lower case and without anything behind it.",
+        _checks.where(lambda status: status.lower().startswith("deleted") and status != "deleted", "status"),
+        "status",
+    )
+
+
+GROUP_CATEGORY = of(
+    "group_category",
+    must_fill("group-category-id-blank", "group_category_id"),
+    must_fill("group-category-name-blank", "category_name"),
+    must_fill("group-category-status-blank", "status"),
+    must_be_word("group-category-status-bad", "status", "active, deleted"),
+    one_context("group-category-two-contexts"),
+    not_longer("group-category-name-too-long", "category_name"),
+    not_longer("group-category-id-too-long", "group_category_id", severity=Severity.FATAL),
+    unknown("group-category-account-unknown", "active account", "account_id"),
+    unknown("group-category-course-unknown", "active course", "course_id"),
+    claimed_twice("group-category-name-taken", "a name of the same account or course", "category_name"),
+    of_files(
+        "group-category-not-diffable",
+        "Group categories are part of a diffed data set.",
+        "They are compared by a column that they do not have: all are imported each time, none is ever removed.",
+        "Delete group categories by rows with the status deleted.",
+        lambda _heading, aim: [""] if aim.diffing else [],
+    ),
+)
+
+GROUP = of(
+    "group",
+    must_fill("group-id-blank", "group_id"),
+    must_fill("group-name-blank", "name"),
+    must_be_word("group-status-bad", "status", GROUP_WORDS),
+    one_context("group-two-contexts"),
+    not_longer("group-name-too-long", "name"),
+    not_longer("group-id-too-long", "group_id", severity=Severity.FATAL),
+    unknown("group-account-unknown", "active account", "account_id"),
+    unknown("group-course-unknown", "active course", "course_id"),
+    unknown("group-category-unknown", "group category", "group_category_id"),
+    deleted_case("group-deleted-case", "group"),
+)
+
+GROUP_MEMBERSHIP = of(
+    "group_membership",
+    must_fill("membership-group-id-blank", "group_id"),
+    must_fill("membership-user-id-blank", "user_id"),
+    must_be_word("membership-status-bad", "status", "accepted, deleted"),
+    unknown("membership-user-unknown", "user", "user_id"),
+    unknown("membership-group-unknown", "group", "group_id"),
+    Rule(
+        "membership-active-refused",
+        Severity.WARNING,
+        "{column} is active; the word is accepted here.",
+        "Of all files only those of memberships say accepted.",
+        "Write accepted.",
+        check=_checks.where(lambda status: status.lower() == "active", "status"),
+        additional=True,
+        columns=("status",),
+    ),
+)
+
+GRADE_PUBLISHING_RESULTS = of(
+    "grade_publishing_results",
+    must_fill("grade-result-enrollment-blank", "enrollment_id"),
+    must_fill("grade-result-status-blank", "grade_publishing_status"),
+    must_be_word("grade-result-status-bad", "grade_publishing_status", "published, error"),
+    of_files(
+        "grade-result-not-diffable",
+        "Grade publishing results are part of a diffed data set.",
+        "They have no key: if the compared import has them too, the whole import fails.",
+        "Send them in an import of their own, without diffing.",
+        lambda _heading, aim: [""] if aim.diffing else [],
+        severity=Severity.FATAL,
+    ),
+)

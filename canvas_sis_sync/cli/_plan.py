@@ -1,0 +1,274 @@
+"""`sis-sync plan`: what a delivery would change in Canvas, before anything is claimed, written or sent."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync.canvas.retry import Retry
+from canvas_sis_sync.cli._rows_folder import RowsFolder
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.delivery.files import DeliveryFile, Entry
+from canvas_sis_sync.delivery.opening import Delivery, deliver_from
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, CanvasError, UsageError
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.archive import wording
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.plain_text import lines
+from canvas_sis_sync.plan import text as plan_text
+from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.values import Approval, Plan
+from canvas_sis_sync.progress import Show, Silent
+from canvas_sis_sync.sis_csv.counter import RowCounter
+from canvas_sis_sync.sync import report
+from canvas_sis_sync.sync.bases import Bases, Earlier, basis_of, earlier, find_bases, journalled_bases
+from canvas_sis_sync.sync.judge import aim_of, judge
+from canvas_sis_sync.sync.load import Load, load_of
+from canvas_sis_sync.sync.parameters import parameters_of
+from canvas_sis_sync.sync.plan import make_plan, sent_before
+from canvas_sis_sync.sync.session import Context, assemble, open_canvas, require_journal
+from canvas_sis_sync.sync.weigh import honoured, would_be_weighed_otherwise
+
+FEW_ATTEMPTS = 2
+"""A person waits for the answer: Canvas is asked once more, not for five minutes."""
+BLOCK_BYTES = 1 << 20
+WEIGHED = frozenset({State.PACKED, State.HELD})
+"""What a run would weigh again; of any other batch the plan is kept as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person wants to see."""
+
+    #: A batch, or a CSV, folder or zip; "" for the held batch, else the next drop.
+    about: str = ""
+    #: The same, in place of the last accepted delivery; "" for that.
+    against: str = ""
+    #: Where the rows go that differ, None for nowhere.
+    output: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A plan to be shown."""
+
+    text: str
+    as_json: Mapping[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """5 exactly when the verdict is to hold, and nobody has approved exactly that."""
+        return EXIT_HELD if self.as_json["verdict"] == "hold" and not self.as_json["approval"] else EXIT_DONE
+
+
+def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: Show | None = None) -> Looked:
+    """Say what a delivery would change; when Canvas cannot be asked, by the last accepted batch that the journal knows.
+
+    Raises UsageError for what does not exist, HomeError, JournalError, BadZipError for what cannot be read, CanvasError
+    when the account was never resolved.
+    """
+    asked = asked or Asked()
+    with looking(settings, clock, show or Silent()) as context:
+        batch = _batch(context, asked.about)
+        if batch is not None and batch.state not in WEIGHED and not asked.against:
+            return _kept(context, batch, asked)
+        rows = RowsFolder(asked.output) if asked.output is not None else None
+        parameters = parameters_of(settings, batch)
+        bases = bases_of(context, parameters)
+        if asked.against:
+            bases = replace(bases, before=_earlier(context, asked.against), since=(), lost=None)
+        load = _load(context, batch) if batch else _load_of_files(context, _found(context, asked.about), bases)
+        made, approval = make_plan(context, load, bases, parameters), None
+        if batch is not None and not asked.against:
+            made, approval = _approved(context, batch, made, bases)
+        written = _write_rows(rows, load, bases) if rows is not None else []
+        found = plan_text.as_json(made, report.approval_json(approval))
+        said = (plan_text.table(found), *written, *(_standing(context, batch, found) if batch else ()))
+    return Looked(lines(said), found)
+
+
+@contextmanager
+def looking(settings: Settings, clock: Clock, show: Show) -> Iterator[Context]:
+    """Give what the steps share, of a home that is only looked at. Raises HomeError, JournalError, CanvasError."""
+    require_journal(settings)
+    with (
+        Journal.open_to_read(settings.archive / FILE_NAME) as journal,
+        open_canvas(settings, Retry(clock, attempts=FEW_ATTEMPTS)) as canvas,
+    ):
+        yield assemble(settings, journal, canvas, clock, show=show, patient=False)
+
+
+def bases_of(context: Context, parameters: Mapping[str, str]) -> Bases:
+    """Find what a delivery is compared with, by the journal alone when Canvas cannot be asked."""
+    try:
+        return find_bases(context, parameters)
+    except CanvasError as error:
+        return journalled_bases(context, parameters, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Files that are no batch."""
+
+    about: str
+    folder: Path
+    delivery: Delivery
+    #: Newest mtime in seconds.
+    newest: float
+
+
+def _batch(context: Context, about: str) -> Batch | None:
+    """Find the batch that is meant; None when a path is, or the next drop."""
+    if about:
+        return context.journal.batch(about)
+    for waiting in context.journal.waiting():
+        if waiting.target == context.target and waiting.state in WEIGHED:
+            batch = context.journal.batch(waiting.id)
+            if batch is not None and batch.zip_name:
+                return batch
+    return None
+
+
+def _kept(context: Context, batch: Batch, asked: Asked) -> Looked:
+    """Show the plan of a batch that is no longer to be weighed, as it was made then."""
+    if asked.output is not None:
+        raise UsageError(
+            f"Batch {batch.id} is {batch.state}, so its plan is shown as it was made, and no row is compared.",
+            "Nothing was written. Name with --against what to compare it with.",
+        )
+    found = context.archive.read_plan(batch.id)
+    if found is None:
+        raise UsageError(
+            f"Batch {batch.id} is {batch.state}, and there is no plan of it.",
+            "Name with --against what to compare it with.",
+        )
+    return Looked(plan_text.table(found), found)
+
+
+def _load(context: Context, batch: Batch) -> Load:
+    if not batch.zip_name:
+        raise UsageError(
+            f"Batch {batch.id} is {batch.state} and has no zip to look into: {batch.reason}",
+            "`sis-sync status` says what it waits for.",
+        )
+    with wording(context.archive.batch_folder(batch.id)):
+        return replace(load_of(context, batch), scratch=None)
+
+
+def _found(context: Context, named: str) -> _Found:
+    """Look at what a path names, or at the next drop."""
+    if not named:
+        return _next_drop(context)
+    path = Path(named)
+    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
+        raise UsageError(
+            f"There is no batch {named} in this home, and no such file or folder.",
+            "Name a batch, a CSV, a folder or a zip; `sis-sync status` names the last batch.",
+        )
+    path = path.resolve()  # a link that a person names is meant
+    folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (path.name,))
+    if not names:
+        raise UsageError(f"There is no CSV in {path}.", "Name a batch, a CSV, a folder or a zip.")
+    return _delivered(context, named, folder, names)
+
+
+def _next_drop(context: Context) -> _Found:
+    settings = context.settings
+    with wording(settings.inbox):
+        drops = inbox.scan(settings.inbox, settings.marker).drops
+    if not drops:
+        raise UsageError(
+            "There is nothing to plan: no batch is held, and the inbox is empty.",
+            "Name a batch, a CSV, a folder or a zip.",
+        )
+    return _delivered(context, f"{drops[0].name} (inbox)", drops[0].folder, [file.name for file in drops[0].files])
+
+
+def _delivered(context: Context, about: str, folder: Path, names: Sequence[str]) -> _Found:
+    with wording(folder):
+        newest = max((folder / name).stat().st_mtime for name in names)
+        return _Found(about, folder, deliver_from(folder, names, context.settings.source_encoding), newest)
+
+
+def _load_of_files(context: Context, found: _Found, bases: Bases) -> Load:
+    """Take files as what is to be weighed; in batch mode with the rows that Canvas would refuse."""
+    aim = aim_of(context.settings)
+    refused = judge(found.delivery, aim, context.show).refused if aim.batch_mode or aim.multi_term else {}
+    with wording(found.folder):
+        entries = _entries(found.delivery.files, bases)
+        return Load(found.about, found.delivery.files, found.newest, refused, entries=entries)
+
+
+def _entries(files: Sequence[DeliveryFile], bases: Bases) -> tuple[Entry, ...]:
+    """Describe files as a zip does; empty where their sizes tell already that they are not those of before."""
+    before = bases.before.entries if bases.before else ()
+    if sorted(file.size for file in files) != sorted(entry.size for entry in before):
+        return ()
+    return tuple(map(_entry, files))
+
+
+def _entry(file: DeliveryFile) -> Entry:
+    checksum, counter = 0, RowCounter()
+    with file.open() as stream:
+        while block := stream.read(BLOCK_BYTES):
+            checksum = zlib.crc32(block, checksum)
+            counter.feed(block)
+    summary = counter.finish()
+    return Entry(file.name, file.size, checksum, summary.kind, summary.rows)
+
+
+def _earlier(context: Context, named: str) -> Earlier:
+    """Find what somebody wants to compare with."""
+    batch = context.journal.batch(named)
+    if batch is None:
+        found = _found(context, named)
+        return Earlier(found.about, found.delivery.files, found.newest)
+    looked = earlier(context, batch)
+    if looked is None:
+        raise UsageError(f"The zip of batch {batch.id} cannot be read.", "Name another batch, or a file or folder.")
+    return looked
+
+
+def _write_rows(rows: RowsFolder, load: Load, bases: Bases) -> list[str]:
+    with wording(rows.folder), rows, sent_before(load, bases) as before:
+        compare(before.files if before else (), load.files, sink=rows)
+    return ["", rows.summary]
+
+
+def _approved(context: Context, batch: Batch, made: Plan, bases: Bases) -> tuple[Plan, Approval | None]:
+    """Find out whether a run would go by the batch's approval; without Canvas its base cannot be told, so it would."""
+    if bases.trouble:
+        return made, batch.approval
+    here = replace(batch, target=context.target)
+    return honoured(made, batch.approval, basis_of(here, parameters_of(context.settings, batch), bases))
+
+
+def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is next for a batch that was weighed before."""
+    discard = f"`sis-sync discard {batch.id} --reason TEXT`"
+    yield ""
+    if found["approval"]:
+        yield f"Next: `sis-sync run` sends it; until then {discard} takes that back."
+    elif batch.state is State.PACKED:
+        yield f"Next: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'goes on with'} it."
+    elif batch.basis is None:
+        yield f"Next: {report.next_command(batch)}"
+    elif found["verdict"] == "hold":
+        yield f"Next: {report.after_plan(batch, gone=bool(found['gone']))}"
+    else:
+        yield f"Batch {batch.id} is held for this: {batch.reason}"
+        if would_be_weighed_otherwise(context, batch):
+            yield "By today's settings nothing trips."
+            yield "Next: `sis-sync run` weighs it again."
+        else:
+            yield "As things are today nothing trips."
+            yield f"Next: {report.after_plan(batch, gone=False)}"

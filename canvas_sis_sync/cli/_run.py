@@ -1,0 +1,253 @@
+"""`sis-sync run`: one run, and what is said about it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from canvas_sis_sync import plain_text
+from canvas_sis_sync.cli._config import exposed
+from canvas_sis_sync.clock import Clock
+from canvas_sis_sync.errors import (
+    EXIT_HELD,
+    EXIT_TIME_RAN_OUT,
+    EXIT_UNREACHABLE,
+    HomeError,
+    JournalError,
+    SettingsError,
+    SyncError,
+)
+from canvas_sis_sync.home import inbox, log
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch, Episode
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME, is_there
+from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.progress import Show
+from canvas_sis_sync.sync import alerts, outcome, report
+from canvas_sis_sync.sync import idle as tick
+from canvas_sis_sync.sync.run import Result
+from canvas_sis_sync.sync.session import open_journal
+
+REMIND_EVERY = 86_400
+"""Seconds; the default of SIS_SYNC_REMIND_EVERY, for when that cannot be read."""
+NUMBERS = re.compile(r"\d+")
+SUBJECTS = {EXIT_UNREACHABLE: alerts.UNREACHABLE, EXIT_TIME_RAN_OUT: "time ran out"}
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What a caller wants of a run."""
+
+    show: Show
+    clock: Clock
+    #: False with --no-wait: one look, at most one batch.
+    patient: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run's result, and what of it is to be said."""
+
+    result: Result
+    #: What happened, in words; "" when there is nothing to say.
+    message: str
+    #: False when the same trouble was told before and nobody is watching.
+    tell: bool
+    #: One line about a trouble that has ended, else "".
+    recovery: str = ""
+    #: What nobody has to act on and was not reported before: lines.
+    news: tuple[str, ...] = ()
+    #: What is to be remembered once `text` was shown, None for nothing.
+    once_shown: tuple[Episode, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """What is to be said."""
+        return plain_text.lines([*([self.message] if self.tell and self.message else []), *self.news])
+
+
+def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
+    """Run once; `watched` says that a person is looking, who is told everything every time.
+
+    Raises KeyboardInterrupt, also for SIGTERM.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(log.setup(settings.logs, [settings.token.reveal()], verbosity))
+        stack.enter_context(_terminating())
+        try:
+            for sentence in exposed(settings):
+                log.get_logger().warning("%s", sentence)
+            result = tick.work(settings, how.show, how.clock, patient=how.patient)
+        except SyncError as error:
+            log.get_logger().error("%s", error.sentence)
+            result = Result("held" if error.exit_code == EXIT_HELD else "waiting", error.exit_code, trouble=error)
+        return _told(settings, how, result, watched=watched)
+
+
+def idle_message(settings: Settings) -> str:
+    """Say that there is nothing to do, and what lies in the inbox all the same."""
+    idle = "Nothing to do: no drop in the inbox, nothing under way."
+    return plain_text.lines([idle, *_others(settings), *exposed(settings)])
+
+
+def as_json(told: Told) -> dict[str, object]:
+    """Give the result as the object of `run --json`."""
+    result = told.result
+    message = plain_text.lines(filter(None, [told.message, *told.news]))
+    return report.run_json(result.outcome, result.batches, result.about, result.trouble, message)
+
+
+def was_shown(archive: Path, told: Told, clock: Clock) -> None:
+    """Journal that what was to be said has been shown, so that it is not said again."""
+    if told.once_shown is None:
+        return
+    try:
+        if not is_there(archive / FILE_NAME):
+            return
+        with Journal.open(archive / FILE_NAME, clock.now) as journal:
+            journal.remember_episodes(told.once_shown)
+    except (OSError, JournalError) as error:
+        log.get_logger().warning("%s", error)
+
+
+def without_settings(home: Path, error: SettingsError, clock: Clock) -> Told:
+    """Journal that the settings cannot be read, and say whether that is to be reported; without a journal it is.
+
+    The archive is always in the home, whatever its settings say.
+    """
+    sentence = type(error.sentence)(f"Error: {error.sentence}")
+    message = plain_text.lines(filter(None, [sentence, error.hint]))
+    result = Result("waiting", error.exit_code, trouble=error)
+    path = home / "archive" / FILE_NAME
+    try:
+        if not is_there(path):
+            return Told(result, message, tell=True)
+        with Journal.open(path, clock.now) as journal:
+            reason = plain_text.visible(error.sentence)
+            telling = alerts.met(journal.episodes(), alerts.SETTINGS, reason, clock.now(), REMIND_EVERY)
+            journal.remember_episodes(telling.episodes)
+    except (OSError, JournalError):
+        return Told(result, message, tell=True)
+    return Told(result, message, telling.tell, once_shown=telling.once_shown if telling.tell else None)
+
+
+def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
+    watched_only = [*_others(settings), *exposed(settings)] if watched else []
+    message = plain_text.lines([_message(settings, result), *watched_only])
+    if result.outcome == "locked":
+        return Told(result, message, watched)
+    telling = _telling(settings, how, result)
+    if telling is None:
+        return Told(result, message, watched or bool(result.exit_code))
+    return Told(
+        result,
+        message,
+        watched or telling.tell,
+        telling.recovery,
+        telling.news,
+        telling.once_shown if telling.tell or telling.news or watched else None,
+    )
+
+
+def _telling(settings: Settings, how: How, result: Result) -> alerts.Telling | None:
+    """Journal the trouble of this run, or its end, and find what is news; None without a journal, and none is made."""
+    now = how.clock.now()
+    try:
+        with open_journal(settings, how.clock) as journal:
+            earlier = journal.episodes()
+            if result.exit_code:
+                subject, reason = _subject(result)
+                telling = alerts.met(earlier, subject, reason, now, settings.remind_every)
+            else:
+                telling = alerts.over(earlier, now)
+            telling = alerts.with_files(telling, _left_lying(settings), now, settings.settle_seconds)
+            journal.remember_episodes(telling.episodes)
+            return telling
+    except (HomeError, JournalError):
+        return None
+
+
+def _left_lying(settings: Settings) -> dict[str, str]:
+    """Name the files in the inbox that belong to no drop, each with a text that changes when it is written to."""
+    looks = {}
+    try:
+        for name in inbox.left_lying(settings.inbox, settings.marker):
+            with suppress(OSError):
+                found = os.lstat(settings.inbox / name)
+                looks[plain_text.visible(name)] = f"{found.st_size} {found.st_mtime_ns}"
+    except (OSError, HomeError):
+        return {}
+    return looks
+
+
+def _subject(result: Result) -> tuple[str, str]:
+    subject = SUBJECTS.get(result.exit_code, "hold")
+    if result.trouble is not None:
+        reason = plain_text.visible(result.trouble.sentence)
+        # The free room on a disk, or a temporary name, is another one at every run, and the trouble is the same.
+        return subject, NUMBERS.sub("#", reason) if isinstance(result.trouble, HomeError) else reason
+    about = result.about
+    if about is None:
+        return subject, result.outcome
+    # Held twice in the same words, because another approval became void, is two troubles.
+    return subject, f"{about.id} {about.state}, step {len(about.steps)}: {about.reason}"
+
+
+def _message(settings: Settings, result: Result) -> str:
+    lines = [report.summary(batch) for batch in result.batches if batch != result.about]
+    base_url, first, left = settings.base_url, outcome.first_messages, _drops_left(settings)
+    if result.trouble is not None:
+        lines.append(report.trouble_message(result.trouble, result.about, base_url, first, left))
+    elif result.about is not None:
+        gone = _has_gone(settings, result.about)
+        lines.append(report.batch_message(result.about, base_url, first, left, gone=gone))
+    if result.outcome == "idle" and not lines:
+        lines.append("Nothing to do: no drop in the inbox, nothing under way.")
+    if result.outcome == "locked":
+        lines.append("Another run of this home is at work; this one leaves it to that.")
+    return plain_text.lines(lines)
+
+
+def _has_gone(settings: Settings, batch: Batch) -> bool:
+    """Say whether a batch's plan has terms, accounts or courses that vanish whole."""
+    plan = Archive(settings.archive).read_plan(batch.id)
+    return bool(plan and plan["gone"])
+
+
+def _others(settings: Settings) -> list[str]:
+    """Mention the files in the inbox that belong to no drop."""
+    try:
+        others = inbox.scan(settings.inbox, settings.marker).others
+    except (OSError, HomeError):
+        return []
+    return [f"Left lying in the inbox, neither CSV nor zip: {', '.join(others[:5])}."] if others else []
+
+
+def _drops_left(settings: Settings) -> str:
+    """Count what waits while nothing is sent, in a sentence; "" for nothing."""
+    try:
+        left = len(inbox.scan(settings.inbox, settings.marker).drops)
+    except (OSError, HomeError):
+        return ""
+    return f"Waiting in the inbox, untouched: {left} drop{'' if left == 1 else 's'}." if left else ""
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C, so that a run that is told to stop closes what it has open."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,235 @@
+"""A zip's entries as streams that do not believe what the zip says about them; reading back and describing a zip.
+
+Decompresses with the standard library only, whatever a zip was packed with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
+from canvas_sis_sync.errors import BadZipError
+from canvas_sis_sync.files import open_regular
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+BLOCK = 1024 * 1024
+"""Bytes that are read at once and, when packing, deflated as one piece."""
+PACKED_BLOCK = 64 * 1024
+LOCAL_HEADER = struct.Struct("<4s22x2H")
+BROKEN = (BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error)
+"""What zipfile raises for a file that is no zip or a damaged one."""
+WRITE_ANEW = "Have the zip written anew and deliver it again."
+
+
+class Observer(Protocol):
+    """Whatever wants to see a file's bytes while they are read."""
+
+    def feed(self, block: bytes, /) -> object:
+        """Take the next block of the file."""
+        ...
+
+
+class EntryStream(io.RawIOBase):
+    """One entry of a zip, decompressed; raises BadZipError on reading when it is not `size` bytes with `crc32`.
+
+    Never yields more than `size` bytes nor decompresses more than one beyond them. The CRC is judged at the end of the
+    data, so only a caller that reads until nothing comes has verified the entry. It can be sought forward, which
+    decompresses what is passed over.
+    """
+
+    def __init__(self, path: Path, info: ZipInfo, size: int, crc32: int) -> None:
+        self._name = f"{info.filename} in {path.name}"
+        self._left = size
+        self._expected_crc32 = crc32
+        self._crc32 = 0
+        self._packed_left = info.compress_size
+        self._inflater = None if info.compress_type == ZIP_STORED else zlib.decompressobj(-zlib.MAX_WBITS)
+        self._position = 0
+        self._file = open_regular(path)
+        try:
+            self._skip_header(info)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that this can be sought, forward only."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes have been read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Read on to `offset`. Raises io.UnsupportedOperation for one that was passed, BadZipError as reading does."""
+        if whence != os.SEEK_SET or offset < self._position:
+            raise io.UnsupportedOperation("an entry of a zip can only be sought forward")
+        while self._position < offset and self.read(min(BLOCK, offset - self._position)):
+            pass
+        return self._position
+
+    def close(self) -> None:
+        """Close the zip too."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill `buffer` with what comes next and return its length, 0 at the verified end."""
+        view = memoryview(buffer)
+        data = self._decompressed(min(len(view), self._left + 1))
+        self._crc32 = zlib.crc32(data, self._crc32)
+        self._left -= len(data)
+        self._position += len(data)
+        if self._left < 0:
+            raise self._bad("is longer than the zip says")
+        if not data and (self._left or self._crc32 != self._expected_crc32):
+            raise self._bad("is damaged: its length or its check sum is wrong")
+        view[: len(data)] = data
+        return len(data)
+
+    def _skip_header(self, info: ZipInfo) -> None:
+        """Go to the data, past the local header."""
+        header = b""
+        if info.header_offset >= 0:
+            self._file.seek(info.header_offset)
+            header = self._file.read(30)
+        if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
+            raise self._bad("cannot be found where the zip says it is")
+        _, name_length, extra_length = LOCAL_HEADER.unpack(header)
+        self._file.seek(name_length + extra_length, os.SEEK_CUR)
+
+    def _decompressed(self, wanted: int) -> bytes:
+        """Return up to `wanted` bytes, none at the end."""
+        if not self._inflater:
+            return self._packed(wanted)
+        while not self._inflater.eof:
+            packed = self._inflater.unconsumed_tail or self._packed(PACKED_BLOCK)
+            try:
+                data = self._inflater.decompress(packed, wanted)
+            except zlib.error:
+                raise self._bad("is damaged: it cannot be decompressed") from None
+            if data:
+                return data
+            if not packed:
+                raise self._bad("is damaged: its end is missing")
+        return b""
+
+    def _packed(self, wanted: int) -> bytes:
+        data = self._file.read(min(wanted, self._packed_left))
+        self._packed_left -= len(data)
+        return data
+
+    def _bad(self, what: str) -> BadZipError:
+        return BadZipError(f"{self._name} {what}.", WRITE_ANEW)
+
+
+def ignore_progress(_: int) -> None:
+    """Tell nobody."""
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def directory_of(path: Path) -> tuple[ZipInfo, ...]:
+    """Return what the zip at `path` says about its entries, in its order.
+
+    Raises BadZipError when it is no zip or not all of it is there, OSError when it cannot be opened.
+    """
+    try:
+        with open_regular(path) as file, ZipFile(file) as zip_file:
+            return tuple(zip_file.infolist())
+    except BROKEN as error:
+        sentence = f"{path.name} is not a whole zip: it is damaged, cut off or still being written."
+        raise BadZipError(sentence, WRITE_ANEW) from error
+
+
+def from_zip(path: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
+    """Return the entries `names` of a zip that can be believed. Raises BadZipError, also when one is missing."""
+    infos = {info.filename: info for info in directory_of(path)}
+    if missing := set(names) - infos.keys():
+        raise BadZipError(f"{path.name} was not written as it should be: {min(missing)}.", "Run sis-sync again.")
+    return tuple(DeliveryFile(name, infos[name].file_size, partial(open_entry, path, infos[name])) for name in names)
+
+
+def open_entry(path: Path, info: ZipInfo) -> io.BufferedReader:
+    """Return the entry's content as a verified stream; the caller closes it."""
+    return io.BufferedReader(EntryStream(path, info, info.file_size, info.CRC), PACKED_BLOCK)
+
+
+def read_back(path: Path, entries: Sequence[Entry], *, progress: Callable[[int], None] = ignore_progress) -> None:
+    """Decompress the whole zip and compare it with `entries`: names, lengths and CRCs.
+
+    `progress` is told the decompressed bytes since it was last called, from several threads but one at a time.
+    Raises BadZipError naming the first entry that differs, OSError when the disk does.
+    """
+    infos = {info.filename: info for info in directory_of(path)}
+    odd = {entry.name for entry in entries} ^ infos.keys()
+    if odd:
+        raise BadZipError(f"{path.name} was not written as it should be: {min(odd)}.", "Run sis-sync again.")
+    tell = _one_at_a_time(progress)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        largest_first = sorted(entries, key=lambda entry: entry.size, reverse=True)
+        for _ in pool.map(lambda entry: _verify(path, infos[entry.name], entry, tell), largest_first):
+            pass
+
+
+def describe(
+    path: Path,
+    *,
+    observe: Callable[[str], Observer] | None = None,
+    progress: Callable[[int], None] = ignore_progress,
+) -> Bundle:
+    """Return what a ready-made zip holds, folders left out, after decompressing all of it once.
+
+    `observe` and `progress` are as for `pack`. `kind` and `rows` of the entries stay None.
+    Raises BadZipError naming the first entry that is damaged or longer than the zip says, OSError when the disk is.
+    """
+    entries = []
+    for info in directory_of(path):
+        if info.is_dir():
+            continue
+        observer = observe(info.filename) if observe else None
+        with EntryStream(path, info, info.file_size, info.CRC) as stream:
+            while block := stream.read(BLOCK):
+                if observer:
+                    observer.feed(block)
+                progress(len(block))
+        entries.append(Entry(info.filename, info.file_size, info.CRC))
+    return Bundle(path, path.stat().st_size, sha256(path), tuple(entries))
+
+
+def _verify(path: Path, info: ZipInfo, entry: Entry, progress: Callable[[int], None]) -> None:
+    with EntryStream(path, info, entry.size, entry.crc32) as stream:
+        while block := stream.read(BLOCK):
+            progress(len(block))
+
+
+def _one_at_a_time(progress: Callable[[int], None]) -> Callable[[int], None]:
+    lock = Lock()
+
+    def tell(amount: int) -> None:
+        with lock:
+            progress(amount)
+
+    return tell

@@ -1,0 +1,191 @@
+"""A case: what breakers judge, with the arithmetic they share.
+
+Owns how many rows of a kind or of a group count as going, and which groups are gone as a whole. Leaves to others what
+is too much, and the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges, Prediction, Situation
+from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, OWNERS
+
+FLOOR = 100
+"""Rows that a kind or a group must have had for percentages to count, and to be gone as a whole."""
+
+GroupName = tuple[str, str]
+"""What the group is by, and its SIS id."""
+
+
+class Limit(Protocol):
+    """How many rows may go: a percentage, a count, either of both, or any number."""
+
+    @property
+    def percent(self) -> float | None:
+        """0 to 100, None for none."""
+
+    @property
+    def count(self) -> int | None:
+        """Rows, None for none."""
+
+
+Limits = Mapping[str, Limit]
+"""Limits by kind; one without percentage and count switches the kind off, as does none at all."""
+
+
+def exceeded(limit: Limit, count: int, rows: int) -> bool:
+    """Tell whether `count` of `rows` rows is more than the limit; exactly the limit is not."""
+    if limit.count is not None and count > limit.count:
+        return True
+    return percentage_counts(limit, rows) and count * 100 > round((limit.percent or 0) * rows, 6)
+
+
+def percentage_counts(limit: Limit, rows: int) -> bool:
+    """Tell whether the limit has a percentage that counts among so many rows; none at all always does."""
+    return limit.percent is not None and (rows >= FLOOR or not limit.percent)
+
+
+def gone_groups(changes: Changes) -> tuple[GroupName, ...]:
+    """Name the groups that vanish as a whole: all their rows of all kinds, at least 100 that were not deleted before.
+
+    A term that courses of the new delivery name has not vanished, whatever became of its rows: their ids changed.
+    """
+    found = (name for name, parts in _by_group(changes).items() if _is_gone(name, parts, changes.course_terms_now))
+    return tuple(found)
+
+
+def _is_gone(group: GroupName, parts: list[GroupChanges], terms_now: frozenset[str]) -> bool:
+    by, name = group
+    if by == "term" and name in terms_now:
+        return False
+    missing = sum(part.removed - part.ended for part in parts)
+    return missing >= FLOOR and all(part.removed == part.rows_before for part in parts)
+
+
+def _by_group(changes: Changes) -> dict[GroupName, list[GroupChanges]]:
+    groups: dict[GroupName, list[GroupChanges]] = {}
+    for part in changes.groups:
+        groups.setdefault((part.by, part.name), []).append(part)
+    return groups
+
+
+@dataclass(frozen=True)
+class Case:
+    """A delivery against the last accepted one, what Canvas would do with it, and what is allowed."""
+
+    changes: Changes
+    prediction: Prediction
+    situation: Situation
+    limits: Limits
+
+    @property
+    def batch_mode(self) -> bool:
+        """Tell whether Canvas deletes by batch mode, of one term or of several."""
+        return self.situation.batch_mode or self.situation.multi_term
+
+    @property
+    def derives(self) -> bool:
+        """Tell whether Canvas would remove what is missing by comparing; batch mode excludes it (DIFF)."""
+        return self.situation.diffing and not self.batch_mode and not self.situation.remaster
+
+    @cached_property
+    def gone(self) -> dict[GroupName, list[GroupChanges]]:
+        """The groups that vanish as a whole, with all their kinds."""
+        groups = _by_group(self.changes)
+        return {name: groups[name] for name in gone_groups(self.changes)}
+
+    @property
+    def newly_gone(self) -> tuple[GroupName, ...]:
+        """The groups that vanish as a whole from Canvas too and that nobody allowed to, the largest first."""
+        lost = {name: sum(map(self.group_missing, parts)) for name, parts in self.gone.items()}
+        concerned = [name for name, rows in lost.items() if rows and name not in self.situation.remembered]
+        return tuple(sorted(concerned, key=lambda name: -lost[name]))
+
+    def limit(self, kind: str) -> Limit | None:
+        """Give the limit of a kind, None when its breaker is off."""
+        limit = self.limits.get(kind)
+        return None if limit is None or (limit.percent is None and limit.count is None) else limit
+
+    @cached_property
+    def watched(self) -> tuple[tuple[KindChanges, Limit], ...]:
+        """The kinds whose breakers are on, with their limits."""
+        return tuple((each, limit) for each in self.changes.kinds if (limit := self.limit(each.kind)))
+
+    @cached_property
+    def missing(self) -> dict[str, int]:
+        """Rows by kind that Canvas would remove because they are not in the delivery."""
+        return {each.kind: self._missing(each) for each in self.changes.kinds}
+
+    def _missing(self, changes: KindChanges) -> int:
+        effect = self.prediction.of(changes.kind)
+        predicted = effect.removed if effect else 0
+        if self.batch_mode:
+            return predicted if changes.kind in BATCH_MODE_KINDS else 0
+        if not self.derives:
+            return 0
+        # Rows that are written as deleted are skipped then, and only the prediction knows which are (DIFF 6). Of files
+        # that cannot be compared none is removed (DIFF 3, 4): `columns` is about those.
+        if self.situation.skip_deletes or (effect and effect.uncompared):
+            return predicted
+        return max(changes.removed - changes.ended, predicted)
+
+    @cached_property
+    def turned(self) -> dict[str, dict[str, int]]:
+        """Rows by kind whose status ends them from now on, by that word, without those that Canvas is to skip."""
+        return {each.kind: self._taken(each.turned) for each in self.changes.kinds}
+
+    @cached_property
+    def added_ending(self) -> dict[str, dict[str, int]]:
+        """New rows by kind whose status ends something, by that word, without those that Canvas is to skip."""
+        return {each.kind: self._taken(each.added_ending) for each in self.changes.kinds}
+
+    def _taken(self, by_word: Mapping[str, int]) -> dict[str, int]:
+        skipped = "deleted" if self.situation.skip_deletes else ""
+        return {word: rows for word, rows in by_word.items() if rows and word != skipped}
+
+    def refused(self, kind: str) -> int:
+        """Give the rows that Canvas refuses although only they keep batch mode from deleting (DIFF 9)."""
+        concerned = self.batch_mode and kind in BATCH_MODE_KINDS
+        return self.situation.refused.get(kind, 0) if concerned else 0
+
+    def hanging(self, changes: KindChanges) -> int:
+        """Give the rows of a kind that stay, but hang on objects that Canvas would delete, and them with these."""
+        owners = OWNERS.get(changes.kind, ())
+        if not any(self.missing.get(owner) or self.turned.get(owner, {}).get("deleted") for owner in owners):
+            return 0
+        known = self.changes.dependants.get(changes.kind) or 0
+        return max(known - (changes.removed - changes.ended) - sum(changes.turned.values()), 0)
+
+    def group_missing(self, part: GroupChanges) -> int:
+        """Give the rows of a group and kind that Canvas would remove because they are not in the delivery."""
+        rows = part.removed - part.ended
+        if self.batch_mode and self.prediction.scope is not None:
+            rows = sum(part.removed_by_term.get(term, 0) for term in self.prediction.scope)
+        return min(rows, self.missing.get(part.kind, 0))
+
+    def group_turned(self, part: GroupChanges) -> int:
+        """Give the rows of a group and kind whose status ends them from now on.
+
+        A group does not tell which word: where Canvas is to skip deleted rows this is the most it can be.
+        """
+        found = (self.turned.get(part.kind, {}), self.added_ending.get(part.kind, {}))
+        return min(part.turned, sum(sum(by_word.values()) for by_word in found))
+
+    def group_loss(self, part: GroupChanges) -> int:
+        """Give the rows of a group and kind that go."""
+        return self.group_missing(part) + self.group_turned(part)
+
+    def going_missing(self, kind: str) -> int:
+        """Give the missing rows of a kind without those of groups that are gone as a whole."""
+        aside = sum(self.group_missing(part) for parts in self.gone.values() for part in parts if part.kind == kind)
+        return max(self.missing[kind] - aside, 0)
+
+    def loss(self, changes: KindChanges) -> int:
+        """Give the rows of a kind that go, without the missing ones of groups that are gone as a whole."""
+        kind = changes.kind
+        ending = sum(self.turned[kind].values()) + sum(self.added_ending[kind].values())
+        return self.going_missing(kind) + ending + self.refused(kind) + self.hanging(changes)

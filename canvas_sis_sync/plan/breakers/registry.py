@@ -1,0 +1,80 @@
+"""Breakers: what holds a delivery before anything is sent. Pure.
+
+    case           what is judged, and the arithmetic
+    losses         breakers that count rows
+    circumstances  breakers about the delivery as such
+    batch_mode     breakers of batch mode
+    words          places, shares, limits, dates
+
+Owns the registry and the order. Leaves to others where limits come from (`settings`, which also raises them for one
+run), what changed, and what Canvas would do. docs/breakers.md has a section for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from canvas_sis_sync.plan.breakers import _batch_mode, _circumstances, _losses
+from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, Limit, Limits, gone_groups
+from canvas_sis_sync.plan.values import Changes, Prediction, Situation, Tripped
+
+__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limit", "Limits", "gone_groups", "judge", "newly_gone"]
+
+MOST_TOLD = 12
+"""Places that one breaker names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """One reason to hold a delivery."""
+
+    #: Kept for good.
+    id: str
+    judge: Callable[[Case], Iterator[Tripped]]
+    #: It needs no earlier delivery to compare with.
+    at_first: bool = False
+
+
+BREAKERS = (
+    Breaker("first-in-batch-mode", _batch_mode.first, at_first=True),
+    Breaker("batch-term", _batch_mode.term, at_first=True),
+    Breaker("batch-empty", _batch_mode.empty, at_first=True),
+    Breaker("batch-terms", _batch_mode.terms, at_first=True),
+    Breaker("unknown-base", _circumstances.unknown_base, at_first=True),
+    Breaker("files-contradict", _circumstances.contradiction, at_first=True),
+    Breaker("renames", _circumstances.renames, at_first=True),
+    Breaker("thresholds", _circumstances.thresholds),
+    Breaker("older", _circumstances.older),
+    Breaker("canary", _circumstances.canary, at_first=True),
+    Breaker("gone", _losses.gone),
+    Breaker("removals", _losses.removals),
+    Breaker("group-removals", _losses.group_removals),
+    Breaker("new-keys", _losses.new_keys),
+    Breaker("empty", _losses.empty),
+    Breaker("columns", _losses.columns),
+)
+"""What explains the rest comes first: reports begin with what tripped first."""
+
+
+def judge(changes: Changes, prediction: Prediction, situation: Situation, limits: Limits) -> tuple[Tripped, ...]:
+    """Give every breaker that trips, in the order of the registry; none of them lets the delivery go.
+
+    A breaker that trips in more than a dozen places names those, and how many more there are.
+    """
+    case = Case(changes, prediction, situation, limits)
+    asked = (each for each in BREAKERS if situation.has_before or each.at_first)
+    return tuple(tripped for each in asked for tripped in _told(each, case))
+
+
+def newly_gone(changes: Changes, prediction: Prediction, situation: Situation) -> tuple[GroupName, ...]:
+    """Name all groups that the breaker `gone` is about, which a person may allow to be missing from then on."""
+    return Case(changes, prediction, situation, {}).newly_gone
+
+
+def _told(breaker: Breaker, case: Case) -> Iterator[Tripped]:
+    found = breaker.judge(case)
+    yield from islice(found, MOST_TOLD)
+    if more := sum(1 for _ in found):
+        yield Tripped(breaker.id, f"The same holds for {more:,} more.")

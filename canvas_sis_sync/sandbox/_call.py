@@ -1,0 +1,90 @@
+"""One authorised request on its way to an endpoint, and what endpoints have in common.
+
+Owns base URL, pagination (API 4) and the look-up of accounts. Authorisation happened before, in `server`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from werkzeug.wrappers import Request as HttpRequest
+
+from canvas_sis_sync.sandbox._records import User
+from canvas_sis_sync.sandbox._replies import Refusal, not_found
+from canvas_sis_sync.sandbox._state import State
+
+Item = TypeVar("Item")
+_PAGE = 10
+_PAGE_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, who asks, and what the sandbox knows."""
+
+    state: State
+    request: HttpRequest
+    user: User
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host as the client wrote them."""
+        return f"{self.request.scheme}://{self.request.host}"
+
+    def params(self) -> dict[str, str]:
+        """Return the query parameters, the last of equal names."""
+        return {name: values[-1] for name, values in self.request.args.lists()}
+
+    def account_id(self, text: str) -> int:
+        """Return the account's id for a number or `self`; raises Refusal 404 for an unknown one."""
+        accounts = self.state.store.accounts()
+        if text == "self":
+            return min(accounts)
+        if not text.isdigit() or int(text) not in accounts:
+            raise not_found()
+        return int(text)
+
+    def root_account_id(self, text: str) -> int:
+        """Return the id of a root account where SIS data may be handled (API 1).
+
+        Raises Refusal: 404 for an unknown account, 400 for a sub-account, then 403 without permission.
+        """
+        account_id = self.account_id(text)
+        if self.state.store.accounts()[account_id]["root"] != account_id:
+            raise Refusal(400, {"errors": ["SIS data belong to a root account, and this is not one."]})
+        if not self.user.may_import:
+            message = "The user of this token has no permission for that."
+            raise Refusal(403, {"status": "unauthorized", "errors": [{"message": message}]})
+        return account_id
+
+    def page(self, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
+        """Cut out the page that was asked for; the headers link to its neighbours."""
+        size = min(max(_whole(self.request.args.get("per_page"), _PAGE), 1), _PAGE_LIMIT)
+        number = max(_whole(self.request.args.get("page"), 1), 1)
+        links = {"current": number}
+        if number * size < len(items):
+            links["next"] = number + 1
+        if number > 1:
+            links["prev"] = number - 1
+        links["first"] = 1
+        link = ",".join(f'<{self._page_url(page, size)}>; rel="{name}"' for name, page in links.items())
+        return items[(number - 1) * size : number * size], {"link": link}
+
+    def _page_url(self, page: int, size: int) -> str:
+        kept = [
+            (name, value)
+            for name, value in self.request.args.items(multi=True)
+            if name not in {"access_token", "page", "per_page"}
+        ]
+        query: list[tuple[str, Any]] = [*kept, ("page", page), ("per_page", size)]
+        return f"{self.base_url}{self.request.path}?{urlencode(query)}"
+
+
+def _whole(text: str | None, default: int) -> int:
+    try:
+        return int(text or "")
+    except ValueError:
+        return default

@@ -1,0 +1,181 @@
+"""The sandbox's memory: users, imports, files, offers, jobs, and the clock they live by.
+
+Owns ids, the lock, and every change of an import's state. Rows live in `store`, HTTP in `server`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync.sandbox._faults import Faults
+from canvas_sis_sync.sandbox._records import ABORTABLE, QUEUED_OR_RUNNING, Import, Offer, Progress, StoredFile, User
+from canvas_sis_sync.sandbox._replies import not_found
+from canvas_sis_sync.sandbox._store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role that enrollments or admins can have."""
+
+    id: int
+    name: str
+    label: str
+    #: The type of enrollment it stands for, or AccountMembership.
+    base: str
+
+
+BUILT_IN_ROLES = (
+    ("StudentEnrollment", "Student"),
+    ("TeacherEnrollment", "Teacher"),
+    ("TaEnrollment", "TA"),
+    ("DesignerEnrollment", "Designer"),
+    ("ObserverEnrollment", "Observer"),
+    ("AccountAdmin", "Account Admin"),
+)
+
+
+class State:
+    """Everything that is not a row. `changed` is the lock and is notified at every change."""
+
+    def __init__(self, folder: Path, faults: Faults) -> None:
+        self.folder = folder
+        self.faults = faults
+        self.store = Store(folder / "canvas.sqlite3")
+        self.changed = threading.Condition(threading.RLock())
+        self.stopping = threading.Event()
+        self.users: dict[str, User] = {}
+        self.imports: dict[int, Import] = {}
+        self.files: dict[int, StoredFile] = {}
+        self.offers: dict[str, Offer] = {}
+        self.jobs: dict[int, Progress] = {}
+        self.threads: list[threading.Thread] = []
+        self.last_ids: dict[str, int] = {}
+        self.roles = [
+            Role(self.next_id("role"), name, label, name if name.endswith("Enrollment") else "AccountMembership")
+            for name, label in BUILT_IN_ROLES
+        ]
+
+    def now(self) -> float:
+        """Tell the time, skewed if that fault is armed."""
+        return time.time() + float(self.faults.standing("clock-skew") or 0)
+
+    def next_id(self, what: str) -> int:
+        """Count up one of the id sequences."""
+        with self.changed:
+            self.last_ids[what] = self.last_ids.get(what, 0) + 1
+            return self.last_ids[what]
+
+    def new_path(self, suffix: str = "") -> Path:
+        """Invent a name for a new file."""
+        return self.folder / "files" / f"{secrets.token_hex(8)}{suffix}"
+
+    def add_user(self, token: str, name: str, *, may_import: bool = True) -> User:
+        """Make a user with a token of its own."""
+        user = User(self.next_id("user"), name, token, may_import)
+        with self.changed:
+            self.users[token] = user
+        return user
+
+    def user_of(self, record: Import) -> User | None:
+        """Return the user who made the import, None when it is nobody known here."""
+        return next((user for user in self.users.values() if user.id == record.user_id), None)
+
+    def add_file(self, name: str, path: Path | None, size: int, *, content_type: str = "text/csv") -> StoredFile:
+        """Make a file that can be downloaded."""
+        file = StoredFile(self.next_id("file"), name, size, secrets.token_hex(12), self.now(), path, content_type)
+        with self.changed:
+            self.files[file.id] = file
+        return file
+
+    def add_import(self, account_id: int, user_id: int, options: dict[str, Any]) -> Import:
+        """Make an import in state `initializing`."""
+        with self.changed:
+            now = self.now()
+            record = Import(self.next_id("import"), account_id, user_id, now, now, options=options)
+            self.imports[record.id] = record
+            return record
+
+    def queue(self, record: Import, upload: Path, name: str) -> None:
+        """Give an import its file, which lets it leave `initializing`."""
+        with self.changed:
+            record.upload, record.upload_name = upload, name
+            if record.workflow_state == "initializing" and self.faults.take("stuck-initializing") is None:
+                self.move(record, "created")
+
+    def move(self, record: Import, workflow_state: str, **changes: Any) -> None:
+        """Change an import's state, and other fields with it."""
+        with self.changed:
+            record.workflow_state = workflow_state
+            record.updated_at = self.now()
+            for name, value in changes.items():
+                setattr(record, name, value)
+            self.changed.notify_all()
+
+    def visible(self, record: Import) -> bool:
+        """Tell whether the import is known, which the fault `forget` denies."""
+        forgotten = self.faults.standing("forget")
+        return forgotten is None or forgotten not in {"", str(record.id)}
+
+    def find_import(self, account_id: int, import_id: int) -> Import:
+        """Return an import; raises Refusal 404 when the account has none by that id."""
+        record = self.imports.get(import_id)
+        if record is None or record.account_id != account_id or not self.visible(record):
+            raise not_found()
+        return record
+
+    def list_imports(self, account_id: int, wanted: Callable[[Import], bool]) -> list[Import]:
+        """List an account's imports, newest first."""
+        with self.changed:
+            found = [
+                record
+                for record in self.imports.values()
+                if record.account_id == account_id and self.visible(record) and wanted(record)
+            ]
+        return sorted(found, key=lambda record: record.id, reverse=True)
+
+    def abort(self, record: Import) -> None:
+        """Abort an import; raises Refusal 404 when it is finished (API 6)."""
+        with self.changed:
+            if record.workflow_state not in ABORTABLE:
+                raise not_found()
+            self.move(record, "aborted")
+
+    def abort_pending(self, account_id: int) -> None:
+        """Abort what has not begun; running imports go on (API 6)."""
+        with self.changed:
+            for record in self.imports.values():
+                if record.account_id == account_id and record.workflow_state in {"initializing", "created"}:
+                    self.move(record, "aborted", progress=100)
+
+    def next_due(self, account_id: int) -> Import | None:
+        """Return the import to work on now: the oldest unfinished one, unless it is planted or already taken."""
+        waiting = [
+            record
+            for record in self.imports.values()
+            if record.account_id == account_id and record.workflow_state in QUEUED_OR_RUNNING
+        ]
+        if any(record.workflow_state != "created" for record in waiting):
+            return None
+        oldest = min(waiting, key=lambda record: (record.created_at, record.id), default=None)
+        return None if oldest is None or oldest.planted else oldest
+
+    def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Do something after a while, unless the sandbox ends before."""
+
+        def wait_and_act() -> None:
+            if self.pause(seconds):
+                action()
+
+        thread = threading.Thread(target=wait_and_act, name="sandbox-later")
+        self.threads.append(thread)
+        thread.start()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait, but not beyond the sandbox's end; False when it is ending."""
+        return not self.stopping.wait(seconds)

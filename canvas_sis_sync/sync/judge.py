@@ -1,0 +1,138 @@
+"""Judge: what Canvas would say about a delivery, and whether it may be sent (design 4, `refused`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from canvas_sis_sync.check import findings
+from canvas_sis_sync.check.engine import check_apart
+from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses
+from canvas_sis_sync.check.options import MOST_PLACES, Aim
+from canvas_sis_sync.check.registry import RULES
+from canvas_sis_sync.delivery.opening import Delivery
+from canvas_sis_sync.delivery.transcoding import guess
+from canvas_sis_sync.errors import CanvasError, SettingsError
+from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.progress import Show
+from canvas_sis_sync.sync.session import Context, log
+
+NOT_UTF8 = "file-not-utf8"
+EMPTY = "file-empty"
+FIRST = 3
+"""Findings that a message names; the rest is in check.json."""
+
+
+def aim_of(
+    settings: Settings, *, roles: Iterable[str] = (), own_user: str | None = None, complete: bool = False
+) -> Aim:
+    """Say what the settings mean for the rules. Raises SettingsError for an unknown rule to ignore.
+
+    `roles` are the account's, when Canvas was asked.
+    """
+    for rule in settings.check_ignore:
+        if rule not in RULES:
+            near = get_close_matches(rule, RULES, 1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"SIS_SYNC_CHECK_IGNORE names {rule}, which is no rule.{meant}", "sis-sync rules")
+    asked = settings.import_parameters
+    return Aim(
+        batch_mode=asked.get("batch_mode") == "true",
+        multi_term="multi_term_batch_mode" in asked,
+        diffing="diffing_data_set_identifier" in asked,
+        skip_deletes=asked.get("skip_deletes") == "true",
+        overrides_stickiness=asked.get("override_sis_stickiness") == "true",
+        takes_over_logins=asked.get("update_sis_id_if_login_claimed") == "true",
+        complete=complete,
+        roles=frozenset([*roles, *settings.roles]) or None,
+        own_user_sis_id=own_user,
+        ignore=frozenset(settings.check_ignore),
+    )
+
+
+def aim_by_canvas(context: Context) -> Aim:
+    """Say what the settings mean for the rules, with the roles and the user that Canvas knows, if it can be asked."""
+    try:
+        roles = context.canvas.role_names(context.target.account_id)
+        return aim_of(context.settings, roles=roles, own_user=context.canvas.current_user().sis_user_id)
+    except CanvasError as error:
+        log.info("checking without Canvas's roles: %s", error.sentence)
+        return aim_of(context.settings)
+
+
+def judge(delivery: Delivery, aim: Aim, show: Show) -> Report:
+    """Check a delivery by all rules."""
+    with show.stage("checking", sum(file.size for file in delivery.files)) as done:
+        return check_apart(delivery.files, aim, others=delivery.others, progress=done)
+
+
+def is_refused(report: Report, settings: Settings, refuse_on: str = "") -> bool:
+    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON` or what stands for it.
+
+    One whose files are all empty it refuses in any case: Canvas would ignore each of them.
+    """
+    if 0 < len(report.files) <= report.counts.get(EMPTY, 0):
+        return True
+    return refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), settings.max_error_rows)
+
+
+def too_many_refused(report: Report, settings: Settings) -> list[str]:
+    """Say that a run refuses a delivery because of its number of bad rows; nothing when it does not."""
+    return [said] if (said := findings.too_many_refused(report, settings.max_error_rows)) else []
+
+
+def summary(report: Report) -> str:
+    """Say in a line what was found, and the first of it."""
+    worst = sorted(report.findings, key=lambda finding: ("fatal", "error", "warning").index(finding.severity))
+    places = [f"{place(finding.file, finding.row)}: {finding.message} ({finding.rule})" for finding in worst[:FIRST]]
+    counted = f"{report.fatal:,} fatal, {report.error:,} errors, {report.warning:,} warnings"
+    return "; ".join([counted, *places])
+
+
+def place(file: str | None, row: int | None) -> str:
+    """Word where a finding is."""
+    where = file or "the set"
+    return where if row is None else f"{where} row {row:,}"
+
+
+def encoding_hints(delivery: Delivery, report: Report) -> list[str]:
+    """Suggest what the files that are not UTF-8 seem to be."""
+    bad = {finding.file for finding in report.findings if finding.rule == NOT_UTF8}
+    hints = []
+    for file in delivery.files:
+        if file.name in bad:
+            encoding = guess(file)
+            hints.append(f"{file.name} seems to be {encoding}: SIS_SYNC_SOURCE_ENCODING={encoding} would convert it.")
+    return hints
+
+
+def as_json(report: Report, *, refused: bool) -> dict[str, Any]:
+    """Give a report as the object of `check --json` and `check.json`: at most 1,000 places a rule, all counted."""
+    kept: Counter[str] = Counter()
+    shown = []
+    for finding in report.findings:
+        kept[finding.rule] += 1
+        if kept[finding.rule] <= MOST_PLACES:
+            shown.append(_finding_json(finding))
+    return {
+        "schema": 1,
+        "ok": not refused,
+        "files": [{"file": each.name, "kind": each.kind, "rows": each.rows} for each in report.files],
+        "findings": shown,
+        "counts": dict(report.counts),
+        "summary": dict(report.summary),
+        "refused_rows": report.refused_rows,
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "file": finding.file,
+        "row": finding.row,
+        "column": finding.column,
+        "message": finding.message,
+    }

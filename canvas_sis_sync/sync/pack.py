@@ -1,0 +1,256 @@
+"""Pack: a claimed batch gets the zip that Canvas will get (design 4, "Pack")."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from canvas_sis_sync.check.findings import Report
+from canvas_sis_sync.check.rules.sets import CONTRADICTION
+from canvas_sis_sync.delivery import packing
+from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
+from canvas_sis_sync.delivery.opening import Delivery, deliver_from, is_zip
+from canvas_sis_sync.delivery.packing import from_folder
+from canvas_sis_sync.delivery.reading import describe, from_zip, read_back
+from canvas_sis_sync.delivery.transcoding import NotInEncoding
+from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
+from canvas_sis_sync.files import make_folder
+from canvas_sis_sync.home.archive import ORIGINAL_ZIP, ZIP, copy, sync_folder, wording
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.progress import Show, added_up
+from canvas_sis_sync.sis_csv.counter import RowCounter
+from canvas_sis_sync.sis_csv.kinds import KINDS
+from canvas_sis_sync.sync._claim import is_unchanged, settle_claimed
+from canvas_sis_sync.sync.judge import (
+    aim_by_canvas,
+    aim_of,
+    as_json,
+    encoding_hints,
+    is_refused,
+    judge,
+    summary,
+    too_many_refused,
+)
+from canvas_sis_sync.sync.session import Context
+
+OWN = ".own"
+"""Folder of a ready-made zip's copy, which nobody else has open, until it is known what becomes of it."""
+
+
+def pack(context: Context, batch: Batch) -> Batch:
+    """Write the batch's zip, read it back, check what is in it, and only then let the loose files go.
+
+    Gives the batch packed, or refused when its ready-made zip cannot be believed or `SIS_SYNC_REFUSE_ON` is met; one
+    that was set aside is discarded, with its zip, in any case. While the sources' writer is not done it is waited for,
+    and packed again. Raises HomeError, TimeRanOut.
+    """
+    folder = context.archive.batch_folder(batch.id)
+    while True:
+        with wording(folder):
+            packed = _attempt(context, batch)
+            sync_folder(folder)
+        if is_unchanged(context, batch):
+            break
+        batch = settle_claimed(context, batch)
+        if batch.state is State.HELD:
+            return batch
+    if isinstance(packed, DropChanged):
+        raise packed
+    if isinstance(packed, SyncError):
+        return _keep_refused(context, batch, packed)
+    batch = _journal(context, batch, packed)
+    context.archive.write_receipt(batch)
+    remove_sources(context, batch)
+    return batch
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A zip, and what the rules say about its contents."""
+
+    bundle: Bundle
+    report: Report
+    #: Why it is refused by the number of its bad rows, and what the files that are not UTF-8 seem to be.
+    hints: tuple[str, ...]
+
+
+def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEncoding | DropChanged:
+    """Write the zip and check it; what is wrong with its sources counts only if their writer was done."""
+    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    names, encoding = [file.name for file in batch.files], context.settings.source_encoding
+    try:
+        made, delivery = make_zip(sources, names, folder, encoding, context.show)
+        aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
+        report = judge(delivery, aim, context.show)
+        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings)))
+        hints = (*too_many_refused(report, context.settings), *encoding_hints(delivery, report))
+        return Packed(made, report, hints)
+    except (BadZipError, NotInEncoding, DropChanged) as error:
+        return error
+
+
+def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
+    """Journal the zip, and whether it may be sent."""
+    made, report = packed.bundle, packed.report
+    is_empty = not any(entry.size for entry in made.entries)
+    refused = is_empty or is_refused(report, context.settings)
+    reason = f"{len(made.entries)} files, {made.size} bytes"
+    nothing = ["Every file of it is empty, so there is nothing to import."] if is_empty else []
+    return _move(
+        context,
+        batch,
+        State.REFUSED if refused else State.PACKED,
+        " ".join([*nothing, f"check found {summary(report)}.", *packed.hints]) if refused else reason,
+        entries=made.entries,
+        zip_name=made.path.name,
+        zip_size=made.size,
+        zip_sha256=made.sha256,
+        findings=dict(report.summary),
+        refused_rows=dict(report.refused),
+        contradictions=report.counts.get(CONTRADICTION, 0),
+        lets_pass=refused and context.settings.after_refusal == "continue",
+    )
+
+
+def _move(context: Context, batch: Batch, state: State, reason: str, **changes: Any) -> Batch:
+    """Journal what became of the sources; what was set aside is discarded instead, by whoever claimed it for that."""
+    if not batch.set_aside:
+        return context.move(batch, state, reason, **changes)
+    return context.move(batch, State.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
+
+
+def make_zip(
+    sources: Path, names: Sequence[str], folder: Path, source_encoding: str, show: Show
+) -> tuple[Bundle, Delivery]:
+    """Make `import.zip` in `folder` of the files `names` below `sources`; return it and what it holds.
+
+    What is returned is read from the zip: whoever still writes to a source changes neither it nor what is judged. A
+    ready-made zip of CSVs is copied byte for byte. What was converted, or came in a zip that is not sent as it is, is
+    kept as `original.zip`. Raises BadZipError when a ready-made zip cannot be believed, NotInEncoding, DropChanged,
+    OSError when the disk does not take it.
+    """
+    if not is_zip(names):
+        delivery = deliver_from(sources, names, source_encoding)
+        made = _from_files(delivery.files, folder / ZIP, show)
+        if delivery.originals:
+            _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
+        return made, _as_packed(made, delivery)
+    own = _own_copy(sources / names[0], folder)
+    delivery = deliver_from(own.parent, [own.name], source_encoding)
+    if delivery.as_it_is:
+        made = _in_place(_described(own, delivery.files, show), folder / ZIP)
+    else:
+        made = _from_files(delivery.files, folder / ZIP, show)
+        own.replace(folder / ORIGINAL_ZIP)
+    shutil.rmtree(own.parent)
+    return made, _as_packed(made, delivery)
+
+
+def _as_packed(made: Bundle, delivery: Delivery) -> Delivery:
+    return Delivery(from_zip(made.path, [file.name for file in delivery.files]), delivery.others)
+
+
+def _own_copy(source: Path, folder: Path) -> Path:
+    """Copy a ready-made zip under its name into a folder of its own, of which nothing else is left."""
+    own = folder / OWN
+    if own.exists():
+        shutil.rmtree(own)
+    make_folder(own)
+    copy(source, own / source.name)
+    return own / source.name
+
+
+def remove_sources(context: Context, batch: Batch) -> None:
+    """Remove the loose files of a packed batch: their bytes are in the zip, which has been read back."""
+    sources = context.archive.sources(batch.id)
+    if sources.exists():
+        with wording(sources):
+            shutil.rmtree(sources)
+
+
+def _from_files(files: Sequence[DeliveryFile], destination: Path, show: Show) -> Bundle:
+    partial, counters = destination.with_name(f".{destination.name}.part"), _Counters()
+    total = sum(file.size for file in files)
+    with show.stage("zipping", total) as done:
+        made = packing.pack(files, partial, observe=counters.observe, progress=added_up(done))
+    with show.stage("reading back", total) as done:
+        _read_back(partial, made.entries, done)
+    return _in_place(replace(made, entries=counters.complete(made.entries)), destination)
+
+
+def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], None]) -> None:
+    try:
+        read_back(partial, entries, progress=added_up(done))
+    except BadZipError as error:
+        raise HomeError(
+            f"{partial} does not read back as it was written: {error.sentence} The claimed files are kept.",
+            "Check that disk; the next run packs anew.",
+        ) from error
+
+
+def _described(own: Path, files: Sequence[DeliveryFile], show: Show) -> Bundle:
+    counters = _Counters()
+    with show.stage("reading", sum(file.size for file in files)) as done:
+        described = describe(own, observe=counters.observe, progress=added_up(done))
+    return replace(described, entries=counters.complete(described.entries))
+
+
+def _in_place(made: Bundle, destination: Path) -> Bundle:
+    made.path.replace(destination)
+    return replace(made, path=destination)
+
+
+def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
+    """Refuse what could not be packed; its bytes are kept as `original.zip`, or loose where no zip can hold them."""
+    kept = _original(context, batch, error)
+    batch = _move(
+        context,
+        batch,
+        State.REFUSED,
+        f"{error.sentence} {error.hint}",
+        zip_name=kept,
+        lets_pass=context.settings.after_refusal == "continue",
+    )
+    if kept:
+        remove_sources(context, batch)
+    return batch
+
+
+def _original(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> str:
+    """Make `original.zip` of what was claimed and return its name, "" when it cannot be made."""
+    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    names = [file.name for file in batch.files]
+    with wording(folder):
+        if is_zip(names):
+            (folder / OWN / names[0]).replace(folder / ORIGINAL_ZIP)
+            shutil.rmtree(folder / OWN)
+        elif isinstance(error, BadZipError):
+            return ""
+        else:
+            _from_files(from_folder(sources, names), folder / ORIGINAL_ZIP, context.show)
+    return ORIGINAL_ZIP
+
+
+class _Counters:
+    """Counts the rows of each file while it is read for the zip."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, RowCounter] = {}
+
+    def observe(self, name: str) -> RowCounter:
+        self._counters[name] = RowCounter()
+        return self._counters[name]
+
+    def complete(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        return tuple(self._complete(entry) for entry in entries)
+
+    def _complete(self, entry: Entry) -> Entry:
+        summary = self._counters[entry.name].finish()
+        if summary.kind is None:
+            return entry
+        passwords = set(KINDS[summary.kind].password_columns) & set(summary.header)
+        return replace(entry, kind=summary.kind, rows=summary.rows, has_passwords=bool(passwords))

@@ -1,0 +1,223 @@
+"""The order of the steps of a run, and nothing else (design 4, "Order of a run")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from canvas_sis_sync.errors import (
+    EXIT_DONE,
+    EXIT_HELD,
+    EXIT_IMPORT_FAILED,
+    EXIT_REFUSED,
+    EXIT_SETTINGS,
+    BadZipError,
+    DropChanged,
+    JournalError,
+    SyncError,
+    TimeRanOut,
+)
+from canvas_sis_sync.home import inbox
+from canvas_sis_sync.home.archive import Archive, read_receipt
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import OPEN, UNSENT, State
+from canvas_sis_sync.home.drops import Drop
+from canvas_sis_sync.home.journal_questions import Questions
+from canvas_sis_sync.sync._claim import claim, is_back, look, resume
+from canvas_sis_sync.sync._finish import file_away
+from canvas_sis_sync.sync._poll import follow
+from canvas_sis_sync.sync._send import send
+from canvas_sis_sync.sync.gate import wait_for_go
+from canvas_sis_sync.sync.pack import pack
+from canvas_sis_sync.sync.recover import recover
+from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.weigh import weigh, would_be_weighed_otherwise
+
+EXIT_OF_STATE: Mapping[State, int] = {
+    State.REFUSED: EXIT_REFUSED,
+    State.HELD: EXIT_HELD,
+    State.REJECTED: EXIT_SETTINGS,
+    State.NOT_ACCEPTED: EXIT_IMPORT_FAILED,
+    State.FAILED: EXIT_IMPORT_FAILED,
+    State.FAILED_WITH_MESSAGES: EXIT_IMPORT_FAILED,
+    State.ABORTED: EXIT_IMPORT_FAILED,
+}
+"""What the run says that brings a batch into this state; later ones say 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run did and how it ended."""
+
+    #: State of the last batch, or "idle", "locked", "waiting" or "held".
+    outcome: str
+    exit_code: int = EXIT_DONE
+    #: The batches that this run brought to an end, in order.
+    batches: tuple[Batch, ...] = ()
+    #: What ended the run early.
+    trouble: SyncError | None = None
+    #: The batch that somebody must look at, or that was left open by the trouble.
+    about: Batch | None = None
+
+
+def run(context: Context) -> Result:
+    """Finish what an earlier run left, then carry drop after drop into Canvas until none is left.
+
+    Never raises a SyncError: it becomes the result's trouble.
+    """
+    result = Result("idle")
+    try:
+        require_whole_journal(context.journal, context.archive)
+        while result.exit_code == EXIT_DONE or (result.about is not None and result.about.lets_pass):
+            batch = _next_left_over(context, result.batches) or _held(context) or _next_claimed(context)
+            if batch is None:
+                return result
+            if not _wants_work(batch):
+                return replace(result, outcome="held", exit_code=EXIT_HELD, about=batch)
+            result = _after(result, deliver(context, batch), told_before=_told_before(batch))
+            if not context.patient:
+                return result
+    except SyncError as error:
+        return _broken_off(context, result, error)
+    return result
+
+
+def deliver(context: Context, batch: Batch) -> Batch:
+    """Take a batch through the steps that are left, and file it away."""
+    while batch.state in OPEN:
+        batch = STEPS[batch.state](context, batch)
+    return batch if batch.filed else file_away(context, batch)
+
+
+def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
+    batch = resume(context, batch)
+    return pack(context, batch) if batch.state is State.CLAIMED else batch
+
+
+def _weigh_and_send(context: Context, batch: Batch) -> Batch:
+    try:
+        batch = weigh(context, batch)
+    except BadZipError as error:  # it is as it was packed, so it is no use to try again
+        lets_pass = context.settings.after_refusal == "continue"
+        return context.move(batch, State.REFUSED, f"{error.sentence} {error.hint}", lets_pass=lets_pass)
+    return send(context, batch) if batch.state is State.PACKED else batch
+
+
+STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
+    State.CLAIMED: _bring_in_and_pack,
+    State.PACKED: _weigh_and_send,
+    State.SENDING: recover,
+    State.IMPORTING: follow,
+}
+"""The step that takes a batch out of each open state."""
+
+
+def _broken_off(context: Context, result: Result, trouble: SyncError) -> Result:
+    """End a run by what it could not go on from, with the batch that it leaves open."""
+    outcome, code = result.outcome, trouble.exit_code
+    if code == EXIT_HELD:
+        outcome = "held"
+    if isinstance(trouble, TimeRanOut | DropChanged):
+        outcome, code = "waiting", code if context.patient else EXIT_DONE
+    left = [waiting for waiting in context.journal.waiting() if waiting.is_open and waiting.target == context.target]
+    about = context.journal.batch(left[0].id) if left else None
+    return replace(result, outcome=outcome, exit_code=code, trouble=trouble, about=about)
+
+
+def _after(result: Result, batch: Batch, *, told_before: bool) -> Result:
+    log.info("done: %s, %s", batch.state, batch.reason, extra={"batch": batch.id})
+    code = EXIT_OF_STATE.get(batch.state, EXIT_DONE)
+    if batch.over_limit:
+        code = EXIT_IMPORT_FAILED
+    if code and told_before:
+        code = EXIT_HELD
+    return replace(
+        result,
+        outcome=str(batch.state),
+        exit_code=code or result.exit_code,
+        batches=(*result.batches, batch),
+        about=batch if code else result.about,
+    )
+
+
+def _wants_work(batch: Batch) -> bool:
+    return batch.state in OPEN or not batch.filed
+
+
+def _told_before(batch: Batch) -> bool:
+    """Say whether an earlier run brought the batch to its end, and only its messages are still to be fetched."""
+    return batch.state not in OPEN and not batch.errors_complete
+
+
+def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
+    """Find the oldest batch that an earlier run left open or unfiled; what this run has `done` is for the next one.
+
+    One that Canvas may have at another target is left alone: neither its host nor its token is the present one.
+    """
+    ids = {batch.id for batch in done}
+    for waiting in context.journal.waiting():
+        batch = context.journal.batch(waiting.id)
+        if batch is None or batch.id in ids or not _wants_work(batch):
+            continue
+        if batch.target == context.target:
+            return batch
+        if batch.state in UNSENT:
+            # What it left behind at the other target stays there.
+            return context.journal.amend(batch, target=context.target, mark=None, announced_above=None, strays=())
+        context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
+    return None
+
+
+def _held(context: Context) -> Batch | None:
+    """Give the oldest batch that keeps the next one waiting; one whose reason to be held has gone is opened again."""
+    held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
+    batch = context.journal.batch(held[0].id) if held else None
+    if batch is None or batch.state is not State.HELD:
+        return batch
+    if not batch.zip_sha256:
+        return context.move(batch, State.CLAIMED, "its files are back") if is_back(context, batch) else batch
+    if not would_be_weighed_otherwise(context, batch):
+        return batch
+    return context.move(
+        batch, State.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
+    )
+
+
+def _next_claimed(context: Context) -> Batch | None:
+    """Claim the oldest drop once it is settled and the gate is open; None when the inbox is empty.
+
+    The gate is asked first: what waits stays in the inbox, where a newer export may replace it.
+    """
+    for _ in context.waits("a drop in the inbox was still being written to; nothing of it was sent"):
+        drops = _settled_first(context)
+        if not drops:
+            return None
+        if drops[0] is None:
+            context.show.note("Waiting until nobody has written to the oldest drop for a while.")
+            continue
+        before = inbox.signature(drops[0])
+        asked = wait_for_go(context)
+        again = _settled_first(context)
+        if again and again[0] is not None and inbox.signature(again[0]) == before:
+            batch = claim(context, again[0], mark=asked.highest_id)
+            context.claimed_here.add(batch.id)
+            return batch
+    return None
+
+
+def _settled_first(context: Context) -> list[Drop | None]:
+    """Look at the inbox: empty for no drop, else the oldest one first, or None in its place if it is not settled."""
+    return [drop if is_settled else None for drop, is_settled in look(context)[:1]]
+
+
+def require_whole_journal(journal: Questions, archive: Archive) -> None:
+    """Raise JournalError when the newest batch folder is unknown to the journal, or its receipt knows more steps."""
+    newest = archive.newest_batch()
+    if newest is None:
+        return
+    known, receipt = journal.batch(newest), read_receipt(archive.batch_folder(newest))
+    if known is None or (receipt is not None and len(receipt.steps) > len(known.steps)):
+        raise JournalError(
+            f"The archive knows more of batch {newest} than the journal: the journal is older than the archive.",
+            "Nothing was sent. Put the right journal back, or type `sis-sync rebuild-journal`.",
+        )

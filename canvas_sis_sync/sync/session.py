@@ -1,0 +1,197 @@
+"""What the steps of one run share: settings, journal, archive, the wire, the clock, and how a run waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+
+from canvas_sis_sync import __version__
+from canvas_sis_sync.canvas.client import Canvas
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.retry import Retry, intervals
+from canvas_sis_sync.clock import Clock, Deadline, steady
+from canvas_sis_sync.errors import JournalError, SettingsError, TimeRanOut
+from canvas_sis_sync.home.account_record import AccountRecord
+from canvas_sis_sync.home.archive import Archive, wording
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.journal import Journal
+from canvas_sis_sync.home.journal_file import FILE_NAME, is_lost
+from canvas_sis_sync.home.lock import account_name, target_lock
+from canvas_sis_sync.home.settings import Settings, use_network
+from canvas_sis_sync.plain_text import visible
+from canvas_sis_sync.progress import Show
+
+log = logging.getLogger("canvas_sis_sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run."""
+
+    settings: Settings
+    journal: Journal
+    archive: Archive
+    canvas: Canvas
+    target: Target
+    clock: Clock
+    deadline: Deadline
+    show: Show
+    #: Takes the account's lock in the user's state folder, so that two homes cannot send or reconcile at once.
+    sending_lock: Callable[[], AbstractContextManager[None]]
+    #: Which home has sent what to the account, kept beside that lock.
+    account_record: AccountRecord
+    #: False with --no-wait: every wait ends the run.
+    patient: bool
+    #: Ids of the batches that this run claimed: only these are certain never to have been sent.
+    claimed_here: set[str] = field(default_factory=set)
+
+    def waits(self, what: str) -> Iterator[None]:
+        """Iterate with growing pauses, 1 to 30 s, from now on; a look comes before the first pause.
+
+        `what` completes "stopped waiting while ...". Raises TimeRanOut when the run's time is over.
+        """
+        for pause in intervals():
+            yield
+            self.pause(pause, what)
+
+    def pause(self, seconds: float, what: str) -> None:
+        """Wait, but never beyond the run's time; raises TimeRanOut when that is over, or with --no-wait."""
+        if not self.patient:
+            raise TimeRanOut(f"Not waiting (--no-wait) while {what}.", "The next run goes on with it.")
+        if self.deadline.passed:
+            raise TimeRanOut(
+                f"The time of this run (SIS_SYNC_POLL_LIMIT) ran out while {what}.",
+                "The next run goes on with it. If this comes often, raise SIS_SYNC_POLL_LIMIT.",
+            )
+        self.clock.sleep(min(seconds, max(self.deadline.remaining, 0.0)))
+
+    def move(self, batch: Batch, state: State, reason: str, **changes: Any) -> Batch:
+        """Move a batch in the journal, and say so in the log."""
+        reason = visible(reason)
+        changed = self.journal.move(batch, state, reason=reason, **changes)
+        log.info("%s: %s", state, reason, extra={"batch": batch.id})
+        return changed
+
+
+USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
+
+
+@contextmanager
+def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Iterator[Context]:
+    """Give the context of one run. Raises JournalError, SettingsError for a sandbox at another's home, CanvasError."""
+    clock = steady(clock)
+    with open_journal(settings, clock) as journal, open_canvas(settings, patient_retry(clock)) as canvas:
+        refuse_sandbox(settings, journal, canvas)
+        context = assemble(settings, journal, canvas, clock, show=show, patient=patient)
+        journal.remember_target(settings.base_url, settings.account_id, context.target)
+        yield context
+
+
+def assemble(
+    settings: Settings, journal: Journal, canvas: Canvas, clock: Clock, *, show: Show, patient: bool
+) -> Context:
+    """Put together what the steps share. Raises CanvasError when the account was never resolved."""
+    target = resolve(settings, journal, canvas)
+    context = Context(
+        settings=settings,
+        journal=journal,
+        archive=Archive(settings.archive),
+        canvas=canvas,
+        target=target,
+        clock=clock,
+        deadline=Deadline(clock, settings.poll_limit),
+        show=show,
+        sending_lock=lambda: target_lock(
+            settings.state_folder, target, partial(context.pause, what="another home was sending to this account")
+        ),
+        account_record=account_record(settings, target),
+        patient=patient,
+    )
+    return context
+
+
+def account_record(settings: Settings, target: Target) -> AccountRecord:
+    """Return the record of what this user's homes have sent to an account."""
+    path = settings.state_folder / f"{account_name(target)}.sqlite3"
+    return AccountRecord(path, settings.home.resolve())
+
+
+def open_journal(settings: Settings, clock: Clock) -> Journal:
+    """Open the home's journal. Raises JournalError when it is unreadable, or lost beside a non-empty archive."""
+    require_journal(settings)
+    return Journal.open(settings.archive / FILE_NAME, clock.now)
+
+
+def require_journal(settings: Settings) -> None:
+    """Raise JournalError when there is no journal beside an archive that is not empty, HomeError without archive."""
+    path = settings.archive / FILE_NAME
+    with wording(settings.archive):
+        lost = is_lost(path)
+    if lost:
+        raise JournalError(
+            f"The journal {path} is missing, and the archive is not empty: what was sent is not known.",
+            "Nothing was sent. Put the journal back, or type `sis-sync rebuild-journal`.",
+        )
+
+
+def patient_retry(clock: Clock) -> Retry:
+    """Give the ordinary policy for questions: at most 8 attempts or 5 minutes, each repetition logged."""
+
+    def tell(problem: BaseException, seconds: float) -> None:
+        log.info("asking again in %.0f s: %s", seconds, problem)
+
+    return Retry(clock, on_retry=tell)
+
+
+def open_canvas(settings: Settings, retry: Retry) -> Canvas:
+    """Give the wire to the configured Canvas, with questions repeated by `retry`."""
+    use_network(settings)
+    return Canvas(settings.base_url, settings.token.reveal(), retry=retry.call, user_agent=USER_AGENT)
+
+
+def resolve(settings: Settings, journal: Journal, canvas: Canvas) -> Target:
+    """Resolve `CANVAS_ACCOUNT_ID` to a root account, asking Canvas unless the journal remembers."""
+    known = journal.target(settings.base_url, settings.account_id)
+    return known or Target(settings.host, canvas.root_account(settings.account_id).id)
+
+
+def refuse_sandbox(settings: Settings, journal: Journal, canvas: Canvas) -> None:
+    """Raise SettingsError when a sandbox answers at an exported address although the home belongs to another Canvas.
+
+    Canvas is asked only then. A home whose own `.env` names the sandbox is made for it. Raises CanvasError.
+    """
+    if not settings.exported_url:
+        return
+    belongs = _belongs_to(settings, journal)
+    if not belongs or not canvas.current_user().is_sandbox:
+        return
+    raise SettingsError(
+        f"CANVAS_BASE_URL (environment) is {settings.base_url}, where a sandbox answers, but {belongs}. Nothing was"
+        " claimed, and nothing was sent.",
+        "Type `unset CANVAS_BASE_URL CANVAS_API_TOKEN` to work with this home. Rehearse in a home of its own: sis-sync"
+        " --home FOLDER init",
+    )
+
+
+def _belongs_to(settings: Settings, journal: Journal) -> str:
+    """Say which other Canvas the home belongs to, "" when none is known."""
+    if settings.overridden_url:
+        return f"{settings.home / '.env'} names {settings.overridden_url}"
+    last = journal.last()
+    if last is None or last.target.host == settings.host or _is_loopback(last.target.host):
+        return ""
+    return f"the last batch of this home, {last.id}, went to {last.target.host}"
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    try:
+        return name == "localhost" or ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
