@@ -41,11 +41,10 @@ WITH, WITHOUT = "with the plan", "without"
 ENTRIES = {
     WITH: "from canvas_sis_sync.cli.main import main; main()",
     WITHOUT: """
-from canvas_sis_sync.sync import run as sync
 from canvas_sis_sync.cli.main import main
-from canvas_sis_sync.sync import send
-sync.weigh = lambda context, batch: batch
-send.still_stands = lambda context, batch: True
+from canvas_sis_sync.sync import _send, assess
+assess._compared = lambda candidate, assessment, comparison: assessment
+_send.still_stands = lambda context, batch: True
 main()
 """,
 }

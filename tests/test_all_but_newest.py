@@ -142,7 +142,7 @@ def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sa
     def vanish() -> None:
         (home.folder_of(home.last()) / "files" / "users.csv").unlink()
 
-    text = discard(home, show=Watching(end={"checking": vanish}))
+    text = discard(home, show=Watching(end={"reading back": vanish}))
     assert (home.batches()[0].state, home.batches()[0].drop_name) == (State.HELD, "monday")
     assert f"Batch {home.batches()[0].id} (monday) is held: users.csv vanished from" in text
     assert "Left alone" not in text
@@ -179,7 +179,7 @@ def pull_at(where: str) -> Callable[[], None]:
     return pull
 
 
-@pytest.mark.parametrize("stage", ["zipping", "reading back", "checking"])
+@pytest.mark.parametrize("stage", ["zipping", "reading back"])
 def test_what_was_cut_short_is_finished_by_the_next_run_and_never_sent(
     home: Home, sandbox: Sandbox, refused: Batch, stage: str
 ) -> None:

@@ -20,10 +20,13 @@ from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageEr
 from canvas_sis_sync.files import opener
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
+from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import Writer, lines
 from canvas_sis_sync.progress import Show
-from canvas_sis_sync.sync.judge import NOT_UTF8, aim_of, as_json, encoding_hints, is_refused, judge, too_many_refused
+from canvas_sis_sync.sync.assess import assess
+from canvas_sis_sync.sync.candidate import Candidate
+from canvas_sis_sync.sync.checking import NOT_UTF8, as_json, hints, options_of, refusal
 from canvas_sis_sync.sync.session import open_canvas, patient_retry
 
 PLACES_SHOWN = 3
@@ -73,18 +76,21 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
     aim = _aim(settings, asked, clock)
     if asked.every_place:
         aim = replace(aim, most_places=sys.maxsize)
-    reports, hints, refused = [], [], False
-    for delivery in _deliveries(settings, asked.paths):
-        if isinstance(delivery, Report):
-            report = delivery
+    reports: list[Report] = []
+    said: list[str] = []
+    refused = False
+    for found in _deliveries(settings, asked.paths):
+        delivery = found if isinstance(found, Delivery) else Delivery(())
+        if isinstance(found, Report):
+            report, is_refused = found, bool(refusal(delivery, found, settings, asked.refuse_on))
         else:
-            report = judge(delivery, aim, show)
-            hints += encoding_hints(delivery, report)
+            assessment = assess(Candidate("", delivery), aim, settings, show, refuse_on=asked.refuse_on)
+            report, is_refused = assessment.report, assessment.state is State.REFUSED
         reports.append(report)
-        hints += too_many_refused(report, settings)
-        refused = refused or is_refused(report, settings, asked.refuse_on)
+        said += hints(delivery, report, settings)
+        refused = refused or is_refused
     whole = merged(reports)
-    return Checked(whole, refused, lines([*_lines(whole), *hints, _verdict(whole, refused=refused)]))
+    return Checked(whole, refused, lines([*_lines(whole), *said, _verdict(whole, refused=refused)]))
 
 
 def write_csv(report: Report, path: Path) -> None:
@@ -111,11 +117,11 @@ def rule(name: str) -> str:
 
 def _aim(settings: Settings, asked: Asked, clock: Clock) -> Aim:
     if not asked.online:
-        return aim_of(settings, complete=asked.complete)
+        return options_of(settings, complete=asked.complete)
     with open_canvas(settings, patient_retry(clock)) as canvas:
         roles = canvas.role_names(canvas.root_account(settings.account_id).id)
         own_user = canvas.current_user().sis_user_id
-    return aim_of(settings, roles=roles, own_user=own_user, complete=asked.complete)
+    return options_of(settings, roles=roles, own_user=own_user, complete=asked.complete)
 
 
 def _deliveries(settings: Settings, paths: Sequence[Path]) -> Iterator[Delivery | Report]:

@@ -9,27 +9,27 @@ from typing import Any
 
 from canvas_sis_sync import plain_text
 from canvas_sis_sync.canvas import options
-from canvas_sis_sync.check.findings import Report
-from canvas_sis_sync.check.rules.sets import CONTRADICTION
-from canvas_sis_sync.cli._plan import bases_of, looking
+from canvas_sis_sync.cli._plan import looking
 from canvas_sis_sync.cli._status import Status, status
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.files import Bundle
 from canvas_sis_sync.delivery.transcoding import NotInEncoding
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, BadZipError, CanvasError
 from canvas_sis_sync.home.archive import wording
+from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.home.drops import Drop
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sync import report
+from canvas_sis_sync.sync.assess import Assessment, Comparison, assess
+from canvas_sis_sync.sync.baseline import baseline_as_known
+from canvas_sis_sync.sync.candidate import Candidate, packed
+from canvas_sis_sync.sync.checking import options_by_canvas, options_of, summary
 from canvas_sis_sync.sync.decision import Verdict
 from canvas_sis_sync.sync.idle import is_idle
-from canvas_sis_sync.sync.judge import aim_of, is_refused, judge, summary, too_many_refused
-from canvas_sis_sync.sync.load import Load
 from canvas_sis_sync.sync.pack import make_zip
 from canvas_sis_sync.sync.parameters import parameters_of
-from canvas_sis_sync.sync.plan import make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +52,33 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
         return _without_drop(settings, looked)
     lines = [f"Drop: {drops[0].name}, {len(drops[0].files)} files."]
     try:
-        packed = _packed(settings, drops[0], clock)
+        made, assessment = _assessed(settings, drops[0], clock)
     except (BadZipError, NotInEncoding) as error:
         return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
-    lines += _about_zip(packed.bundle)
-    lines += [f"Check: {summary(packed.report)}.", *too_many_refused(packed.report, settings)]
-    if packed.plan is None:
+    lines += [*_about_zip(made), f"Check: {summary(assessment.report)}."]
+    plan = plan_text.as_json(assessment.plan) if assessment.plan else None
+    if plan is None:
         lines += [f"Asked of Canvas: {words}" for words in options.in_words(parameters_of(settings))]
     else:
-        lines.append(plain_text.lines(["", plan_text.table(packed.plan), ""]))
+        lines.append(plain_text.lines(["", plan_text.table(plan), ""]))
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
-    code, outcome, verdict = _verdict(settings, looked, packed)
-    return _told(code, outcome, [*lines, verdict], looked, packed)
+    code, outcome, verdict = _verdict(looked, assessment)
+    if assessment.state is State.REFUSED:
+        lines += assessment.reasons
+    return _told(code, outcome, [*lines, verdict], looked, made, plan)
 
 
-def _verdict(settings: Settings, looked: Status, packed: Packed) -> tuple[int, str, str]:
+def _verdict(looked: Status, assessment: Assessment) -> tuple[int, str, str]:
     """Say what a run would come to first: the gate, the rules, Canvas, the breakers."""
-    plan = packed.plan or {}
     if looked.decision.verdict is Verdict.HOLD:
         return EXIT_HELD, *VERDICTS[Verdict.HOLD]
-    if is_refused(packed.report, settings):
+    if assessment.state is State.REFUSED:
         return EXIT_REFUSED, "refused", "A run would refuse this; `sis-sync check` says more."
     if looked.trouble:
         return looked.trouble.exit_code, "unreachable", f"Canvas could not be asked: {looked.trouble.sentence}"
-    if plan.get("unchanged"):
+    if assessment.state is State.UNCHANGED:
         return EXIT_DONE, "unchanged", "A run would not send this: it is the same as the last accepted delivery."
-    if plan.get("verdict") == "hold":
+    if assessment.state is State.HELD:
         return EXIT_HELD, "held", "A run would hold this until somebody approves it."
     return EXIT_DONE, *VERDICTS[looked.decision.verdict]
 
@@ -97,40 +98,23 @@ VERDICTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A drop, packed and judged in a folder that is gone again."""
-
-    bundle: Bundle
-    report: Report
-    #: The object of `plan --json`, None when Canvas has never been asked for the account.
-    plan: dict[str, Any] | None
-
-
-def _packed(settings: Settings, drop: Drop, clock: Clock) -> Packed:
+def _assessed(settings: Settings, drop: Drop, clock: Clock) -> tuple[Bundle, Assessment]:
+    """Pack a drop in a folder that is gone again, and judge it as a run would."""
     with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
         names = [file.name for file in drop.files]
         made, delivery = make_zip(drop.folder, names, Path(folder), settings.source_encoding, Silent())
-        found = judge(delivery, aim_of(settings), Silent())
         newest = max(file.mtime_ns for file in drop.files) / 1e9
-        load = Load(
-            drop.name,
-            delivery.files,
-            newest,
-            found.refused,
-            found.counts.get(CONTRADICTION, 0),
-            made.entries,
-        )
-        return Packed(made, found, _plan(settings, clock, load))
+        return made, _judged(settings, clock, packed(drop.name, made, delivery, newest))
 
 
-def _plan(settings: Settings, clock: Clock, load: Load) -> dict[str, Any] | None:
+def _judged(settings: Settings, clock: Clock, candidate: Candidate) -> Assessment:
     parameters = parameters_of(settings)
     try:
         with looking(settings, clock, Silent()) as context:
-            return plan_text.as_json(make_plan(context, load, bases_of(context, parameters), parameters))
-    except CanvasError:
-        return None
+            comparison = Comparison(context, parameters, baseline_as_known(context, parameters))
+            return assess(candidate, options_by_canvas(context), settings, context.show, comparison)
+    except CanvasError:  # it has never been asked for the account, so there is nothing to compare with
+        return assess(candidate, options_of(settings), settings, Silent())
 
 
 def _about_zip(made: Bundle) -> list[str]:
@@ -142,15 +126,21 @@ def _about_zip(made: Bundle) -> list[str]:
     return [*files, f"Zip: {report.size(made.size)} ({report.size(total)} of CSV), sha256 {made.sha256}."]
 
 
-def _told(code: int, outcome: str, lines: list[str], looked: Status, packed: Packed | None = None) -> Looked:
+def _told(
+    code: int,
+    outcome: str,
+    lines: list[str],
+    looked: Status,
+    made: Bundle | None = None,
+    plan: dict[str, Any] | None = None,
+) -> Looked:
     text = plain_text.lines(line for line in lines if line)
-    made = packed.bundle if packed else None
     found = {
         "schema": report.SCHEMA,
         "outcome": outcome,
         "zip": {"bytes": made.size, "sha256": made.sha256} if made else None,
         "files": report.entries_json(made.entries) if made else [],
-        "plan": packed.plan if packed else None,
+        "plan": plan,
         "gate": report.gate_json(looked.decision),
         "message": text,
     }

@@ -15,7 +15,7 @@ from canvas_sis_sync.cli._rows_folder import RowsFolder
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from
-from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, CanvasError, UsageError
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, UsageError
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
 from canvas_sis_sync.home.batch import Batch
@@ -26,22 +26,21 @@ from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.changes.comparing import compare
-from canvas_sis_sync.plan.values import Approval, Plan
 from canvas_sis_sync.progress import Show, Silent
 from canvas_sis_sync.sis_csv.counter import RowCounter
 from canvas_sis_sync.sync import report
-from canvas_sis_sync.sync.bases import Bases, Earlier, basis_of, earlier, find_bases, journalled_bases
-from canvas_sis_sync.sync.judge import aim_of, judge
-from canvas_sis_sync.sync.load import Load, load_of
+from canvas_sis_sync.sync.assess import Assessment, Comparison, assess, would_be_assessed_otherwise
+from canvas_sis_sync.sync.baseline import Baseline, Earlier, baseline_as_known, earlier
+from canvas_sis_sync.sync.candidate import Candidate, of_batch
+from canvas_sis_sync.sync.checking import options_by_canvas
 from canvas_sis_sync.sync.parameters import parameters_of
-from canvas_sis_sync.sync.plan import make_plan, sent_before
+from canvas_sis_sync.sync.planning import sent_before
 from canvas_sis_sync.sync.session import Context, assemble, open_canvas, require_journal
-from canvas_sis_sync.sync.weigh import honoured, would_be_weighed_otherwise
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
 BLOCK_BYTES = 1 << 20
-WEIGHED = frozenset({State.PACKED, State.HELD})
+ASSESSED = frozenset({State.PACKED, State.HELD})
 """What a run would weigh again; of any other batch the plan is kept as it was."""
 
 
@@ -63,10 +62,13 @@ class Looked:
 
     text: str
     as_json: Mapping[str, Any]
+    refused: bool = False
 
     @property
     def exit_code(self) -> int:
-        """5 exactly when the verdict is to hold, and nobody has approved exactly that."""
+        """3 when a run would refuse it, 5 when it would hold it and nobody has approved exactly that."""
+        if self.refused:
+            return EXIT_REFUSED
         return EXIT_HELD if self.as_json["verdict"] == "hold" and not self.as_json["approval"] else EXIT_DONE
 
 
@@ -79,21 +81,47 @@ def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: 
     asked = asked or Asked()
     with looking(settings, clock, show or Silent()) as context:
         batch = _batch(context, asked.about)
-        if batch is not None and batch.state not in WEIGHED and not asked.against:
+        if batch is not None and batch.state not in ASSESSED and not asked.against:
             return _kept(context, batch, asked)
         rows = RowsFolder(asked.output) if asked.output is not None else None
-        parameters = parameters_of(settings, batch)
-        bases = bases_of(context, parameters)
-        if asked.against:
-            bases = replace(bases, before=_earlier(context, asked.against), since=(), lost=None)
-        load = _load(context, batch) if batch else _load_of_files(context, _found(context, asked.about), bases)
-        made, approval = make_plan(context, load, bases, parameters), None
-        if batch is not None and not asked.against:
-            made, approval = _approved(context, batch, made, bases)
-        written = _write_rows(rows, load, bases) if rows is not None else []
-        found = plan_text.as_json(made, report.approval_json(approval))
-        said = (plan_text.table(found), *written, *(_standing(context, batch, found) if batch else ()))
-    return Looked(lines(said), found)
+        comparison = _comparison(context, batch, asked)
+        if batch is not None:
+            folder, candidate = context.archive.batch_folder(batch.id), _of_batch(context, batch)
+        else:
+            found = _found(context, asked.about)
+            folder, candidate = found.folder, _of_files(found, comparison.baseline)
+        with wording(folder):
+            assessment = assess(candidate, options_by_canvas(context), settings, context.show, comparison)
+        return _shown(context, batch, candidate, assessment, comparison, rows)
+
+
+def _comparison(context: Context, batch: Batch | None, asked: Asked) -> Comparison:
+    parameters = parameters_of(context.settings, batch)
+    baseline = baseline_as_known(context, parameters)
+    if asked.against:
+        baseline = replace(baseline, before=_earlier(context, asked.against), since=(), lost=None)
+    approval = batch.approval if batch is not None and not asked.against else None
+    return Comparison(context, parameters, baseline, approval, even_if_refused=True)
+
+
+def _shown(
+    context: Context,
+    batch: Batch | None,
+    candidate: Candidate,
+    assessment: Assessment,
+    comparison: Comparison,
+    rows: RowsFolder | None,
+) -> Looked:
+    if assessment.plan is None:
+        raise AssertionError("it is compared even if check refuses it")
+    written = _write_rows(rows, candidate, comparison.baseline) if rows is not None else []
+    found = plan_text.as_json(assessment.plan, report.approval_json(assessment.approval))
+    said = [plan_text.table(found), *written]
+    if assessment.state is State.REFUSED:
+        said += ["", *assessment.reasons, "A run would refuse this; `sis-sync check` says more."]
+    elif batch:
+        said += _standing(context, batch, found)
+    return Looked(lines(said), found, refused=assessment.state is State.REFUSED)
 
 
 @contextmanager
@@ -105,14 +133,6 @@ def looking(settings: Settings, clock: Clock, show: Show) -> Iterator[Context]:
         open_canvas(settings, Retry(clock, attempts=FEW_ATTEMPTS)) as canvas,
     ):
         yield assemble(settings, journal, canvas, clock, show=show, patient=False)
-
-
-def bases_of(context: Context, parameters: Mapping[str, str]) -> Bases:
-    """Find what a delivery is compared with, by the journal alone when Canvas cannot be asked."""
-    try:
-        return find_bases(context, parameters)
-    except CanvasError as error:
-        return journalled_bases(context, parameters, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +151,7 @@ def _batch(context: Context, about: str) -> Batch | None:
     if about:
         return context.journal.batch(about)
     for waiting in context.journal.waiting():
-        if waiting.target == context.target and waiting.state in WEIGHED:
+        if waiting.target == context.target and waiting.state in ASSESSED:
             batch = context.journal.batch(waiting.id)
             if batch is not None and batch.zip_name:
                 return batch
@@ -154,14 +174,14 @@ def _kept(context: Context, batch: Batch, asked: Asked) -> Looked:
     return Looked(plan_text.table(found), found)
 
 
-def _load(context: Context, batch: Batch) -> Load:
+def _of_batch(context: Context, batch: Batch) -> Candidate:
     if not batch.zip_name:
         raise UsageError(
             f"Batch {batch.id} is {batch.state} and has no zip to look into: {batch.reason}",
             "`sis-sync status` says what it waits for.",
         )
     with wording(context.archive.batch_folder(batch.id)):
-        return replace(load_of(context, batch), scratch=None)
+        return replace(of_batch(context, batch), scratch=None)
 
 
 def _found(context: Context, named: str) -> _Found:
@@ -199,18 +219,15 @@ def _delivered(context: Context, about: str, folder: Path, names: Sequence[str])
         return _Found(about, folder, deliver_from(folder, names, context.settings.source_encoding), newest)
 
 
-def _load_of_files(context: Context, found: _Found, bases: Bases) -> Load:
-    """Take files as what is to be weighed; in batch mode with the rows that Canvas would refuse."""
-    aim = aim_of(context.settings)
-    refused = judge(found.delivery, aim, context.show).refused if aim.batch_mode or aim.multi_term else {}
+def _of_files(found: _Found, baseline: Baseline) -> Candidate:
     with wording(found.folder):
-        entries = _entries(found.delivery.files, bases)
-        return Load(found.about, found.delivery.files, found.newest, refused, entries=entries)
+        entries = _entries(found.delivery.files, baseline)
+    return Candidate(found.about, found.delivery, found.newest, entries)
 
 
-def _entries(files: Sequence[DeliveryFile], bases: Bases) -> tuple[Entry, ...]:
+def _entries(files: Sequence[DeliveryFile], baseline: Baseline) -> tuple[Entry, ...]:
     """Describe files as a zip does; empty where their sizes tell already that they are not those of before."""
-    before = bases.before.entries if bases.before else ()
+    before = baseline.before.entries if baseline.before else ()
     if sorted(file.size for file in files) != sorted(entry.size for entry in before):
         return ()
     return tuple(map(_entry, files))
@@ -238,18 +255,10 @@ def _earlier(context: Context, named: str) -> Earlier:
     return looked
 
 
-def _write_rows(rows: RowsFolder, load: Load, bases: Bases) -> list[str]:
-    with wording(rows.folder), rows, sent_before(load, bases) as before:
-        compare(before.files if before else (), load.files, sink=rows)
+def _write_rows(rows: RowsFolder, candidate: Candidate, baseline: Baseline) -> list[str]:
+    with wording(rows.folder), rows, sent_before(candidate, baseline) as before:
+        compare(before.files if before else (), candidate.files, sink=rows)
     return ["", rows.summary]
-
-
-def _approved(context: Context, batch: Batch, made: Plan, bases: Bases) -> tuple[Plan, Approval | None]:
-    """Find out whether a run would go by the batch's approval; without Canvas its base cannot be told, so it would."""
-    if bases.trouble:
-        return made, batch.approval
-    here = replace(batch, target=context.target)
-    return honoured(made, batch.approval, basis_of(here, parameters_of(context.settings, batch), bases))
 
 
 def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
@@ -266,7 +275,7 @@ def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Itera
         yield f"Next: {report.after_plan(batch, gone=bool(found['gone']))}"
     else:
         yield f"Batch {batch.id} is held for this: {batch.reason}"
-        if would_be_weighed_otherwise(context, batch):
+        if would_be_assessed_otherwise(context, batch):
             yield "By today's settings nothing trips."
             yield "Next: `sis-sync run` weighs it again."
         else:

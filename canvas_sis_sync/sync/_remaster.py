@@ -15,7 +15,7 @@ from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.plan.waiting_rows import Waiting
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
 from canvas_sis_sync.sync._waiting import stock_after, take_stock
-from canvas_sis_sync.sync.bases import data_set
+from canvas_sis_sync.sync.baseline import data_set
 from canvas_sis_sync.sync.session import Context, log
 
 DAY = 86400

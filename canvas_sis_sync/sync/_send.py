@@ -22,10 +22,10 @@ from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync._reconcile import Found, find
+from canvas_sis_sync.sync.assess import still_stands
 from canvas_sis_sync.sync.gate import FIRST_PAGE, wait_for_go
 from canvas_sis_sync.sync.parameters import parameters_of
 from canvas_sis_sync.sync.session import Context, log
-from canvas_sis_sync.sync.weigh import still_stands
 
 LARGE_BYTES = 20_000_000
 """From this size on a hosted Canvas gets the zip in two steps (API 9, request time)."""

@@ -11,20 +11,20 @@ from canvas_sis_sync.home.batch_states import ACCEPTED, State
 from canvas_sis_sync.plan.values import Changes, KindChanges
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._waiting import stock_after
-from canvas_sis_sync.sync.bases import Earlier, data_set
-from canvas_sis_sync.sync.load import Load
+from canvas_sis_sync.sync.baseline import Earlier, data_set
+from canvas_sis_sync.sync.candidate import Candidate
 from canvas_sis_sync.sync.parameters import has_batch_mode
 from canvas_sis_sync.sync.session import Context
 
 
-def is_unchanged(context: Context, load: Load, before: Earlier, parameters: Mapping[str, str]) -> bool:
+def is_unchanged(context: Context, candidate: Candidate, before: Earlier, parameters: Mapping[str, str]) -> bool:
     """Say whether sending the delivery would do nothing: the last import was of the same content, asked for alike.
 
     Without diffing that is so only for people who say so (SIS_SYNC_SKIP_UNCHANGED), since sending also repairs what was
     changed by hand. An import that left messages may have rejected rows, which are tried again. Batch mode and the
     override of stickiness act on what was changed in Canvas, so they are always sent.
     """
-    if before.batch is None or load.remaster or not (data_set(parameters) or context.settings.skip_unchanged):
+    if before.batch is None or candidate.remaster or not (data_set(parameters) or context.settings.skip_unchanged):
         return False
     acts_anyway = has_batch_mode(parameters) or parameters.get("override_sis_stickiness") == "true"
     if acts_anyway or not _same_parameters(before.batch, parameters):
@@ -32,7 +32,7 @@ def is_unchanged(context: Context, load: Load, before: Earlier, parameters: Mapp
     last = context.journal.previous_sent(context.target)
     if last is None or last.id != before.batch.id or not _is_applied(context, before.batch, before.shown):
         return False
-    return _same_content(load, before.files, before.entries)
+    return _same_content(candidate, before.files, before.entries)
 
 
 def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
@@ -60,12 +60,12 @@ def _same_parameters(batch: Batch, parameters: Mapping[str, str]) -> bool:
     return asked == dict(parameters)
 
 
-def _same_content(load: Load, files: tuple[DeliveryFile, ...], entries: tuple[Entry, ...]) -> bool:
+def _same_content(candidate: Candidate, files: tuple[DeliveryFile, ...], entries: tuple[Entry, ...]) -> bool:
     """Compare the files of two zips byte by byte, whatever their names, once their sizes and check sums are equal."""
-    now, then = _sums(load.entries), _sums(entries)
+    now, then = _sums(candidate.entries), _sums(entries)
     if not now or Counter(now.values()) != Counter(then.values()):
         return False
-    mine = sorted((now[file.name], file.name, file) for file in load.files if file.name in now)
+    mine = sorted((now[file.name], file.name, file) for file in candidate.files if file.name in now)
     theirs = sorted((then[file.name], file.name, file) for file in files if file.name in then)
     return len(mine) == len(theirs) and all(_same_bytes(a[2], b[2]) for a, b in zip(mine, theirs, strict=True))
 

@@ -21,7 +21,7 @@ from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sis_csv.reader import Malformed
 from canvas_sis_sync.sis_csv.texts import NotUtf8
-from canvas_sis_sync.sync.bases import data_set, earlier
+from canvas_sis_sync.sync.baseline import data_set, earlier
 from canvas_sis_sync.sync.session import Context, log
 
 Files = Mapping[str, Sequence[DeliveryFile]]

@@ -22,8 +22,8 @@ from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sync._desk import Desk, desk, does_not_fit
+from canvas_sis_sync.sync.assess import assess_batch, still_stands, would_be_assessed_otherwise
 from canvas_sis_sync.sync.session import assemble, open_canvas
-from canvas_sis_sync.sync.weigh import still_stands, weigh, would_be_weighed_otherwise
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -109,10 +109,10 @@ def _weighed_now(at: Desk, batch: Batch) -> Batch:
         with open_canvas(settings, Retry(at.clock, attempts=FEW_ATTEMPTS)) as canvas:
             context = assemble(settings, at.journal, canvas, at.clock, show=Silent(), patient=False)
             elsewhere = context.target != batch.target
-            if elsewhere or (still_stands(context, batch) and not would_be_weighed_otherwise(context, batch)):
+            if elsewhere or (still_stands(context, batch) and not would_be_assessed_otherwise(context, batch)):
                 return batch
             reason = "weighed again: what its plan was made of has changed"
-            return weigh(context, context.move(batch, State.PACKED, reason, who=at.who))
+            return assess_batch(context, context.move(batch, State.PACKED, reason, who=at.who))
     except CanvasError as error:
         log.get_logger(batch.id).warning("not weighed again: %s", error.sentence)
         return at.batch(batch.id)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from canvas_sis_sync.check.findings import Report
-from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.delivery import packing
 from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from, is_zip
@@ -25,16 +23,6 @@ from canvas_sis_sync.progress import Show, added_up
 from canvas_sis_sync.sis_csv.counter import RowCounter
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._claim import is_unchanged, settle_claimed
-from canvas_sis_sync.sync.judge import (
-    aim_by_canvas,
-    aim_of,
-    as_json,
-    encoding_hints,
-    is_refused,
-    judge,
-    summary,
-    too_many_refused,
-)
 from canvas_sis_sync.sync.session import Context
 
 OWN = ".own"
@@ -42,11 +30,11 @@ OWN = ".own"
 
 
 def pack(context: Context, batch: Batch) -> Batch:
-    """Write the batch's zip, read it back, check what is in it, and only then let the loose files go.
+    """Write the batch's zip, read it back, and only then let the loose files go.
 
-    Gives the batch packed, or refused when its ready-made zip cannot be believed or `SIS_SYNC_REFUSE_ON` is met; one
-    that was set aside is discarded, with its zip, in any case. While the sources' writer is not done it is waited for,
-    and packed again. Raises HomeError, TimeRanOut.
+    Return the batch packed, or refused when its ready-made zip cannot be believed; one that was set aside is discarded,
+    with its zip, in any case. While the sources' writer is not done it is waited for, and packed again. Raises
+    HomeError, TimeRanOut.
     """
     folder = context.archive.batch_folder(batch.id)
     while True:
@@ -68,51 +56,27 @@ def pack(context: Context, batch: Batch) -> Batch:
     return batch
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A zip, and what the rules say about its contents."""
-
-    bundle: Bundle
-    report: Report
-    #: Why it is refused by the number of its bad rows, and what the files that are not UTF-8 seem to be.
-    hints: tuple[str, ...]
-
-
-def _attempt(context: Context, batch: Batch) -> Packed | BadZipError | NotInEncoding | DropChanged:
-    """Write the zip and check it; what is wrong with its sources counts only if their writer was done."""
+def _attempt(context: Context, batch: Batch) -> Bundle | BadZipError | NotInEncoding | DropChanged:
+    """Write the zip; what is wrong with its sources counts only if their writer was done."""
     folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
     names, encoding = [file.name for file in batch.files], context.settings.source_encoding
     try:
-        made, delivery = make_zip(sources, names, folder, encoding, context.show)
-        aim = aim_of(context.settings) if batch.set_aside else aim_by_canvas(context)
-        report = judge(delivery, aim, context.show)
-        context.archive.write_check(batch.id, as_json(report, refused=is_refused(report, context.settings)))
-        hints = (*too_many_refused(report, context.settings), *encoding_hints(delivery, report))
-        return Packed(made, report, hints)
+        made, _ = make_zip(sources, names, folder, encoding, context.show)
     except (BadZipError, NotInEncoding, DropChanged) as error:
         return error
+    return made
 
 
-def _journal(context: Context, batch: Batch, packed: Packed) -> Batch:
-    """Journal the zip, and whether it may be sent."""
-    made, report = packed.bundle, packed.report
-    is_empty = not any(entry.size for entry in made.entries)
-    refused = is_empty or is_refused(report, context.settings)
-    reason = f"{len(made.entries)} files, {made.size} bytes"
-    nothing = ["Every file of it is empty, so there is nothing to import."] if is_empty else []
+def _journal(context: Context, batch: Batch, made: Bundle) -> Batch:
     return _move(
         context,
         batch,
-        State.REFUSED if refused else State.PACKED,
-        " ".join([*nothing, f"check found {summary(report)}.", *packed.hints]) if refused else reason,
+        State.PACKED,
+        f"{len(made.entries)} files, {made.size} bytes",
         entries=made.entries,
         zip_name=made.path.name,
         zip_size=made.size,
         zip_sha256=made.sha256,
-        findings=dict(report.summary),
-        refused_rows=dict(report.refused),
-        contradictions=report.counts.get(CONTRADICTION, 0),
-        lets_pass=refused and context.settings.after_refusal == "continue",
     )
 
 

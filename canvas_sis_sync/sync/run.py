@@ -11,7 +11,6 @@ from canvas_sis_sync.errors import (
     EXIT_IMPORT_FAILED,
     EXIT_REFUSED,
     EXIT_SETTINGS,
-    BadZipError,
     DropChanged,
     JournalError,
     SyncError,
@@ -27,11 +26,11 @@ from canvas_sis_sync.sync._claim import claim, is_back, look, resume
 from canvas_sis_sync.sync._finish import file_away
 from canvas_sis_sync.sync._poll import follow
 from canvas_sis_sync.sync._send import send
+from canvas_sis_sync.sync.assess import assess_batch, would_be_assessed_otherwise
 from canvas_sis_sync.sync.gate import wait_for_go
 from canvas_sis_sync.sync.pack import pack
 from canvas_sis_sync.sync.recover import recover
 from canvas_sis_sync.sync.session import Context, log
-from canvas_sis_sync.sync.weigh import weigh, would_be_weighed_otherwise
 
 EXIT_OF_STATE: Mapping[State, int] = {
     State.REFUSED: EXIT_REFUSED,
@@ -94,18 +93,14 @@ def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
     return pack(context, batch) if batch.state is State.CLAIMED else batch
 
 
-def _weigh_and_send(context: Context, batch: Batch) -> Batch:
-    try:
-        batch = weigh(context, batch)
-    except BadZipError as error:  # it is as it was packed, so it is no use to try again
-        lets_pass = context.settings.after_refusal == "continue"
-        return context.move(batch, State.REFUSED, f"{error.sentence} {error.hint}", lets_pass=lets_pass)
+def _assess_and_send(context: Context, batch: Batch) -> Batch:
+    batch = assess_batch(context, batch)
     return send(context, batch) if batch.state is State.PACKED else batch
 
 
 STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
     State.CLAIMED: _bring_in_and_pack,
-    State.PACKED: _weigh_and_send,
+    State.PACKED: _assess_and_send,
     State.SENDING: recover,
     State.IMPORTING: follow,
 }
@@ -176,7 +171,7 @@ def _held(context: Context) -> Batch | None:
         return batch
     if not batch.zip_sha256:
         return context.move(batch, State.CLAIMED, "its files are back") if is_back(context, batch) else batch
-    if not would_be_weighed_otherwise(context, batch):
+    if not would_be_assessed_otherwise(context, batch):
         return batch
     return context.move(
         batch, State.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"

@@ -1,4 +1,4 @@
-"""Plan: what a delivery would change in Canvas, what Canvas would make of it, and which breakers trip."""
+"""Planning: what a delivery would change in Canvas, what Canvas would make of it, and which breakers trip."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from canvas_sis_sync.canvas import options
+from canvas_sis_sync.check.findings import Report
+from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.plan.breakers.registry import judge, newly_gone
 from canvas_sis_sync.plan.changes import bounds
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
@@ -19,8 +21,8 @@ from canvas_sis_sync.progress import added_up
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._unchanged import is_unchanged, no_changes
 from canvas_sis_sync.sync._waiting import waiting_count
-from canvas_sis_sync.sync.bases import Bases, Earlier, data_set, last_with_kind, thresholds_in_a_row
-from canvas_sis_sync.sync.load import Load
+from canvas_sis_sync.sync.baseline import Baseline, Earlier, data_set, last_with_kind, thresholds_in_a_row
+from canvas_sis_sync.sync.candidate import Candidate
 from canvas_sis_sync.sync.parameters import has_batch_mode
 from canvas_sis_sync.sync.session import Context
 
@@ -28,61 +30,68 @@ FEW = 3
 """Batches sent since that are named."""
 
 
-def make_plan(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Plan:
-    """Say what a delivery would change against `bases` under these import parameters, and which breakers trip."""
-    with sent_before(load, bases) as before:
-        return _made(context, load, replace(bases, before=before), parameters)
+def make_plan(
+    context: Context, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+) -> Plan:
+    """Return what a delivery would change against `baseline` under these import parameters, and which breakers trip.
+
+    `report` is what check found in it.
+    """
+    with sent_before(candidate, baseline) as before:
+        return _made(context, candidate, report, replace(baseline, before=before), parameters)
 
 
-def _made(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Plan:
-    before = bases.before
+def _made(
+    context: Context, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+) -> Plan:
+    before = baseline.before
     plan = Plan(
-        about=load.about,
+        about=candidate.about,
         against=before.about if before else "",
         changes=Changes(),
         prediction=Prediction(),
         asked=options.in_words(parameters),
-        notes=tuple(_notes_about_bases(bases, parameters)),
+        notes=tuple(_notes_about_baseline(baseline, parameters)),
     )
-    if before and is_unchanged(context, load, before, parameters):
-        return replace(plan, changes=no_changes(load.entries), unchanged=True)
-    left_out = {} if data_set(parameters) else _left_out(context, load, before, parameters)
-    changed = _compared(context, load, [*([before] if before else []), *left_out.values()])
-    if bases.since:
+    if before and is_unchanged(context, candidate, before, parameters):
+        return replace(plan, changes=no_changes(candidate.entries), unchanged=True)
+    left_out = {} if data_set(parameters) else _left_out(context, candidate, before, parameters)
+    changed = _compared(context, candidate, [*([before] if before else []), *left_out.values()])
+    if baseline.since:
         changed = each_once(changed)
-    prediction = _prediction(load, bases, parameters, changed)
-    situation = _situation(context, load, bases, parameters)
+    prediction = _prediction(candidate, baseline, parameters, changed)
+    situation = _situation(context, candidate, report, baseline, parameters)
     tripped = judge(changed, prediction, situation, context.settings.breakers)
     notes = (
         *plan.notes,
         prediction.refused,
         *(f"{kind} is compared with {had.about}, the last delivery that had it." for kind, had in left_out.items()),
-        *_notes(context, load, bases, parameters, changed),
+        *_notes(context, candidate, baseline, parameters, changed),
     )
     return replace(
         plan,
         changes=changed,
         prediction=prediction,
-        breakers=(*tripped, *_lost(bases)),
+        breakers=(*tripped, *_lost(baseline)),
         notes=tuple(filter(None, notes)),
-        planned=_planned(load, before, parameters, changed, prediction),
+        planned=_planned(report, before, parameters, changed, prediction),
         gone=newly_gone(changed, prediction, situation),
     )
 
 
 @contextmanager
-def sent_before(load: Load, bases: Bases) -> Iterator[Earlier | None]:
+def sent_before(candidate: Candidate, baseline: Baseline) -> Iterator[Earlier | None]:
     """Yield what a delivery is compared with as one delivery: what was sent since is part of it.
 
     Of what was sent since only the kinds count that are here, or that the last delivery in batch mode had: no other is
     deleted, or missing.
     """
-    before, since = bases.before, bases.since
+    before, since = baseline.before, baseline.since
     if before is None or not since:
         yield before
         return
-    kinds = recognised(before.files).keys() | recognised(load.files).keys()
-    with together([each.files for each in (before, *since)], kinds, scratch=load.scratch) as files:
+    kinds = recognised(before.files).keys() | recognised(candidate.files).keys()
+    with together([each.files for each in (before, *since)], kinds, scratch=candidate.scratch) as files:
         yield replace(
             before,
             files=files,
@@ -90,29 +99,29 @@ def sent_before(load: Load, bases: Bases) -> Iterator[Earlier | None]:
         )
 
 
-def _compared(context: Context, load: Load, earlier: Sequence[Earlier]) -> Changes:
+def _compared(context: Context, candidate: Candidate, earlier: Sequence[Earlier]) -> Changes:
     before = [file for each in earlier for file in each.files]
-    with context.show.stage("comparing", sum(file.size for file in (*load.files, *before))) as done:
+    with context.show.stage("comparing", sum(file.size for file in (*candidate.files, *before))) as done:
         return compare_apart(
             before,
-            load.files,
+            candidate.files,
             group_by=context.settings.breaker_group_by,
             canaries=context.settings.canaries,
-            scratch=load.scratch,
+            scratch=candidate.scratch,
             progress=added_up(done),
         )
 
 
 def _planned(
-    load: Load, before: Earlier | None, parameters: Mapping[str, str], changed: Changes, prediction: Prediction
+    report: Report, before: Earlier | None, parameters: Mapping[str, str], changed: Changes, prediction: Prediction
 ) -> Planned:
     """Bound what Canvas can report; not what batch mode deletes of a term of which nothing is known."""
-    planned = bounds.planned(changed, prediction, load.refused if has_batch_mode(parameters) else {})
+    planned = bounds.planned(changed, prediction, report.refused if has_batch_mode(parameters) else {})
     return replace(planned, removals={}) if before is None and has_batch_mode(parameters) else planned
 
 
 def _left_out(
-    context: Context, load: Load, before: Earlier | None, parameters: Mapping[str, str]
+    context: Context, candidate: Candidate, before: Earlier | None, parameters: Mapping[str, str]
 ) -> dict[str, Earlier]:
     """Find the kinds that the last accepted delivery had left out, each with the last one that had it, and its files.
 
@@ -120,87 +129,93 @@ def _left_out(
     """
     if before is None:
         return {}
-    missing = recognised(load.files).keys() - recognised(before.files).keys()
+    missing = recognised(candidate.files).keys() - recognised(before.files).keys()
     found = {kind: last_with_kind(context, parameters, kind) for kind in KINDS if kind in missing}
     return {kind: replace(had, files=recognised(had.files).get(kind, ())) for kind, had in found.items() if had}
 
 
-def _prediction(load: Load, bases: Bases, parameters: Mapping[str, str], changed: Changes) -> Prediction:
+def _prediction(
+    candidate: Candidate, baseline: Baseline, parameters: Mapping[str, str], changed: Changes
+) -> Prediction:
     if has_batch_mode(parameters):
         return predict_batch_mode(changed, parameters)
     if not data_set(parameters):
         return predict_plain(changed, parameters)
-    base = bases.diff_base
+    base = baseline.diff_base
     compared_with = DiffBase(
-        bases.diff_import.id if bases.diff_import else None,
+        baseline.diff_import.id if baseline.diff_import else None,
         base.files if base else None,
-        is_before=base is not None and base is bases.before,
+        is_before=base is not None and base is baseline.before,
     )
-    return predict_diffing(load.files, compared_with, parameters, changed, scratch=load.scratch)
+    return predict_diffing(candidate.files, compared_with, parameters, changed, scratch=candidate.scratch)
 
 
-def _situation(context: Context, load: Load, bases: Bases, parameters: Mapping[str, str]) -> Situation:
+def _situation(
+    context: Context, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+) -> Situation:
     return Situation(
-        has_before=bases.before is not None,
+        has_before=baseline.before is not None,
         diffing=bool(data_set(parameters)) and not has_batch_mode(parameters),
-        remaster=load.remaster or parameters.get("diffing_remaster_data_set") == "true",
+        remaster=candidate.remaster or parameters.get("diffing_remaster_data_set") == "true",
         batch_mode=has_batch_mode(parameters),
         multi_term="multi_term_batch_mode" in parameters,
         skip_deletes=parameters.get("skip_deletes") == "true",
         skips_removals=skips_removals(parameters),
         term=parameters.get("batch_mode_term_id", ""),
-        newest_before=bases.before.newest if bases.before else None,
-        newest_now=load.newest,
-        refused=load.refused,
-        contradictions=load.contradictions,
+        newest_before=baseline.before.newest if baseline.before else None,
+        newest_now=candidate.newest,
+        refused=report.refused,
+        contradictions=report.counts.get(CONTRADICTION, 0),
         remembered=context.journal.remembered(context.target),
         thresholds_in_a_row=thresholds_in_a_row(context, parameters),
         now=context.clock.now(),
     )
 
 
-def _lost(bases: Bases) -> Iterator[Tripped]:
-    if bases.lost is not None:
+def _lost(baseline: Baseline) -> Iterator[Tripped]:
+    if baseline.lost is not None:
         yield Tripped(
             "before-lost",
-            f"The zip of batch {bases.lost.id}, the last accepted delivery, cannot be read any more, so there is"
+            f"The zip of batch {baseline.lost.id}, the last accepted delivery, cannot be read any more, so there is"
             " nothing to compare with; put it back into the archive, or approve this one.",
         )
 
 
-def _notes_about_bases(bases: Bases, parameters: Mapping[str, str]) -> Iterator[str]:
-    if bases.trouble:
-        yield bases.trouble
-    if bases.before is None and bases.lost is None:
+def _notes_about_baseline(baseline: Baseline, parameters: Mapping[str, str]) -> Iterator[str]:
+    if baseline.trouble:
+        yield baseline.trouble
+    if baseline.before is None and baseline.lost is None:
         what = f"of data set {data_set(parameters)}" if data_set(parameters) else "of this home to this Canvas"
         yield f"This is the first delivery {what}: there is nothing to compare with."
-    elif bases.diff_base is not None and bases.diff_base is not bases.before:
-        yield f"Canvas will compare with {bases.diff_base.about}, which is not the last accepted delivery."
-    if bases.before is not None and bases.since:
-        latest = ", ".join(each.about for each in bases.since[: -FEW - 1 : -1])
-        more = ", and more" if bases.since[FEW:] else ""
-        yield f"It is compared with {bases.before.about} and with what was sent since: {latest}{more}."
+    elif baseline.diff_base is not None and baseline.diff_base is not baseline.before:
+        yield f"Canvas will compare with {baseline.diff_base.about}, which is not the last accepted delivery."
+    if baseline.before is not None and baseline.since:
+        latest = ", ".join(each.about for each in baseline.since[: -FEW - 1 : -1])
+        more = ", and more" if baseline.since[FEW:] else ""
+        yield f"It is compared with {baseline.before.about} and with what was sent since: {latest}{more}."
 
 
 def _notes(
-    context: Context, load: Load, bases: Bases, parameters: Mapping[str, str], changed: Changes
+    context: Context, candidate: Candidate, baseline: Baseline, parameters: Mapping[str, str], changed: Changes
 ) -> Iterator[str]:
     if not data_set(parameters):
         return
-    before = bases.before.batch if bases.before else None
+    before = baseline.before.batch if baseline.before else None
     waiting = waiting_count(context.archive, before) if before else 0
     if waiting:
         yield (
             f"{waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
             " (SIS_SYNC_REMASTER) would."
         )
-    yield from _returning_kinds(context, load, parameters, changed)
+    yield from _returning_kinds(context, candidate, parameters, changed)
     yield from _left_for_good(parameters, changed)
 
 
-def _returning_kinds(context: Context, load: Load, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
+def _returning_kinds(
+    context: Context, candidate: Candidate, parameters: Mapping[str, str], changed: Changes
+) -> Iterator[str]:
     """Find what vanished while its kind was left out: diffing compares with the base only, which has not got it."""
-    present = recognised(load.files)
+    present = recognised(candidate.files)
     for each in changed.kinds:
         if each.in_before or not each.in_now:
             continue
@@ -208,7 +223,7 @@ def _returning_kinds(context: Context, load: Load, parameters: Mapping[str, str]
         if had is None:
             continue
         found = compare_kind(
-            KINDS[each.kind], recognised(had.files).get(each.kind, ()), present[each.kind], scratch=load.scratch
+            KINDS[each.kind], recognised(had.files).get(each.kind, ()), present[each.kind], scratch=candidate.scratch
         )
         if found.removed - found.ended:
             yield (

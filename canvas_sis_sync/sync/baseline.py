@@ -1,4 +1,7 @@
-"""Bases: what a delivery is compared with, by people and breakers, and by Canvas's diffing. Two different things."""
+"""The baseline: what a delivery is compared with, by people and breakers, and by Canvas's diffing.
+
+These are two different things.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, takewhile
 
-from canvas_sis_sync.canvas.records import UNDONE, SisImport
+from canvas_sis_sync.canvas.records import UNDONE, SisImport, Target
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
@@ -48,7 +51,7 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
-class Bases:
+class Baseline:
     """What a delivery is compared with."""
 
     #: The last accepted delivery of this target and data set that nobody has undone, None without one. In batch mode
@@ -71,7 +74,7 @@ def data_set(parameters: Mapping[str, str]) -> str:
     return parameters.get(DATA_SET, "")
 
 
-def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
+def find_baseline(context: Context, parameters: Mapping[str, str]) -> Baseline:
     """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
     found = _sent_before(context, parameters, partial(_shown, context))
     chosen = _diff_import(context, data_set(parameters))
@@ -79,8 +82,15 @@ def find_bases(context: Context, parameters: Mapping[str, str]) -> Bases:
     return replace(found, before=found.before or diff_base, diff_import=chosen, diff_base=diff_base)
 
 
-def journalled_bases(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Bases:
-    """Say what a delivery is compared with as far as the journal knows, when Canvas could not be asked."""
+def baseline_as_known(context: Context, parameters: Mapping[str, str]) -> Baseline:
+    """Find what a delivery is compared with, by the journal alone when Canvas cannot be asked."""
+    try:
+        return find_baseline(context, parameters)
+    except CanvasError as error:
+        return _journalled_baseline(context, parameters, error)
+
+
+def _journalled_baseline(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Baseline:
     found = _sent_before(context, parameters, _journalled)
     before = found.before if data_set(parameters) else None
     known = before.batch.sis_import if before and before.batch else None
@@ -88,16 +98,16 @@ def journalled_bases(context: Context, parameters: Mapping[str, str], trouble: C
     return replace(found, diff_import=known, diff_base=before if known else None, trouble=sentence)
 
 
-def basis_of(batch: Batch, parameters: Mapping[str, str], bases: Bases) -> Basis:
-    """Say what a plan of this batch is made of."""
-    before = bases.before.batch if bases.before else bases.lost
+def basis_of(zip_sha256: str, target: Target, parameters: Mapping[str, str], baseline: Baseline) -> Basis:
+    """Return what a plan of this zip is made of."""
+    before = baseline.before.batch if baseline.before else baseline.lost
     return Basis(
-        zip_sha256=batch.zip_sha256,
+        zip_sha256=zip_sha256,
         parameters=dict(parameters),
-        target=batch.target,
+        target=target,
         before=before.id if before else "",
-        since=tuple(each.batch.id for each in bases.since if each.batch),
-        base_import=bases.diff_import.id if bases.diff_import else None,
+        since=tuple(each.batch.id for each in baseline.since if each.batch),
+        base_import=baseline.diff_import.id if baseline.diff_import else None,
     )
 
 
@@ -144,18 +154,18 @@ def last_with_kind(context: Context, parameters: Mapping[str, str], kind: str) -
     return None
 
 
-def _sent_before(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Bases:
+def _sent_before(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
     """Find the deliveries that count as sent before; `shown` gives the state in which an import is now."""
     if has_batch_mode(parameters):
         return _of_batch_mode(context, parameters, shown)
     for batch in _accepted(context, data_set(parameters)):
         if (state := shown(batch)) not in UNDONE:
             found = earlier(context, batch)
-            return Bases(replace(found, shown=state)) if found else Bases(lost=batch)
-    return Bases()
+            return Baseline(replace(found, shown=state)) if found else Baseline(lost=batch)
+    return Baseline()
 
 
-def _of_batch_mode(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Bases:
+def _of_batch_mode(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
     """Find the last delivery in batch mode, and what was sent since: together they are what Canvas may have.
 
     The last delivery alone is not, where that is a small file that somebody sent by hand. Before the first one in batch
@@ -166,12 +176,12 @@ def _of_batch_mode(context: Context, parameters: Mapping[str, str], shown: Calla
         latest = islice(_standing(_accepted(context, data_set(parameters)), shown), MOST_SINCE)
         base = max(latest, key=lambda batch: batch.rows, default=None)  # of equally full ones the newest
     if base is None:
-        return Bases()
+        return Baseline()
     later = takewhile(lambda batch: batch.id != base.id, _sent(context, data_set(parameters)))
     applied = islice((batch for batch in later if _may_be_in_canvas(batch, shown)), MOST_SINCE)
     read = [(batch, earlier(context, batch)) for batch in (base, *reversed(list(applied)))]
     lost = next((batch for batch, found in read if found is None), None)
-    return Bases(read[0][1], lost, tuple(found for _, found in read[1:] if found))
+    return Baseline(read[0][1], lost, tuple(found for _, found in read[1:] if found))
 
 
 def _in_scope(context: Context, parameters: Mapping[str, str]) -> Iterator[Batch]:

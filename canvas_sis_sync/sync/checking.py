@@ -1,4 +1,4 @@
-"""Judge: what Canvas would say about a delivery, and whether it may be sent (design 4, `refused`)."""
+"""Checking: what Canvas would say about the files of a delivery, under the settings of a home."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from canvas_sis_sync.check import findings
 from canvas_sis_sync.check.engine import check_apart
-from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses
+from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses, too_many_refused
 from canvas_sis_sync.check.options import MOST_PLACES, Aim
 from canvas_sis_sync.check.registry import RULES
 from canvas_sis_sync.delivery.opening import Delivery
@@ -25,7 +24,7 @@ FIRST = 3
 """Findings that a message names; the rest is in check.json."""
 
 
-def aim_of(
+def options_of(
     settings: Settings, *, roles: Iterable[str] = (), own_user: str | None = None, complete: bool = False
 ) -> Aim:
     """Say what the settings mean for the rules. Raises SettingsError for an unknown rule to ignore.
@@ -52,35 +51,40 @@ def aim_of(
     )
 
 
-def aim_by_canvas(context: Context) -> Aim:
+def options_by_canvas(context: Context) -> Aim:
     """Say what the settings mean for the rules, with the roles and the user that Canvas knows, if it can be asked."""
     try:
         roles = context.canvas.role_names(context.target.account_id)
-        return aim_of(context.settings, roles=roles, own_user=context.canvas.current_user().sis_user_id)
+        return options_of(context.settings, roles=roles, own_user=context.canvas.current_user().sis_user_id)
     except CanvasError as error:
         log.info("checking without Canvas's roles: %s", error.sentence)
-        return aim_of(context.settings)
+        return options_of(context.settings)
 
 
-def judge(delivery: Delivery, aim: Aim, show: Show) -> Report:
+def check(delivery: Delivery, aim: Aim, show: Show) -> Report:
     """Check a delivery by all rules."""
     with show.stage("checking", sum(file.size for file in delivery.files)) as done:
         return check_apart(delivery.files, aim, others=delivery.others, progress=done)
 
 
-def is_refused(report: Report, settings: Settings, refuse_on: str = "") -> bool:
-    """Say whether a run refuses a delivery with this report, by `SIS_SYNC_REFUSE_ON` or what stands for it.
+def refusal(delivery: Delivery, report: Report, settings: Settings, refuse_on: str = "") -> tuple[str, ...]:
+    """Say why a run refuses a delivery with this report, in sentences; empty when it does not.
 
-    One whose files are all empty it refuses in any case: Canvas would ignore each of them.
+    It goes by `SIS_SYNC_REFUSE_ON`, or what stands for it, and by `SIS_SYNC_MAX_ERROR_ROWS`. One whose files are all
+    empty it refuses in any case: Canvas would ignore each of them.
     """
-    if 0 < len(report.files) <= report.counts.get(EMPTY, 0):
-        return True
-    return refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), settings.max_error_rows)
+    is_empty = 0 < len(report.files) <= report.counts.get(EMPTY, 0)
+    allowed = settings.max_error_rows
+    if not is_empty and not refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), allowed):
+        return ()
+    nothing = ["Every file of it is empty, so there is nothing to import."] if is_empty else []
+    return (*nothing, f"check found {summary(report)}.", *hints(delivery, report, settings))
 
 
-def too_many_refused(report: Report, settings: Settings) -> list[str]:
-    """Say that a run refuses a delivery because of its number of bad rows; nothing when it does not."""
-    return [said] if (said := findings.too_many_refused(report, settings.max_error_rows)) else []
+def hints(delivery: Delivery, report: Report, settings: Settings) -> tuple[str, ...]:
+    """Say how many rows Canvas would reject, when those are too many, and what files seem to be that are not UTF-8."""
+    too_many = too_many_refused(report, settings.max_error_rows)
+    return (*([too_many] if too_many else []), *_encodings(delivery, report))
 
 
 def summary(report: Report) -> str:
@@ -97,15 +101,15 @@ def place(file: str | None, row: int | None) -> str:
     return where if row is None else f"{where} row {row:,}"
 
 
-def encoding_hints(delivery: Delivery, report: Report) -> list[str]:
+def _encodings(delivery: Delivery, report: Report) -> list[str]:
     """Suggest what the files that are not UTF-8 seem to be."""
     bad = {finding.file for finding in report.findings if finding.rule == NOT_UTF8}
-    hints = []
+    said = []
     for file in delivery.files:
         if file.name in bad:
             encoding = guess(file)
-            hints.append(f"{file.name} seems to be {encoding}: SIS_SYNC_SOURCE_ENCODING={encoding} would convert it.")
-    return hints
+            said.append(f"{file.name} seems to be {encoding}: SIS_SYNC_SOURCE_ENCODING={encoding} would convert it.")
+    return said
 
 
 def as_json(report: Report, *, refused: bool) -> dict[str, Any]:

@@ -1,0 +1,216 @@
+"""Assess: the only judge of a delivery, used by `run`, `run --dry-run`, `check` and `plan`.
+
+What check says of the files comes first; what is not refused for that is compared with what Canvas has, and held when
+a breaker trips that nobody approved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from canvas_sis_sync.check.findings import Report
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.rules.sets import CONTRADICTION
+from canvas_sis_sync.errors import BadZipError
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.plan import text as plan_text
+from canvas_sis_sync.plan.values import Approval, Basis, Plan, Tripped
+from canvas_sis_sync.progress import Show
+from canvas_sis_sync.sync import checking, report
+from canvas_sis_sync.sync.baseline import Baseline, basis_of, find_baseline
+from canvas_sis_sync.sync.candidate import Candidate, of_batch
+from canvas_sis_sync.sync.parameters import parameters_of
+from canvas_sis_sync.sync.planning import make_plan
+from canvas_sis_sync.sync.session import Context
+
+FIRST = 3
+"""Breakers that a batch's reason names; the rest is in plan.json."""
+BASIS_WORDS = {
+    "zip_sha256": "the zip",
+    "parameters": "the import parameters",
+    "target": "the target",
+    "before": "the last accepted delivery",
+    "since": "what was sent after that",
+    "base_import": "the import that Canvas will compare with",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What it takes to compare a delivery with what Canvas has."""
+
+    context: Context
+    parameters: Mapping[str, str]
+    baseline: Baseline
+    approval: Approval | None = None
+    #: Compare what check refuses too.
+    even_if_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What there is to say about a delivery, and what a run would do with it."""
+
+    report: Report
+    #: The state in which a batch would be with it: refused, unchanged, held, or still packed when it may be sent.
+    state: State
+    #: Why, in sentences; empty for one that may be sent.
+    reasons: tuple[str, ...] = ()
+    #: None when it was not compared with anything.
+    plan: Plan | None = None
+    #: What the plan was made of, None without one.
+    basis: Basis | None = None
+    #: The approval that it goes by, None for none.
+    approval: Approval | None = None
+
+
+def assess(
+    candidate: Candidate,
+    aim: Aim,
+    settings: Settings,
+    show: Show,
+    comparison: Comparison | None = None,
+    *,
+    refuse_on: str = "",
+) -> Assessment:
+    """Judge a delivery, as far as it can be judged by what is known: without `comparison` by its files alone.
+
+    `refuse_on` stands for SIS_SYNC_REFUSE_ON. Raises CanvasError when Canvas has to be asked and cannot be, BadZipError
+    for a zip that cannot be read.
+    """
+    found = checking.check(candidate.delivery, aim, show)
+    refusal = checking.refusal(candidate.delivery, found, settings, refuse_on)
+    assessment = Assessment(found, State.REFUSED if refusal else State.PACKED, refusal)
+    if comparison is None or (refusal and not comparison.even_if_refused):
+        return assessment
+    return _compared(candidate, assessment, comparison)
+
+
+def assess_batch(context: Context, batch: Batch) -> Batch:
+    """Judge a packed batch; return it packed with the basis of its plan, refused, held, or unchanged.
+
+    Raises CanvasError, HomeError.
+    """
+    if not _is_as_packed(context, batch):
+        return _altered(context, batch)
+    parameters = parameters_of(context.settings, batch)
+    comparison = Comparison(context, parameters, find_baseline(context, parameters), batch.approval)
+    aim = checking.options_by_canvas(context)
+    try:
+        assessment = assess(of_batch(context, batch), aim, context.settings, context.show, comparison)
+    except BadZipError as error:
+        if not _is_as_packed(context, batch):
+            return _altered(context, batch)
+        return _refused(context, batch, f"{error.sentence} {error.hint}")
+    batch = _journalled(context, batch, assessment)
+    if assessment.state is State.REFUSED:
+        return _refused(context, batch, " ".join(assessment.reasons))
+    if assessment.state is State.UNCHANGED:
+        return context.move(batch, State.UNCHANGED, *assessment.reasons)
+    if assessment.state is State.HELD:
+        return context.move(batch, State.HELD, _shortened(assessment.reasons), approval=None)
+    return batch
+
+
+def _compared(candidate: Candidate, assessment: Assessment, comparison: Comparison) -> Assessment:
+    context, parameters = comparison.context, comparison.parameters
+    baseline = comparison.baseline
+    basis = basis_of(candidate.sha256, context.target, parameters, baseline)
+    made = make_plan(context, candidate, assessment.report, baseline, parameters)
+    plan, approval = made, comparison.approval
+    if not baseline.trouble:  # else its base is not known, so the approval stands as far as can be seen
+        plan, approval = _honoured(made, comparison.approval, basis)
+    compared = replace(assessment, plan=plan, basis=basis, approval=approval)
+    if assessment.state is State.REFUSED:
+        return compared
+    if plan.unchanged:
+        reason = f"the same as {plan.against}, which Canvas has accepted; not sent"
+        return replace(compared, state=State.UNCHANGED, reasons=(reason,))
+    if plan.breakers and approval is None:
+        return replace(compared, state=State.HELD, reasons=tuple(tripped.message for tripped in plan.breakers))
+    return compared
+
+
+def _journalled(context: Context, batch: Batch, assessment: Assessment) -> Batch:
+    """Keep what was found of a batch, in the journal and in its folder."""
+    found, plan = assessment.report, assessment.plan
+    context.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is State.REFUSED))
+    batch = context.journal.amend(
+        batch,
+        findings=dict(found.summary),
+        refused_rows=dict(found.refused),
+        contradictions=found.counts.get(CONTRADICTION, 0),
+    )
+    if plan is None:
+        return batch
+    for note in plan.notes:
+        context.show.note(note)
+    context.archive.write_plan(batch.id, plan_text.as_json(plan, report.approval_json(assessment.approval)))
+    limits = limits_in_force(context.settings)
+    return context.journal.amend(batch, basis=assessment.basis, limits=limits, planned=plan.planned, notes=plan.notes)
+
+
+def _refused(context: Context, batch: Batch, reason: str) -> Batch:
+    return context.move(batch, State.REFUSED, reason, lets_pass=context.settings.after_refusal == "continue")
+
+
+def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan, Approval | None]:
+    """Give an approval when it is for exactly this basis; else none, and the plan held since it is void."""
+    if approval is None or approval.basis == basis:
+        return plan, approval
+    return replace(plan, breakers=(_void(approval, basis), *plan.breakers), unchanged=False), None
+
+
+def would_be_assessed_otherwise(context: Context, batch: Batch) -> bool:
+    """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
+    if batch.state is not State.HELD:
+        return False
+    if batch.basis is None:
+        return bool(batch.zip_sha256) and _is_as_packed(context, batch)
+    parameters = parameters_of(context.settings, batch)
+    return dict(batch.basis.parameters) != parameters or batch.limits != limits_in_force(context.settings)
+
+
+def limits_in_force(settings: Settings) -> str:
+    """Give a digest of the settings that breakers look at."""
+    limits = sorted((kind, str(limit)) for kind, limit in settings.breakers.items())
+    return hashlib.sha256(repr((limits, settings.breaker_group_by, settings.canaries)).encode()).hexdigest()
+
+
+def still_stands(context: Context, batch: Batch) -> bool:
+    """Say whether the batch's plan is still made of what it would be made of now. Raises CanvasError."""
+    parameters = parameters_of(context.settings, batch)
+    return _is_as_packed(context, batch) and batch.basis == basis_of(
+        batch.zip_sha256, batch.target, parameters, find_baseline(context, parameters)
+    )
+
+
+def _is_as_packed(context: Context, batch: Batch) -> bool:
+    """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
+    try:
+        with context.archive.zip_path(batch).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == batch.zip_sha256
+    except OSError:
+        return False
+
+
+def _altered(context: Context, batch: Batch) -> Batch:
+    reason = f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
+    if batch.approval is not None:
+        reason += ", so the approval is void"
+    reason += ". Put the zip back as it was, and the next run continues."
+    return context.move(batch, State.HELD, reason, basis=None, approval=None)
+
+
+def _shortened(reasons: tuple[str, ...]) -> str:
+    more = len(reasons) - FIRST
+    return " ".join([*reasons[:FIRST], f"{more} more in plan.json."] if more > 0 else reasons)
+
+
+def _void(approval: Approval, now: Basis) -> Tripped:
+    changed = [words for name, words in BASIS_WORDS.items() if getattr(approval.basis, name) != getattr(now, name)]
+    return Tripped("approval", f"The approval is void: {' and '.join(changed)} changed since it was given.")
