@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_socket
-from homes import TOKEN, Home
+from support.commands import BATCH
+from support.homes import TOKEN, Home
 
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.home.archive import Archive
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 # A job in the background is started with SIGINT ignored, which the processes of the tests would inherit.
@@ -89,6 +98,27 @@ def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
 def home(sandbox: Sandbox, new_home: Callable[..., Home]) -> Home:
     """Give a home whose Canvas is the sandbox."""
     return new_home(sandbox.url)
+
+
+@pytest.fixture
+def lived(home: Home, sandbox: Sandbox) -> Home:
+    """Give a home whose last batch failed, and a drop that waits."""
+    target = Target(home.settings().host, 1)
+    with home.journal_to_write() as journal:
+        journal.remember_target(sandbox.url, "self", target)
+        batch = journal.add(Batch(BATCH, State.FAILED, target, "night", DropKind.FOLDER, 1e9, filed=True, import_id=1))
+    archive = Archive(home.archive)
+    archive.make_batch_folder(BATCH)
+    archive.write_receipt(batch)
+    home.drop()
+    return home
+
+
+@pytest.fixture(scope="session")
+def bare() -> set[str]:
+    """Give what an interpreter has loaded before it does anything, editable installs included."""
+    program = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+    return set(json.loads(subprocess.check_output([sys.executable, "-c", program], text=True)))
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nasty import NASTY, faults
 from rich.console import Console
 from rich.progress import Progress, TextColumn
+from support.nasty import NASTY, faults
 
 from canvas_sis_sync.plain_text import as_json, lines, visible
 from canvas_sis_sync.progress import Bars, showing

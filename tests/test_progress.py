@@ -12,8 +12,8 @@ from contextlib import contextmanager, redirect_stderr
 from typing import TextIO
 
 import pytest
-from homes import Home
-from nights import export
+from support.exports import export
+from support.homes import Home
 
 from canvas_sis_sync.parallel import may_fork
 from canvas_sis_sync.progress import DRAWN_EVERY_SECONDS, Bars, Show, Silent, showing

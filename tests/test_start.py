@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
-from bounds import call
-from homes import Home
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.homes import Home
+from support.processes import call
 
 from canvas_sis_sync.__main__ import Stream
 from canvas_sis_sync.cli.main import COMMANDS

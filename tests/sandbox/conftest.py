@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sandbox_client import Client
+from support.sandbox_client import Client
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

@@ -10,7 +10,7 @@ from canvasapi.account import Account
 from canvasapi.canvas_object import CanvasObject
 from canvasapi.exceptions import Forbidden, InvalidAccessToken, ResourceDoesNotExist
 from canvasapi.paginated_list import PaginatedList
-from sandbox_client import Client, until, zipped
+from support.sandbox_client import Client, until, zipped
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

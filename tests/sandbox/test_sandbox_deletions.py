@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from sandbox_client import Client
+from support.sandbox_client import Client
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

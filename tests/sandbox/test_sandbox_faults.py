@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_client import Client, until, zipped
+from support.sandbox_client import Client, until, zipped
 
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.sandbox._faults import FAULTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox_client import Client
+from support.sandbox_client import Client
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
-from sandbox_client import Client, zipped
+from support.sandbox_client import Client, zipped
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 import trustme
-from sandbox_client import Client
+from support.sandbox_client import Client
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

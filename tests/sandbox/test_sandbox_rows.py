@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 
 import pytest
-from sandbox_client import Client
+from support.sandbox_client import Client
 
 from canvas_sis_sync.sandbox._store import TABLES
 from canvas_sis_sync.sandbox.sandbox import Sandbox

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_client import Client, until
+from support.sandbox_client import Client, until
 
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.sandbox.sandbox import Sandbox

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_client import Client, until, zipped
+from support.sandbox_client import Client, until, zipped
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

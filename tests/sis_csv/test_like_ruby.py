@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cases import cases
+from support.csv_cases import cases
 
 from canvas_sis_sync.sis_csv import texts
 from canvas_sis_sync.sis_csv.counter import count_rows

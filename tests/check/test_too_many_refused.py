@@ -1,0 +1,80 @@
+"""A delivery of which Canvas would reject too many rows is refused before, by the limit that holds afterwards."""
+
+from __future__ import annotations
+
+import pytest
+from support.samples import Files, checked
+
+from canvas_sis_sync.check.findings import RefuseOn, refuses, too_many_refused
+from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.home.limits import DEFAULT_ERROR_ROWS, parse_error_rows
+
+HEADER = "user_id,login_id,status\n"
+DEFAULT = parse_error_rows(DEFAULT_ERROR_ROWS)
+
+
+def users(good: int, bad: int, *, alike: bool = False) -> Files:
+    rows = [f"u{number},l{number},active\n" for number in range(good)]
+    rows += [f"v{0 if alike else number},,active\n" for number in range(bad)]
+    return {"users.csv": HEADER + "".join(rows)}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "limit", "refused"),
+    [
+        (190, 21, DEFAULT_ERROR_ROWS, False),
+        (180, 21, DEFAULT_ERROR_ROWS, True),
+        (30, 20, DEFAULT_ERROR_ROWS, False),
+        (30, 21, DEFAULT_ERROR_ROWS, True),
+        (1_000, 6, "5", True),
+        (1_000, 5, "5", False),
+        (10, 500, "off", False),
+        (1, 2, DEFAULT_ERROR_ROWS, False),
+        (0, 2, DEFAULT_ERROR_ROWS, True),
+        (0, 2, "off", True),
+        (3, 0, "0", False),
+    ],
+)
+def test_the_limit_of_afterwards_refuses_before(good: int, bad: int, limit: str, refused: bool) -> None:
+    report = checked(users(good, bad))
+    assert refuses(report, RefuseOn.parse("fatal"), parse_error_rows(limit)) is refused
+    assert not refuses(report, RefuseOn.parse("never"), parse_error_rows(limit))
+
+
+def test_the_sentence_has_the_numbers() -> None:
+    assert too_many_refused(checked(users(30, 21)), DEFAULT) == (
+        "Canvas would reject 21 of 51 rows: more than SIS_SYNC_MAX_ERROR_ROWS allows."
+    )
+    assert too_many_refused(checked(users(0, 3)), DEFAULT) == "Canvas would reject every row (3)."
+    assert too_many_refused(checked(users(3, 0)), DEFAULT) == ""
+
+
+def test_a_row_without_any_value_is_none_that_canvas_takes() -> None:
+    assert too_many_refused(checked({"u.csv": f"{HEADER},x,active\n,,\n"}), DEFAULT)
+
+
+def test_of_a_diffed_delivery_only_all_rows_are_too_many() -> None:
+    assert not too_many_refused(checked(users(30, 60), Aim(diffing=True)), DEFAULT)
+    assert too_many_refused(checked(users(0, 60), Aim(diffing=True)), DEFAULT)
+
+
+def test_exact_duplicates_count_once_where_canvas_may_leave_them_out() -> None:
+    assert not too_many_refused(checked(users(90, 40, alike=True)), DEFAULT)
+    assert too_many_refused(checked(users(90, 40)), DEFAULT)
+    assert too_many_refused(checked(users(50, 40, alike=True)), DEFAULT)
+
+
+def test_rows_of_files_that_canvas_drops_are_counted() -> None:
+    files = {
+        **users(30, 1),
+        "not-utf8.csv": b"user_id,login_id,status\n" + b"u,\xe9,active\n" * 40,
+        "malformed.csv": 'section_id,name\na,"b"c\n' + "d,e\n" * 9,
+        "unknown.csv": "what,is\n\nthis,file\r\nlike,that",
+    }
+    report = checked(files)
+    assert report.lost_rows == 40 + 10 + 2
+    assert report.refused_rows == 53
+    assert report.rows == 83
+    assert {each.name: each.rows for each in report.files if each.lost_rows} == dict.fromkeys(
+        ("not-utf8.csv", "malformed.csv", "unknown.csv")
+    )

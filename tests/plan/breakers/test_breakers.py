@@ -1,0 +1,299 @@
+"""Breakers about kinds, circumstances and batch mode: each trips when it must, not otherwise, and is documented."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
+
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.registry import BREAKERS
+from canvas_sis_sync.plan.values import Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
+
+# --- the other breakers that look at kinds ---
+
+
+@pytest.mark.parametrize("situation", [DIFFING, Situation(now=NOW)])
+def test_a_changed_form_of_ids_is_seen(situation: Situation) -> None:
+    (tripped,) = judged(
+        kind("user", 20_000, removed=10_001, added=10_001),
+        situation=situation,
+        limits={"user": Limit(percent=100)},
+    )
+    assert tripped.breaker == "new-keys"
+    assert tripped.message == (
+        "user: 10,001 of 20,000 rows are new and 10,001 of 20,000 old ones are gone; has the form of their ids changed?"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        kind("user", 1000, removed=500, added=501),
+        kind("user", 1000, removed=501, added=500),
+        kind("user", 99, removed=99, added=99),
+        kind("user", 1000, rows_now=4000, removed=501, added=2000),
+    ],
+)
+def test_half_of_the_keys_or_few_rows_are_no_changed_form(changes: KindChanges) -> None:
+    assert not judged(changes, limits={"user": Limit(percent=100)})
+
+
+def test_repeated_keys_do_not_hide_a_changed_form() -> None:
+    changes = kind("user", 2000, duplicates_before=1000, duplicates_now=1000, removed=501, added=501)
+    assert ids(judged(changes, limits={"user": Limit(percent=100)})) == ["new-keys"]
+
+
+def test_a_hundred_rows_are_enough_for_a_changed_form() -> None:
+    found = judged(kind("user", 100, removed=100, added=100), limits={"user": Limit(percent=100)})
+    assert ids(found) == ["new-keys"]
+
+
+@pytest.mark.parametrize(("removed", "trips"), [(700, False), (701, True)])
+def test_a_gone_term_is_set_aside_when_half_of_the_keys_are_looked_for(removed: int, trips: bool) -> None:
+    gone = GroupChanges("term", "F30", "course", 400, 400)
+    found = judged(
+        kind("course", removed=removed, added=600), groups=(gone,), limits={"course": Limit(percent=100, count=5000)}
+    )
+    assert ids(found) == ["gone", *["new-keys"] * trips]
+
+
+def test_a_new_term_for_a_gone_one_is_no_changed_form() -> None:
+    course = kind("course", 1000, removed=1000, added=1000)
+    gone = GroupChanges("term", "F30", "course", 1000, 1000)
+    assert ids(judged(course, groups=(gone,))) == ["gone"]
+    assert "new-keys" in ids(judged(course, groups=(replace(gone, name="F31"),)))
+
+
+@pytest.mark.parametrize(
+    ("in_now", "words"), [(True, "its file has a header and no row"), (False, "its file is missing or empty")]
+)
+def test_a_kind_that_had_rows_must_have_some(in_now: bool, words: str) -> None:
+    (tripped,) = judged(kind("login", 7, rows_now=0, in_now=in_now), situation=Situation(now=NOW))
+    assert (tripped.breaker, tripped.kind) == ("empty", "login")
+    assert tripped.message == f"login: {words}; the last accepted delivery had 7 rows."
+
+
+def test_a_kind_that_had_none_or_has_one_is_not_empty() -> None:
+    assert not judged(kind("login", 0), kind("user", 7, rows_now=1), kind("change_sis_id", 9, rows_now=0, in_now=False))
+
+
+UNCOMPARED = Effect("enrollment", Mode.WHOLE, "its columns changed: notify is new", uncompared=True)
+
+
+def test_missing_rows_must_not_escape_a_comparison_that_canvas_cannot_make() -> None:
+    changes = kind("enrollment", 98_000, removed=121, ended=1)
+    (tripped,) = judged(changes, prediction=Prediction((UNCOMPARED,), base_import=12))
+    assert (tripped.breaker, tripped.kind) == ("columns", "enrollment")
+    assert tripped.message == (
+        "enrollment: Canvas would never remove 120 missing rows, as it cannot compare all of this kind with import 12"
+        " (its columns changed: notify is new): send it with the columns and files of that import once more, and change"
+        " those in the next delivery."
+    )
+
+
+def test_rows_are_not_held_both_for_their_removal_and_for_being_left() -> None:
+    """A failure means that a person reads of the same rows that Canvas would remove them, and that it never would."""
+    changes = kind("enrollment", 98_000, removed=40_000)
+    groups = (GroupChanges("term", "F31", "enrollment", 50_000, 40_000),)
+    (tripped,) = judged(changes, groups=groups, prediction=Prediction((UNCOMPARED,), base_import=12))
+    assert tripped.breaker == "columns"
+    assert "would never remove 40,000 missing rows" in tripped.message
+
+
+def test_of_several_files_those_that_are_compared_count_as_removals() -> None:
+    partly = Prediction((replace(UNCOMPARED, removed=30_000),), base_import=12)
+    removals, columns = judged(kind("enrollment", 98_000, removed=40_000), prediction=partly)
+    assert "30,000 of 98,000 rows (30.6 %) would be removed" in removals.message
+    assert "would never remove 10,000 missing rows" in columns.message
+    (columns,) = judged(kind("enrollment", 98_000, removed=3), prediction=Prediction((replace(UNCOMPARED, removed=5),)))
+    assert "may never remove some of 3 missing rows" in columns.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "situation", "effect"),
+    [
+        (kind("enrollment", removed=1, ended=1), DIFFING, UNCOMPARED),
+        (kind("enrollment", removed=1, columns_lost=("a",)), DIFFING, replace(UNCOMPARED, uncompared=False)),
+        (kind("enrollment", removed=1), Situation(now=NOW), UNCOMPARED),
+        (kind("enrollment", removed=1), replace(DIFFING, remaster=True), UNCOMPARED),
+        (kind("admin", removed=1), DIFFING, replace(UNCOMPARED, kind="admin")),
+        (kind("enrollment", removed=1), DIFFING, replace(UNCOMPARED, kind="section")),
+    ],
+    ids=["none missing", "compared", "no diffing", "remaster", "no limit", "another kind"],
+)
+def test_columns_and_files_may_change_while_nothing_is_kept_from_removal(
+    changes: KindChanges, situation: Situation, effect: Effect
+) -> None:
+    assert not judged(changes, situation=situation, prediction=Prediction((effect,), base_import=12))
+
+
+def test_a_breaker_that_is_off_is_silent_in_all_that_looks_at_its_kind() -> None:
+    changes = (
+        kind("enrollment", removed=1000, rows_now=0, added=1000),
+        kind("user", removed=900, added=900, turned={"deleted": 1}),
+    )
+    groups = (GroupChanges("account", "S", "user", 500, 400),)
+    arguments = {"groups": groups, "prediction": Prediction((UNCOMPARED,))}
+    assert {"removals", "group-removals", "new-keys", "empty", "columns"} == set(ids(judged(*changes, **arguments)))
+    assert not judged(*changes, **arguments, limits={"enrollment": Limit(), "user": Limit()})
+
+
+# --- circumstances ---
+
+
+def test_a_canary_must_be_there() -> None:
+    tripped = judged(missing_canaries=("user:U001", "course:a:b"), limits={})
+    assert [(each.breaker, each.kind) for each in tripped] == [("canary", "user"), ("canary", "course")]
+    assert tripped[0].message == "user:U001 must be in every delivery (SIS_SYNC_CANARIES) and is missing or deleted."
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "trips"),
+    [(NOW, NOW - 1, True), (NOW, NOW, False), (NOW, NOW + 1, False), (None, NOW, False), (NOW, None, False)],
+)
+def test_a_delivery_must_not_be_older_than_the_last(before: float | None, now: float | None, trips: bool) -> None:
+    tripped = judged(situation=Situation(newest_before=before, newest_now=now), limits={})
+    assert ids(tripped) == ["older"] * trips
+    assert not trips or "from 2031-12-22 02:59:59 UTC, older than" in tripped[0].message
+
+
+UNKNOWN = Prediction(base_import=4711, base_known=False)
+
+
+@pytest.mark.parametrize(
+    ("situation", "trips"),
+    [
+        (DIFFING, True),
+        (replace(DIFFING, has_before=False), True),
+        (replace(DIFFING, remaster=True), False),
+        (replace(DIFFING, skip_deletes=True), True),
+        (replace(DIFFING, skip_deletes=True, skips_removals=True), False),
+        (Situation(), False),
+    ],
+)
+def test_a_base_of_unknown_content_holds_where_canvas_would_remove(situation: Situation, trips: bool) -> None:
+    tripped = judged(situation=situation, prediction=UNKNOWN)
+    assert ids(tripped) == ["unknown-base"] * trips
+    assert not trips or "import 4711, which was not sent from here" in tripped[0].message
+
+
+def test_a_known_base_holds_nothing() -> None:
+    assert not judged(prediction=Prediction(base_import=4711))
+
+
+@pytest.mark.parametrize(
+    ("changes", "situation", "trips"),
+    [
+        (kind("change_sis_id", 0, rows_now=1, in_before=False), DIFFING, True),
+        (kind("change_sis_id", 0, rows_now=1, in_before=False), replace(DIFFING, has_before=False), True),
+        (kind("change_sis_id", 1, rows_now=0, in_now=False), DIFFING, False),
+        (kind("change_sis_id", 0, rows_now=1, in_before=False), Situation(), False),
+    ],
+)
+def test_changes_of_ids_are_not_for_diffing(changes: KindChanges, situation: Situation, trips: bool) -> None:
+    assert ids(judged(changes, situation=situation)) == ["renames"] * trips
+
+
+@pytest.mark.parametrize(("times", "trips"), [(2, False), (3, True)])
+def test_three_refused_comparisons_in_a_row_hold(times: int, trips: bool) -> None:
+    tripped = judged(situation=replace(DIFFING, thresholds_in_a_row=times))
+    assert ids(tripped) == ["thresholds"] * trips
+    assert not judged(situation=replace(DIFFING, thresholds_in_a_row=times, remaster=True))
+    assert not trips or "the last 3 deliveries" in tripped[0].message
+
+
+# --- batch mode ---
+
+
+def test_the_first_delivery_in_batch_mode_holds() -> None:
+    assert ids(judged(situation=replace(BATCH, has_before=False))) == ["first-in-batch-mode"]
+    assert not judged(situation=BATCH)
+    assert not judged(situation=replace(DIFFING, has_before=False))
+
+
+@pytest.mark.parametrize(
+    ("term", "trips"),
+    [
+        ("sis_term_id:F31", False),
+        ("sis_term_id:f31", True),
+        ("sis_term_id:F26", True),
+        ("sis_integration_id:fall", False),
+        ("sis_integration_id:spring", True),
+        ("sis_integration_id:unknown", True),
+        ("default", True),
+        ("17", True),
+        ("current", True),
+        ("", True),
+    ],
+)
+@pytest.mark.parametrize("side", ["course_terms_before", "course_terms_now"])
+def test_the_term_of_batch_mode_must_have_a_course(term: str, trips: bool, side: str) -> None:
+    nowhere = {"course_terms_before": frozenset(), "course_terms_now": frozenset()}
+    tripped = judged(
+        situation=replace(BATCH, term=term),
+        limits={},
+        term_integration_ids={"fall": "F31", "spring": "S31"},
+        **(nowhere | {side: frozenset({"F31"})}),
+    )
+    assert ids(tripped) == ["batch-term"] * trips
+
+
+def test_the_default_term_has_the_courses_that_name_none() -> None:
+    situation = replace(BATCH, term="default")
+    assert not judged(situation=situation, course_terms_now=frozenset({""}))
+
+
+def test_a_term_that_only_canvas_knows_is_told_how_to_write() -> None:
+    (tripped,) = judged(situation=replace(BATCH, term="current"))
+    assert "write SIS_IMPORT_BATCH_MODE_TERM_ID=sis_term_id:X" in tripped.message
+    (tripped,) = judged(situation=replace(BATCH, term="sis_term_id:F26"))
+    assert "is in the term sis_term_id:F26, in which" in tripped.message
+
+
+@pytest.mark.parametrize("name", ["course", "section", "enrollment"])
+def test_in_batch_mode_a_header_alone_holds(name: str) -> None:
+    bare = kind(name, 0)
+    assert ids(judged(bare, situation=BATCH, limits={})) == ["batch-empty"]
+    assert not judged(replace(bare, in_now=False), situation=BATCH, limits={})
+    assert not judged(bare, situation=DIFFING, limits={})
+    assert not judged(kind("user", 0), situation=BATCH, limits={})
+
+
+def test_batch_mode_for_several_terms_needs_one() -> None:
+    situation = Situation(batch_mode=True, multi_term=True)
+    assert ids(judged(situation=situation, valid_terms=0)) == ["batch-terms"]
+    assert not judged(situation=situation, valid_terms=1)
+    assert not judged(situation=replace(situation, batch_mode=False), valid_terms=1)
+    assert not judged(situation=BATCH, valid_terms=0)
+
+
+# --- all of them ---
+
+
+def test_a_first_delivery_trips_only_what_needs_no_other() -> None:
+    situation = replace(DIFFING, has_before=False, newest_before=NOW, newest_now=0, thresholds_in_a_row=9)
+    changes = kind("user", removed=900, added=900, turned={"deleted": 90})
+    arguments = (changes, kind("login", rows_now=0), *THE_REST)
+    known = {"groups": LAST_TERM, "prediction": Prediction((replace(UNCOMPARED, kind="user"),))}
+    assert not judged(*arguments, situation=situation, **known)
+    found = judged(*arguments, situation=replace(situation, has_before=True), **known)
+    assert set(ids(found)) == {"gone", "removals", "new-keys", "empty", "columns", "older", "thresholds"}
+
+
+def test_what_trips_comes_in_the_order_of_the_registry() -> None:
+    found = judged(kind("user", removed=900, rows_now=0), groups=LAST_TERM, missing_canaries=("user:U001",))
+    order = [each.id for each in BREAKERS]
+    assert ids(found) == sorted(ids(found), key=order.index)
+    assert len(set(order)) == len(order)
+
+
+def test_every_breaker_has_its_section() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "breakers.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## `(.+)`\n\n(.+)", text, re.MULTILINE))
+    assert list(sections) == [*(each.id for each in BREAKERS), "before-lost", "approval"]
+    at_first = {name for name, start in sections.items() if start.startswith("*(at first too)*")}
+    assert at_first == {each.id for each in BREAKERS if each.at_first}

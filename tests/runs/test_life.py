@@ -1,0 +1,362 @@
+"""Every row of the state table, by whole runs: how a batch gets there, what the run says, and what leads out."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.homes import COURSES, USERS, Home, Watching, fast_clock
+
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.errors import UsageError
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import TRANSITIONS, State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One way for a batch to end so that somebody must act."""
+
+    arrange: Callable[[Home, Sandbox], object]
+    #: Exit code of the run that brings it there.
+    exit_code: int
+    #: Whether Canvas has an import of it.
+    sent: bool
+
+
+@pytest.fixture(autouse=True)
+def errors_at_once(sandbox: Sandbox) -> None:
+    """Have the errors attachment without waiting for it."""
+    sandbox.add_fault("late-attachment=0")
+
+
+def bad_zip(home: Home, sandbox: Sandbox) -> None:
+    home.drop({"ready.zip": b"PK\x03\x04 and nothing more"})
+
+
+def interrupted_claim(home: Home, sandbox: Sandbox) -> None:
+    """Leave the home as a run does that died between two renames, with a later export's file in place of the other."""
+    claimed = home.archive / "2026" / "01" / "20260101-000000" / "files"
+    claimed.mkdir(parents=True)
+    (claimed / "courses.csv").write_text(COURSES)
+    home.drop({"users.csv": USERS})
+    with home.journal_to_write() as journal:
+        listed = (DropFile("users.csv", 1, 1, "1:1"), DropFile("courses.csv", 1, 1, "1:2"))
+        target = Target(home.settings().host, 1)
+        journal.add(Batch("20260101-000000", State.CLAIMED, target, "loose files", DropKind.LOOSE, 1.0, files=listed))
+
+
+def refused_request(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("refuse=422")
+    home.drop()
+
+
+def option_not_taken(home: Home, sandbox: Sandbox) -> None:
+    home.configure(SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
+    sandbox.add_fault("ignore-option=override_sis_stickiness")
+    home.drop()
+
+
+def broken(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("fail")
+    home.drop()
+
+
+def not_utf8(home: Home, sandbox: Sandbox) -> None:
+    home.configure(SIS_SYNC_REFUSE_ON="never")
+    home.drop({"users.csv": USERS, "courses.csv": COURSES.encode() + b"c2,\xff,Two,active\n"})
+
+
+def aborted(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("abort")
+    home.drop()
+
+
+ENDINGS: Mapping[State, Ending] = {
+    State.REFUSED: Ending(bad_zip, 3, sent=False),
+    State.HELD: Ending(interrupted_claim, 5, sent=False),
+    State.REJECTED: Ending(refused_request, 10, sent=False),
+    State.NOT_ACCEPTED: Ending(option_not_taken, 4, sent=True),
+    State.FAILED: Ending(broken, 4, sent=True),
+    State.FAILED_WITH_MESSAGES: Ending(not_utf8, 4, sent=True),
+    State.ABORTED: Ending(aborted, 4, sent=True),
+}
+WORDS = {"skip": State.SKIPPED, "discard": State.DISCARDED, "retry": State.RETRIED}
+
+
+def end(home: Home, sandbox: Sandbox, state: State) -> Batch:
+    """Bring a batch to `state` by a run, and empty the inbox for what comes next."""
+    ENDINGS[state].arrange(home, sandbox)
+    assert home.run().result.outcome == state
+    for left in home.inbox.glob("*.csv"):
+        left.unlink()
+    return home.last()
+
+
+@pytest.mark.parametrize("state", ENDINGS)
+def test_a_batch_that_ends_badly_holds_what_comes_next_and_says_so_each_time(
+    home: Home, sandbox: Sandbox, state: State
+) -> None:
+    ENDINGS[state].arrange(home, sandbox)
+    first = home.run()
+    assert (first.result.outcome, first.result.exit_code) == (state, ENDINGS[state].exit_code)
+    batch, imports = home.last(), len(sandbox.imports)
+    home.drop({"later.csv": COURSES})
+    for told in (first, home.run(), home.run()):
+        assert told is first or (told.result.outcome, told.result.exit_code) == ("held", 5)
+        has_the_four_parts(told.message, batch, sandbox)
+    for word in {word for word, after in WORDS.items() if after not in TRANSITIONS[state]}:
+        with pytest.raises(UsageError, match=f"is {state}, and that is not something to {word}"):
+            home.say(word, batch.id, "because")
+    assert (home.inbox / "later.csv").exists()
+    assert len(sandbox.imports) == imports
+    assert home.last() == batch
+
+
+def has_the_four_parts(message: str, batch: Batch, sandbox: Sandbox) -> None:
+    """What happened, what Canvas has, Canvas's first messages, and the next command (design of messages)."""
+    lines = message.splitlines()
+    assert lines[0].startswith(f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: ")
+    assert any(line.startswith(("Canvas has", "Canvas tells")) for line in lines)
+    assert lines[-1].startswith("Next: ")
+    assert f"sis-sync discard {batch.id}" in lines[-1] or f"sis-sync skip {batch.id}" in lines[-1]
+    if ENDINGS[batch.state].sent:
+        assert f"It is import {batch.import_id} at {sandbox.url}/accounts/1/sis_import" in lines
+    if batch.state is State.FAILED_WITH_MESSAGES:
+        assert any(line.startswith("  Canvas: courses.csv: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [(state, word) for state in ENDINGS for word, after in WORDS.items() if after in TRANSITIONS[state]],
+)
+def test_a_person_leads_out_by_the_words_that_fit(home: Home, sandbox: Sandbox, state: State, word: str) -> None:
+    batch = end(home, sandbox, state)
+    assert batch.id in home.say(word, batch.id, "because")
+    after = home.batches()[0]
+    assert (after.state, after.steps[-1].reason) == (WORDS[word], "because")
+    assert after.steps[-1].who not in {"", "run"}
+    assert home.receipt(after)["batch"]["state"] == WORDS[word]
+    home.configure(SIS_IMPORT_OVERRIDE_SIS_STICKINESS="")
+    home.drop({"users.csv": USERS, "later.csv": COURSES})
+    told = home.run()
+    if word == "retry":
+        assert told.result.batches[0].retry_of == batch.id
+    else:
+        assert told.result.outcome == "imported"
+
+
+def test_a_retried_batch_sends_the_same_zip_as_a_new_batch(home: Home, sandbox: Sandbox) -> None:
+    first = end(home, sandbox, State.FAILED)
+    answer = home.say("retry", first.id, "Canvas had a bad day")
+    told = home.run()
+    assert told.result.outcome == "imported"
+    old, new = home.batches()
+    assert (old.state, new.state, new.retry_of) == (State.RETRIED, State.IMPORTED, first.id)
+    assert new.zip_sha256 == old.zip_sha256
+    assert f"as {new.id} by the next run" in answer
+    assert sandbox.count("user") >= 2
+
+
+def test_a_retry_of_a_refused_zip_is_judged_again(home: Home, sandbox: Sandbox) -> None:
+    first = end(home, sandbox, State.REFUSED)
+    home.say("retry", first.id, "again")
+    told = home.run()
+    assert (told.result.outcome, told.result.exit_code) == ("refused", 3)
+    assert [batch.state for batch in home.batches()] == [State.RETRIED, State.REFUSED]
+
+
+def test_a_retry_whose_zip_is_gone_is_held(home: Home, sandbox: Sandbox) -> None:
+    first = end(home, sandbox, State.FAILED)
+    home.say("retry", first.id, "again")
+    (home.folder_of(first) / "import.zip").unlink()
+    told = home.run()
+    assert (told.result.outcome, told.result.exit_code) == ("held", 5)
+    assert "is no longer in the archive" in told.message
+
+
+def test_a_held_claim_names_both_halves(home: Home, sandbox: Sandbox) -> None:
+    ENDINGS[State.HELD].arrange(home, sandbox)
+    told = home.run()
+    assert f"users.csv changed or vanished in {home.inbox}" in told.message
+    assert f"Already claimed, in {home.archive / '2026' / '01' / home.last().id / 'files'}: courses.csv" in told.message
+    assert (home.inbox / "users.csv").read_text() == USERS
+
+
+@pytest.mark.parametrize("stage", ["zipping", "uploading", "importing"])
+def test_a_run_that_is_interrupted_is_finished_by_the_next_one(home: Home, sandbox: Sandbox, stage: str) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    home.drop()
+    with pytest.raises(KeyboardInterrupt):
+        home.run(show=Watching({stage: interrupt}))
+    open_states = {"zipping": State.CLAIMED, "uploading": State.SENDING, "importing": State.IMPORTING}
+    assert home.last().state is open_states[stage]
+    home.configure(SIS_SYNC_LOST_SECONDS=1)
+    assert home.run().result.outcome == "imported"
+    assert len(sandbox.imports) == 1
+    assert len(home.batches()) == 1
+
+
+@pytest.mark.parametrize("state", ["sending", "importing"])
+def test_the_poll_limit_leaves_the_batch_to_the_next_run_with_exit_code_6(
+    home: Home, sandbox: Sandbox, state: str
+) -> None:
+    sandbox.add_fault("stuck-initializing" if state == "sending" else "slow=1")
+    home.configure(SIS_SYNC_POLL_LIMIT="3s", SIS_SYNC_UPLOAD="two-step" if state == "sending" else "direct")
+    home.drop({"users.csv": USERS, "courses.csv": COURSES})
+    for _ in range(2):
+        told = home.run(clock=fast_clock(0.001))
+        assert (told.result.outcome, told.result.exit_code) == ("waiting", 6)
+        batch = home.last()
+        assert batch.state == state
+        assert "SIS_SYNC_POLL_LIMIT" in told.message
+        assert f"import {batch.import_id} at {sandbox.url}" in told.message
+        assert "The next run goes on with it" in told.message.splitlines()[-1]
+    sandbox.set_state(batch.sent_as, "imported")
+    home.run()
+    assert len(sandbox.imports) == 1
+
+
+def test_an_import_in_an_unknown_state_holds_until_its_state_is_known(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("unknown-state=reconciled")
+    home.drop()
+    told = home.run()
+    assert (told.result.outcome, told.result.exit_code) == ("held", 5)
+    assert "does not know: reconciled" in told.message
+    assert home.last().state is State.IMPORTING
+    sandbox.set_state(home.last().sent_as, "imported")
+    assert home.run().result.exit_code == 0
+
+
+def test_a_lost_batch_can_be_adopted_or_retried_by_a_person(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("cut-before-accept")
+    home.configure(SIS_SYNC_POLL_LIMIT="0s")
+    home.drop()
+    assert home.run().result.exit_code == 6
+    lost = home.last()
+    assert lost.state is State.SENDING
+    planted = sandbox.add_import("imported", user_id=sandbox.user.id)
+    with pytest.raises(UsageError, match="has no import 999"):
+        home.say("adopt", lost.id, 999, "this one")
+    assert f"is import {planted} (imported)" in home.say("adopt", lost.id, planted, "this one")
+    assert home.last().state is State.IMPORTING
+    with pytest.raises(UsageError, match="not something to adopt"):
+        home.say("adopt", lost.id, planted, "this one")
+    home.configure(SIS_SYNC_POLL_LIMIT="1h")
+    home.run()
+    assert home.last().import_id == planted
+
+
+def test_an_import_of_another_batch_cannot_be_adopted(home: Home, sandbox: Sandbox) -> None:
+    home.drop()
+    home.run()
+    sandbox.add_fault("cut-before-accept")
+    home.configure(SIS_SYNC_POLL_LIMIT="0s")
+    home.drop()
+    home.run()
+    with pytest.raises(UsageError, match="belongs to another batch"):
+        home.say("adopt", home.last().id, home.batches()[0].sent_as, "this one")
+
+
+def test_a_retry_of_what_may_have_arrived_says_what_it_repeats(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("cut-before-accept")
+    home.configure(SIS_SYNC_POLL_LIMIT="0s")
+    enrollments = "course_id,user_id,role,status,notify\nc1,u1,student,active,true\n"
+    home.drop({"users.csv": USERS, "ids.csv": "old_id,new_id,type\nu1,u9,user\n", "e.csv": enrollments})
+    assert home.run().result.exit_code == 6
+    answer = home.say("retry", home.last().id, "looked in Canvas: it is not there")
+    assert "all its rows are applied twice" in answer
+    assert "change_sis_id rows are sent again" in answer
+    assert "notification a second time" in answer
+
+
+def test_a_retry_of_applied_rows_says_how_many(home: Home, sandbox: Sandbox) -> None:
+    batch = end(home, sandbox, State.NOT_ACCEPTED)
+    assert "2 rows that Canvas has applied already" in home.say("retry", batch.id, "again")
+
+
+def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox: Sandbox) -> None:
+    first = end(home, sandbox, State.HELD)
+    home.say("discard", first.id, "exported anew")
+    sandbox.add_fault("fail")
+    home.drop()
+    home.run()
+    failed = home.last()
+    with home.journal_to_write() as journal:
+        target = Target(home.settings().host, 1)
+        later = Batch("20990101-000000", State.IMPORTED, target, "later", DropKind.ZIP, 1.0, import_id=99, filed=True)
+        journal.add(later)
+    with pytest.raises(UsageError, match=f"20990101-000000 was imported after {failed.id}") as caught:
+        home.say("retry", failed.id, "again")
+    assert f"sis-sync skip {failed.id}" in caught.value.hint
+
+
+def test_a_release_counts_for_that_import_in_that_state_only(home: Home, sandbox: Sandbox) -> None:
+    batch = end(home, sandbox, State.FAILED)
+    home.say("skip", batch.id, "known")
+    sandbox.set_state(batch.sent_as, "restored")
+    home.drop({"later.csv": COURSES})
+    told = home.run()
+    assert (told.result.outcome, told.result.exit_code) == ("held", 5)
+    assert f"Import {batch.import_id} of batch {batch.id} is restored" in told.message
+    assert f"sis-sync skip {batch.id}" in told.message
+    home.say("skip", batch.id, "restored on purpose")
+    assert home.run().result.outcome == "imported"
+
+
+def test_what_canvas_still_works_on_is_waited_for_although_its_batch_is_skipped(home: Home, sandbox: Sandbox) -> None:
+    batch = end(home, sandbox, State.FAILED)
+    sandbox.set_state(batch.sent_as, "restoring")
+    home.say("skip", batch.id, "being restored")
+    home.configure(SIS_SYNC_POLL_LIMIT="2s")
+    home.drop({"later.csv": COURSES})
+    assert home.run().result.exit_code == 6
+    assert len(sandbox.imports) == 1
+
+
+def test_there_is_no_word_for_a_batch_that_is_over_or_unknown(home: Home, sandbox: Sandbox) -> None:
+    home.drop()
+    home.run()
+    for word in WORDS:
+        with pytest.raises(UsageError, match="is imported, and that is not something to"):
+            home.say(word, home.last().id, "because")
+        with pytest.raises(UsageError, match="no batch 2020"):
+            home.say(word, "2020", "because")
+
+
+def test_a_rejected_batch_keeps_its_zip_and_its_stray_is_passed_over(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("refuse=record")
+    home.drop()
+    assert home.run().result.exit_code == 10
+    batch = home.last()
+    assert len(batch.strays) == 1
+    home.say("retry", batch.id, "mended")
+    assert home.run().result.outcome == "imported"
+    assert [record.workflow_state for record in sandbox.imports] == ["initializing", "imported"]
+
+
+def test_a_file_whose_mode_cannot_be_changed_is_taken_all_the_same(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SIS may write as a user of its own, whose files nobody else can chmod."""
+    real = Path.chmod
+
+    def chmod(self: Path, mode: int, **more: bool) -> None:
+        if "files" in self.parts:
+            raise PermissionError(1, "Operation not permitted", str(self))
+        real(self, mode, **more)
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as ready:
+        ready.writestr("users.csv", USERS)
+    home.drop({"ready.zip": packed.getvalue()})
+    assert home.run().result.outcome == "imported"

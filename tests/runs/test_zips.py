@@ -1,0 +1,102 @@
+"""Ready-made zips by whole runs: sent byte for byte, repacked, or refused."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+
+import pytest
+from support.homes import COURSES, USERS, Home
+
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+
+
+def zipped(files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as written:
+        for name, content in files.items():
+            written.writestr(name, content)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_of_csvs_is_sent_byte_for_byte(home: Home, sandbox: Sandbox, compression: int) -> None:
+    ready = zipped({"deep/users.csv": USERS, "courses.csv": COURSES}, compression)
+    home.drop({"ready.zip": ready})
+    assert home.run().result.outcome == "imported"
+    batch = home.last()
+    folder = home.folder_of(batch)
+    assert (folder / "import.zip").read_bytes() == ready
+    assert batch.zip_sha256 == hashlib.sha256(ready).hexdigest()
+    upload = sandbox.imports[0].upload
+    assert upload is not None
+    assert upload.read_bytes() == ready
+    assert sorted(path.name for path in folder.iterdir()) == ["check.json", "import.zip", "plan.json", "receipt.json"]
+    assert [(entry.name, entry.kind, entry.rows) for entry in batch.entries] == [
+        ("deep/users.csv", "user", 2),
+        ("courses.csv", "course", 1),
+    ]
+
+
+def test_a_zip_with_more_than_csvs_is_repacked_and_the_original_kept(home: Home, sandbox: Sandbox) -> None:
+    ready = zipped({"users.csv": USERS, "readme.txt": "r", "__MACOSX/._users.csv": "m", "empty.csv": ""})
+    home.drop({"ready.zip": ready})
+    assert home.run().result.outcome == "imported"
+    folder = home.folder_of(home.last())
+    assert (folder / "original.zip").read_bytes() == ready
+    with zipfile.ZipFile(folder / "import.zip") as packed:
+        assert packed.namelist() == ["users.csv"]
+        assert packed.read("users.csv").decode() == USERS
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "check.json",
+        "import.zip",
+        "original.zip",
+        "plan.json",
+        "receipt.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"not a zip at all", "zip"),
+        (zipped({"users.csv": USERS})[:-30], "zip"),
+        (zipped({"../users.csv": USERS}), "leads outside"),
+        (zipped({"readme.txt": "r"}), "no CSV"),
+        (zipped({"users.csv": USERS * 10_000}), "100 times smaller"),
+    ],
+)
+def test_a_zip_that_cannot_be_believed_is_refused_and_kept(
+    home: Home, sandbox: Sandbox, content: bytes, says: str
+) -> None:
+    home.drop({"ready.zip": content})
+    told = home.run()
+    assert (told.result.outcome, told.result.exit_code) == ("refused", 3)
+    assert says in told.message
+    assert "Canvas has nothing of it: nothing was changed." in told.message
+    assert (home.folder_of(home.last()) / "original.zip").read_bytes() == content
+    assert sandbox.imports == ()
+    assert home.run().result.exit_code == 5
+
+
+def test_a_refused_zip_may_be_discarded_and_a_repaired_one_sent(home: Home, sandbox: Sandbox) -> None:
+    home.drop({"ready.zip": b"half"})
+    home.run()
+    home.drop({"ready.zip": zipped({"users.csv": USERS})})
+    assert home.run().result.exit_code == 5
+    home.say("discard", home.last().id, "exported anew")
+    assert home.run().result.outcome == "imported"
+    assert [batch.state for batch in home.batches()] == [State.DISCARDED, State.IMPORTED]
+
+
+def test_a_repacked_batch_is_retried_with_its_repacked_zip(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("fail")
+    home.drop({"ready.zip": zipped({"users.csv": USERS, "readme.txt": "r"})})
+    assert home.run().result.exit_code == 4
+    home.say("retry", home.last().id, "again")
+    assert home.run().result.outcome == "imported"
+    old, new = home.batches()
+    assert old.zip_sha256 == new.zip_sha256
+    assert len({(home.folder_of(batch) / "import.zip").read_bytes() for batch in (old, new)}) == 1

@@ -1,0 +1,75 @@
+"""Batches as a journal keeps them, plain or with every field set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
+from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.home.batch import Batch, Release
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.plan.values import Approval, Basis, Planned
+
+HERE = Target("canvas.example.edu", 1)
+
+
+def batch(
+    batch_id: str = "20260101-000000", state: State = State.CLAIMED, target: Target = HERE, **more: object
+) -> Batch:
+    return replace(Batch(batch_id, state, target, "night", DropKind.FOLDER, 900.0), **more)
+
+
+def full() -> Batch:
+    """Give a batch with every field set to something."""
+    record = SisImport(
+        7,
+        "imported_with_messages",
+        created_at=5.5,
+        ended_at="2026-01-01T00:00:00Z",
+        progress=100,
+        user_id=3,
+        supplied=("user",),
+        counts={"users": 2, "error_count": 0, "warning_count": 1},
+        statistics={"User": {"created": 2}},
+        attachments=(Attachment("users.csv", 10), Attachment("b.csv", None)),
+        has_errors_attachment=True,
+        processing_errors=((None, "one"),),
+        processing_warnings=(("users.csv", "two"),),
+        error_message="three",
+        options={"batch_mode": None, "change_threshold": 5},
+        diffed_against=4,
+        threshold_exceeded=True,
+    )
+    basis = Basis("ab", {"skip_deletes": "true"}, HERE, "20251231-000000", 4)
+    return batch(
+        state=State.NOT_ACCEPTED,
+        files=(DropFile("users.csv", 10, 20, "1:2"),),
+        entries=(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0)),
+        zip_name="import.zip",
+        zip_size=5,
+        zip_sha256="ab",
+        parameters={"skip_deletes": "true"},
+        mark=6,
+        user_id=3,
+        upload="direct",
+        sent_at=1.0,
+        cut_after=2.0,
+        lost_since=3.0,
+        import_id=7,
+        sis_import=record,
+        reason="why",
+        retry_of="20251231-000000",
+        remaster_of="20251231-000000",
+        basis=basis,
+        planned=Planned({"user": 2}, {"Enrollment": 1}),
+        approval=Approval(basis, "ada", 8.0, "it is so", (("term", "F26"),)),
+        set_aside="only the newest",
+        notes=("one row was refused",),
+        refused_rows={"user": 1},
+        over_limit=True,
+        errors_complete=False,
+        filed=True,
+        strays=(5, 6),
+        releases=(Release(HERE, 7, "failed", "ada", 9.0, "known"),),
+    )

@@ -1,0 +1,42 @@
+"""Files that are broken at random, and the ways to check them."""
+
+from __future__ import annotations
+
+import random
+
+from canvas_sis_sync.check.options import Aim
+
+SEED = 20261123
+
+
+AIMS = (
+    Aim(),
+    Aim(batch_mode=True, skip_deletes=True, complete=True, roles=frozenset({"Grader"}), own_user_sis_id="u1"),
+    Aim(diffing=True, multi_term=True, takes_over_logins=True, ignore=frozenset({"user-id-blank"})),
+)
+
+
+SPLINTERS = (
+    b'"',
+    b'""',
+    b",",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b" ",
+    b"\xc2\xa0",
+    b"deleted",
+    b"1",
+)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """Break a file at a few places."""
+    for _ in range(chance.randrange(1, 6)):
+        at = chance.randrange(len(data) + 1)
+        cut = chance.choice((0, 0, 1, 5, len(data)))
+        data = data[:at] + chance.choice(SPLINTERS) + data[at + cut :]
+    return data

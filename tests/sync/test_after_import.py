@@ -1,0 +1,210 @@
+"""After the import: what Canvas reports is held against the upper bounds of the plan, and an abort is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.homes import COURSES, Home
+
+from canvas_sis_sync.canvas.records import SisImport, Taken, Target
+from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.values import Basis, Planned
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+from canvas_sis_sync.sync.outcome import Outcome, of
+
+TARGET = Target("canvas.example.edu", 1)
+DIFFED = {"diffing_data_set_identifier": "nightly"}
+BASIS = Basis("0" * 64, DIFFED, TARGET, before="earlier", base_import=11)
+BATCH = Batch(
+    "2026-night",
+    State.IMPORTING,
+    TARGET,
+    "loose files",
+    DropKind.LOOSE,
+    0.0,
+    entries=(Entry("users.csv", 900, 0, kind="user", rows=1000), Entry("courses.csv", 500, 0, kind="course", rows=200)),
+    planned=Planned({"user": 1000, "course": 200}, {"Enrollment": 3, "Course": 0}),
+)
+CLEAN = SisImport(12, "imported", supplied=("user", "course"), counts={"users": 1000, "courses": 200})
+ABORTED = replace(CLEAN, workflow_state="aborted", ended_at="2031-01-02T03:04:05Z")
+BY_CANVAS: dict[str, Any] = {"processing_warnings": ((None, "stopped"),)}
+BY_TERM = {"batch_mode": True, "batch_mode_term_id": 4}
+
+
+def end(final: SisImport = CLEAN, batch: Batch = BATCH) -> Outcome:
+    return of(batch, final, Limit(), Taken())
+
+
+def with_statistics(**words: Any) -> SisImport:
+    return replace(CLEAN, statistics={"total_state_changes": 99, **words})
+
+
+def test_what_stays_within_the_plan_is_accepted_in_silence() -> None:
+    ended = end(with_statistics(Enrollment={"created": 50, "deleted": 1, "concluded": 1, "deactivated": 1}))
+
+    assert (ended.state, ended.notes) == (State.IMPORTED, ())
+
+
+@pytest.mark.parametrize("planned", [None, Planned(), Planned({"no_such_kind": 0})])
+def test_without_bounds_nothing_is_compared(planned: Planned | None) -> None:
+    assert end(with_statistics(Course={"deleted": 7}), replace(BATCH, planned=planned)).state is State.IMPORTED
+
+
+def test_more_rows_than_planned_are_not_accepted() -> None:
+    ended = end(replace(CLEAN, counts={"users": 1001, "courses": 200}))
+
+    assert ended.state is State.NOT_ACCEPTED
+    assert "processed 1,001 user rows, and the plan knows of 1,000" in ended.reason
+
+
+@pytest.mark.parametrize("word", ["deleted", "concluded", "deactivated"])
+def test_more_removals_than_planned_are_not_accepted(word: str) -> None:
+    ended = end(with_statistics(Enrollment={word: 4, "created": 1}))
+
+    assert ended.state is State.NOT_ACCEPTED
+    assert "4 of Enrollment, and by the plan it is 3 at most" in ended.reason
+    assert end(with_statistics(Enrollment={word: 3, "created": 90})).state is State.IMPORTED
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], {"deleted": "many"}])
+def test_statistics_without_numbers_break_nothing(odd: object) -> None:
+    assert end(with_statistics(Enrollment=odd, Group={"deleted": 9})).state is State.IMPORTED
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "parameters", "accepted"),
+    [
+        (11, 11, DIFFED, True),
+        (11, 10, DIFFED, False),
+        (11, None, DIFFED, False),
+        (None, 11, DIFFED, False),
+        (None, None, DIFFED, True),
+        (11, None, DIFFED | {"diffing_remaster_data_set": "true"}, True),
+        (11, 11, DIFFED | {"diffing_remaster_data_set": "true"}, False),
+        (None, None, {}, True),
+    ],
+)
+def test_another_base_than_expected_is_not_accepted(
+    expected: int | None, actual: int | None, parameters: dict[str, str], *, accepted: bool
+) -> None:
+    batch = replace(BATCH, basis=replace(BASIS, base_import=expected), parameters=parameters)
+    ended = end(replace(CLEAN, diffed_against=actual), batch)
+
+    assert (ended.state is State.IMPORTED) is accepted
+    assert ("the plan was made for" in ended.reason) is not accepted
+
+
+@pytest.mark.parametrize(
+    ("planned", "actual", "words"),
+    [
+        (True, True, ""),
+        (None, True, ""),
+        (False, False, ""),
+        (False, True, "A threshold kept Canvas from comparing it, which the plan did not expect"),
+        (True, False, "compared it with import 11, and the plan expected a threshold to prevent that"),
+    ],
+)
+def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: bool, words: str) -> None:
+    batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=Planned(threshold=planned))
+    ended = end(replace(CLEAN, threshold_exceeded=actual, diffed_against=None if actual else 11), batch)
+
+    assert (ended.state is State.IMPORTED) is (words == "")
+    assert words in ended.reason
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"diffed_against": 10}, {"diffed_against": None}, {"threshold_exceeded": True}],
+    ids=["another base", "no base", "a threshold"],
+)
+def test_where_the_plan_was_made_for_something_else_only_that_is_told(otherwise: dict[str, Any]) -> None:
+    planned = Planned({"user": 10, "course": 0}, {"Enrollment": 0}, threshold=False)
+    batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=planned)
+    final = with_statistics(Enrollment={"deleted": 300})
+    bounds = end(replace(final, diffed_against=11), batch).reason
+    only = end(replace(final, **otherwise), batch)
+
+    assert "the plan knows of 10" in bounds
+    assert "by the plan it is 0 at most" in bounds
+    assert only.state is State.NOT_ACCEPTED
+    assert "at most" not in only.reason
+    assert "the plan knows of" not in only.reason
+
+
+@pytest.mark.parametrize(
+    ("users", "warnings", "note"),
+    [
+        (1000, 0, ""),
+        (1000, 4, ""),
+        (988, 12, "12 of 1,200 rows were not applied: Canvas refused them."),
+        (988, 2, "12 of 1,200 rows were not applied, and Canvas left 2 messages."),
+    ],
+)
+def test_a_shortfall_is_a_note(users: int, warnings: int, note: str) -> None:
+    final = replace(CLEAN, workflow_state="imported_with_messages")
+    ended = end(replace(final, counts={"users": users, "courses": 200, "warning_count": warnings}))
+
+    assert (ended.state, " ".join(ended.notes)) == (State.IMPORTED_WITH_MESSAGES, note)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            BY_CANVAS | {"options": BY_TERM},
+            [
+                "nothing missing from it was deleted",
+                "1,200 of 1,200 rows as applied",
+                "SIS_IMPORT_CHANGE_THRESHOLD (20)",
+            ],
+        ),
+        (
+            BY_CANVAS | {"options": {"multi_term_batch_mode": True}},
+            ["found no term", "1,200 of 1,200 rows as applied", "terms.csv"],
+        ),
+        ({"ended_at": None, "counts": {"users": 300}}, ["while it ran", "300 of 1,200 rows as applied", "under way"]),
+        (
+            {"ended_at": None, "counts": {}, "supplied": None, "progress": 0},
+            ["while it waited", "0 of 1,200 rows as applied."],
+        ),
+    ],
+)
+def test_an_abort_says_what_was_and_was_not_applied(changes: dict[str, Any], words: list[str]) -> None:
+    ended = end(replace(ABORTED, **changes), replace(BATCH, parameters={"change_threshold": "20"}))
+
+    assert ended.state is State.ABORTED
+    assert [word for word in words if word not in ended.reason] == []
+
+
+def test_the_note_about_refused_rows_lands_in_the_receipt(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("late-attachment=0")
+    home.drop({"courses.csv": COURSES + ",C2,Course Two,active\n"})
+    home.run()
+
+    assert "1 of 2 rows were not applied: Canvas refused them." in home.receipt()["batch"]["notes"]
+
+
+def test_a_breach_ends_the_run_with_4_and_tells_the_numbers(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.drop({"courses.csv": COURSES})
+    with_planned(monkeypatch, Planned({"course": 0}))
+    told = home.run()
+
+    assert (told.result.outcome, told.result.exit_code) == ("not_accepted", 4)
+    assert "processed 1 course rows, and the plan knows of 0" in told.message
+
+
+def with_planned(monkeypatch: pytest.MonkeyPatch, planned: Planned) -> None:
+    """Let every batch have these bounds, whatever its plan says."""
+    judged: Callable[..., Outcome] = of
+    monkeypatch.setattr(
+        "canvas_sis_sync.sync.outcome.of", lambda batch, *others: judged(replace(batch, planned=planned), *others)
+    )

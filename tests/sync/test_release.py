@@ -1,0 +1,165 @@
+"""What a person says about a batch, as commands: their words, what they record, and when they are not heard."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import replace
+
+import pytest
+from support.homes import COURSES, Home
+
+from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.cli.main import main
+from canvas_sis_sync.errors import AccessRefused, CanvasError, HeldError, HomeError, SettingsError, UsageError
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.lock import home_lock
+from canvas_sis_sync.sandbox.sandbox import Sandbox
+
+
+@pytest.fixture
+def failed(home: Home, sandbox: Sandbox) -> Batch:
+    sandbox.add_fault("fail")
+    home.drop()
+    assert home.run().result.exit_code == 4
+    return home.last()
+
+
+@pytest.mark.parametrize("word", ["retry", "skip"])
+def test_each_word_is_a_command_that_records_who_and_why(
+    home: Home, capsys: pytest.CaptureFixture[str], failed: Batch, word: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--home", str(home.folder), word, failed.id, "--reason", "Canvas had a bad day"])
+    assert left.value.code == 0
+    assert failed.id in capsys.readouterr().out
+    step = home.batches()[0].steps[-1]
+    assert (step.who, step.reason) == (getpass.getuser(), "Canvas had a bad day")
+    assert f"by {getpass.getuser()}: Canvas had a bad day" in (home.folder / "logs" / "sis-sync.log").read_text()
+    (release,) = home.batches()[0].releases
+    assert (release.import_id, release.workflow_state, release.reason) == (1, "failed", "Canvas had a bad day")
+
+
+def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox) -> None:
+    home.drop({"ready.zip": b"half"})
+    home.run()
+    done = home.type("discard", home.last().id, "--reason", "exported anew")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(home.folder_of(home.last())) in done.stdout
+    assert home.last().state is State.DISCARDED
+
+
+def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: Sandbox) -> None:
+    theirs = sandbox.add_import("reconciled")
+    done = home.type("skip", "--import", str(theirs), "--reason", "theirs")
+    assert done.stdout.startswith(f"Import {theirs} is released while it is reconciled.")
+    with home.journal() as journal:
+        assert journal.releases(Target(home.settings().host, 1), 0) == {theirs: frozenset({"reconciled"})}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["skip", "--reason", "x"],
+        ["skip", "a", "--import", "1", "--reason", "x"],
+        ["skip", "a"],
+        ["retry", "--reason", "x"],
+        ["adopt", "a", "--reason", "x"],
+        ["adopt", "a", "not-a-number", "--reason", "x"],
+        ["discard", "20200101-000000", "--reason", "x"],
+    ],
+)
+def test_a_command_that_does_not_fit_is_a_usage_error(
+    home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--home", str(home.folder), *arguments])
+    assert left.value.code == 2
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_the_state_is_the_one_that_canvas_shows_now(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+    sandbox.set_state(1, "restored")
+    assert "released while it is restored" in home.say("skip", failed.id, "undone by hand")
+    home.drop({"courses.csv": COURSES})
+    assert home.run().result.outcome == "imported"
+
+
+def test_without_canvas_the_journals_state_is_released(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+    sandbox.add_fault("get-500=100")
+    assert "released while it is failed" in home.say("skip", failed.id, "known")
+
+
+def test_somebody_elses_import_cannot_be_released_unseen(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+    sandbox.add_fault("get-500=100")
+    with pytest.raises(CanvasError):
+        home.say("skip_import", 1, "known")
+    sandbox.clear_faults()
+    sandbox.add_fault("expired-token")
+    with pytest.raises(AccessRefused):
+        home.say("skip_import", 1, "known")
+
+
+def test_nobody_is_heard_while_a_run_is_at_work(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+    with home_lock(home.archive / ".lock") as free:
+        assert free
+        with pytest.raises(HeldError, match="run of this home is at work"):
+            home.say("skip", failed.id, "known")
+    assert home.last() == failed
+
+
+def test_a_home_that_is_none_is_told(home: Home, sandbox: Sandbox) -> None:
+    home.archive.rmdir()
+    with pytest.raises(HomeError):
+        home.say("skip", "20200101-000000", "known")
+    (home.folder / ".env").unlink()
+    with pytest.raises(SettingsError):
+        home.say("skip", "20200101-000000", "known")
+
+
+def test_a_login_that_nobody_knows_is_recorded_as_unknown(
+    home: Home, sandbox: Sandbox, failed: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    home.say("skip", failed.id, "known")
+    assert home.last().steps[-1].who == "unknown"
+
+
+def test_a_retry_of_a_zip_that_cannot_be_read_says_nothing_of_notifications(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("fail")
+    home.drop({"e.csv": "course_id,user_id,role,status,notify\nc1,u1,student,active,true\n"})
+    home.run()
+    (home.folder_of(home.last()) / "import.zip").write_bytes(b"damaged")
+    assert "notification" not in home.say("retry", home.last().id, "again")
+
+
+def test_a_released_batch_is_filed_when_its_messages_come(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("errors-endpoint-fails")
+    home.configure(SIS_SYNC_REFUSE_ON="never")
+    home.drop({"users.csv": b"user_id,login_id,status\nu1,\xff,active\n"})
+    assert home.run().result.exit_code == 4
+    home.say("skip", home.last().id, "known")
+    assert home.run().result.exit_code == 0
+    sandbox.clear_faults()
+    assert home.run().result.exit_code == 0
+    batch = home.last()
+    assert (batch.state, batch.filed, batch.errors_complete) == (State.SKIPPED, True, True)
+    assert home.receipt()["batch"]["releases"][0]["reason"] == "known"
+
+
+def test_what_is_only_claimed_is_discarded_once_its_bytes_are_in_a_zip(home: Home, failed: Batch) -> None:
+    home.say("retry", failed.id, "again")
+    retried = home.last()
+    assert retried.state is State.CLAIMED
+    home.say("discard", retried.id, "a slip")
+    assert home.last().state is State.DISCARDED
+    assert home.run().result.outcome == "idle"
+    loose = replace(retried, id="20990101-000000", retry_of=None, steps=())
+    with home.journal_to_write() as journal:
+        journal.add(loose)
+    with pytest.raises(UsageError, match="is claimed, and that is not something to discard"):
+        home.say("discard", loose.id, "a slip")
+    assert home.last().state is State.CLAIMED
