@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from homes import COURSES, ENROLLMENTS, USERS, Home
+from support.homes import COURSES, ENROLLMENTS, USERS, Home
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
