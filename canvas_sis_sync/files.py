@@ -19,6 +19,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
+from canvas_sis_sync.file_names import on_disk, storable
+
 HANDLES = os.listdir in os.supports_fd and {os.open, os.stat, os.rename, os.link, os.mkdir, os.unlink, os.rmdir} <= (
     os.supports_dir_fd
 )
@@ -51,7 +53,10 @@ def open_regular(path: str | Path, *, dir_fd: int | None = None) -> io.BufferedR
 
 
 class Folder:
-    """An open folder, a context manager that closes it. Errors name the whole path."""
+    """An open folder, a context manager that closes it. Errors name the whole path.
+
+    Names in it, those listed and those given, are text that can be stored (`file_names`).
+    """
 
     def __init__(self, path: Path, descriptor: int | None) -> None:
         self.path = path
@@ -100,9 +105,10 @@ class Folder:
             yield parent, last
 
     def names(self) -> list[str]:
-        """List the names in the folder, in no order. Raises OSError."""
+        """List the names in the folder, in no order, as text that can be stored. Raises OSError."""
         with self._naming(""):
-            return os.listdir(self.path if self._descriptor is None else self._descriptor)  # noqa: PTH208 (it takes no handle)
+            listed = os.listdir(self.path if self._descriptor is None else self._descriptor)  # noqa: PTH208 (it takes no handle)
+        return list(map(storable, listed))
 
     def look(self, name: str) -> os.stat_result | None:
         """Look at what is called `name`, a link itself; None when there is nothing. Raises OSError."""
@@ -140,13 +146,13 @@ class Folder:
                 return
             found = self.look(name)
             if HANDLES and found and found.st_mode & 0o777 != FOLDER:  # the umask took rights of ours
-                os.chmod(name, FOLDER, dir_fd=self._descriptor)
+                os.chmod(self._at(name), FOLDER, dir_fd=self._descriptor)
         self.sync()
 
     def make_private(self, name: str) -> None:
         """Leave the file `name` to its owner alone, unless it is another user's or has a second name elsewhere."""
         if not HANDLES:
-            (self.path / name).chmod(FILE)
+            Path(self._at(name)).chmod(FILE)
             return
         with suppress(PermissionError), self.open_file(name) as file:
             if os.fstat(file.fileno()).st_nlink == 1:
@@ -192,14 +198,14 @@ class Folder:
     def _opened(self, name: str) -> int:
         try:
             with self._naming(name):
-                return os.open(name, _FOLDER | _NO_LINK, dir_fd=self._descriptor)
+                return os.open(self._at(name), _FOLDER | _NO_LINK, dir_fd=self._descriptor)
         except OSError as error:
             if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.EMLINK}:
                 raise _no_folder(self.path / name) from error
             raise
 
     def _at(self, name: str) -> str:
-        return str(self.path / name) if self._descriptor is None else name
+        return on_disk(str(self.path / name) if self._descriptor is None else name)
 
     @contextmanager
     def _naming(self, name: str) -> Iterator[None]:

@@ -12,12 +12,16 @@ import re
 from collections.abc import Iterable
 from typing import IO, Any
 
+from canvas_sis_sync.file_names import on_disk
+
 _SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 """Not printable for Python, but harmless and ordinary, as between the words of French and Japanese."""
 _IGNORABLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Printable for Python, but shown as nothing: fillers and variation selectors."""
+_BYTES = range(0xDC80, 0xDD00)
+"""Bytes of a file's name that are not UTF-8, as Python has them; shown as what they are."""
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -45,7 +49,9 @@ def visible(text: str) -> str:
 def _escaped(character: str) -> str:
     if character in _SPACES or (character.isprintable() and not _IGNORABLE.match(character)):
         return character
-    code = ord(character)
+    code = ord(on_disk(character))
+    if _BYTES[0] <= code <= _BYTES[-1]:
+        code -= _BYTES[0] - 0x80
     if code < 0x100:
         return _NAMED.get(character) or f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

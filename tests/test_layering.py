@@ -32,6 +32,7 @@ FLOORS = (
 )
 """From the ground up: a package imports those below it. The modules of the ground floor may import each other."""
 FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+BASE = ("errors", "model", "record", "forked", "plain_text", "spreadsheet", "private", "handles", "file_names")
 ONLY_IN = {
     "click": {"cli"},
     "requests": {"canvas"},

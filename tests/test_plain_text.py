@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from support.nasty import NASTY, faults
 
+from canvas_sis_sync.file_names import storable
 from canvas_sis_sync.plain_text import as_json, lines, visible
 from canvas_sis_sync.progress import Bars, showing
 
@@ -33,7 +34,9 @@ def test_a_text_becomes_one_line_without_anything_hidden(text: str) -> None:
         ("a\nb\r\tc", r"a\nb\r\tc"),
         ("\u202egnp.exe", r"\u202egnp.exe"),
         ("\U000e0041", r"\U000e0041"),
-        ("\udcff.csv", r"\udcff.csv"),
+        ("\udcff.csv", r"\xff.csv"),
+        (storable("\udcff.csv"), r"\xff.csv"),
+        ("\ud800", r"\ud800"),
         ("C:\\new\\table", "C:\\new\\table"),
     ],
 )

@@ -17,6 +17,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from
 from canvas_sis_sync.delivery.transcoding import NotInEncoding
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageError
+from canvas_sis_sync.file_names import storable
 from canvas_sis_sync.files import opener
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
@@ -143,7 +144,7 @@ def _by_path(path: Path, encoding: str) -> Delivery | Report:
         with wording(path):
             return _delivery(path, inbox.csv_names(path), encoding)
     path = path.resolve()  # a link that a person names is meant
-    return _delivery(path.parent, [path.name], encoding)
+    return _delivery(path.parent, [storable(path.name)], encoding)
 
 
 def _delivery(folder: Path, names: Sequence[str], encoding: str) -> Delivery | Report:

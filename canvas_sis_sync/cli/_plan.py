@@ -16,6 +16,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, UsageError
+from canvas_sis_sync.file_names import on_disk, storable
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
 from canvas_sis_sync.home.batch import Batch
@@ -195,7 +196,7 @@ def _found(context: Context, named: str) -> _Found:
             "Name a batch, a CSV, a folder or a zip; `sis-sync status` names the last batch.",
         )
     path = path.resolve()  # a link that a person names is meant
-    folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (path.name,))
+    folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (storable(path.name),))
     if not names:
         raise UsageError(f"There is no CSV in {path}.", "Name a batch, a CSV, a folder or a zip.")
     return _delivered(context, named, folder, names)
@@ -215,7 +216,7 @@ def _next_drop(context: Context) -> _Found:
 
 def _delivered(context: Context, about: str, folder: Path, names: Sequence[str]) -> _Found:
     with wording(folder):
-        newest = max((folder / name).stat().st_mtime for name in names)
+        newest = max((folder / on_disk(name)).stat().st_mtime for name in names)
         return _Found(about, folder, deliver_from(folder, names, context.settings.source_encoding), newest)
 
 

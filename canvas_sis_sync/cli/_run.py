@@ -23,6 +23,7 @@ from canvas_sis_sync.errors import (
     SettingsError,
     SyncError,
 )
+from canvas_sis_sync.file_names import on_disk
 from canvas_sis_sync.home import inbox, log
 from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch, Episode
@@ -180,7 +181,7 @@ def _left_lying(settings: Settings) -> dict[str, str]:
     try:
         for name in inbox.left_lying(settings.inbox, settings.marker):
             with suppress(OSError):
-                found = os.lstat(settings.inbox / name)
+                found = os.lstat(settings.inbox / on_disk(name))
                 looks[plain_text.visible(name)] = f"{found.st_size} {found.st_mtime_ns}"
     except (OSError, HomeError):
         return {}

@@ -10,6 +10,7 @@ from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.delivery.packing import from_folder
 from canvas_sis_sync.delivery.transcoding import recoded
+from canvas_sis_sync.file_names import on_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def deliver_from(folder: Path, names: Sequence[str], source_encoding: str) -> De
     Raises BadZipError for a zip that cannot be believed, NotInEncoding, OSError.
     """
     if is_zip(names):
-        contents = look_into(folder / names[0])
+        contents = look_into(folder / on_disk(names[0]))
         found = Delivery(contents.files, contents.foreign, as_it_is=contents.plain)
     else:
         found = Delivery(from_folder(folder, names))

@@ -23,8 +23,8 @@ from canvas_sis_sync.delivery.reading import BLOCK, Observer, ignore_progress, s
 from canvas_sis_sync.errors import BadZipError, DropChanged
 from canvas_sis_sync.files import Folder, opener
 
-ODD = re.compile(r"[\\\x00-\x1f\x7f]")
-"""Characters of file names that no name in a zip should have."""
+ODD = re.compile("[\\\\\x00-\x1f\x7f\ud800-\udfff\U0010f800-\U0010ffff]")
+"""Characters of file names that no name in a zip should have, and stand-ins for bytes that are not UTF-8."""
 MOST_THREADS = 8
 """More would outrun the one thread that reads."""
 HIGHEST_RATIO = 90
@@ -176,7 +176,8 @@ def _loose_file(folder: Path, name: str, opened: Folder, taken: set[str]) -> Del
 def _name_in_zip(name: str, taken: set[str]) -> str:
     """Return the name that a loose file gets in a zip, other than those in `taken`, to which it is added.
 
-    A backslash and control characters may be part of a file's name, and in a zip they lead elsewhere or nowhere.
+    A backslash, control characters and bytes that are not UTF-8 may be part of a file's name; in a zip they lead
+    elsewhere or nowhere.
     """
     plain = ODD.sub("_", name)
     chosen, number = plain, 1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from canvas_sis_sync.errors import DropChanged, HomeError
+from canvas_sis_sync.file_names import on_disk
 from canvas_sis_sync.files import HANDLES, Folder, is_folder
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def scan(folder: Path, marker: str = "") -> Inbox:
             if is_folder(found):
                 below = ((path.partition("/")[2], seen) for path, seen in _csv_files(inbox, name, others, marker))
                 files = _by_name([_describe(path, seen) for path, seen in below])
-                drops.append(Drop(name, DropKind.FOLDER, folder / name, files))
+                drops.append(Drop(name, DropKind.FOLDER, folder / on_disk(name), files))
             elif is_file and lower.endswith(".zip"):
                 drops.append(Drop(name, DropKind.ZIP, folder, (_describe(name, found),)))
             elif is_file and lower.endswith(".csv"):
@@ -335,22 +336,13 @@ def _csv_files_in(folder: Folder, path: str, others: list[str], marker: str) -> 
 
 
 def _visible(folder: Folder, marker: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in a folder, with a look at each; what has vanished since it was listed is left out.
-
-    Raises HomeError for a name that neither the journal nor a zip for Canvas can hold.
-    """
+    """Yield what is in a folder, with a look at each; what has vanished since it was listed is left out."""
     for name in folder.names():
         if name.startswith((".", "~")) or name.endswith("~") or name.lower().endswith(UNFINISHED_SUFFIXES):
             continue
         if name == marker or not (found := folder.look(name)):
             continue
-        shown = name.encode(errors="backslashreplace").decode()
-        if shown != name and (is_folder(found) or name.lower().endswith((".csv", ".zip"))):
-            raise HomeError(
-                f"The name of {shown} in {folder.path} is not UTF-8, which Canvas needs. Nothing was taken.",
-                "Rename it, or let the SIS write its names in ASCII.",
-            )
-        yield shown, found
+        yield name, found
 
 
 def _look_at(parent: Folder, last: str, name: str) -> DropFile | None:

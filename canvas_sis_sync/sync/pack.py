@@ -15,6 +15,7 @@ from canvas_sis_sync.delivery.packing import from_folder
 from canvas_sis_sync.delivery.reading import describe, from_zip, read_back
 from canvas_sis_sync.delivery.transcoding import NotInEncoding
 from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncError
+from canvas_sis_sync.file_names import STAND_IN, on_disk
 from canvas_sis_sync.files import make_folder
 from canvas_sis_sync.home.archive import ORIGINAL_ZIP, ZIP, copy, sync_folder, wording
 from canvas_sis_sync.home.batch import Batch
@@ -103,7 +104,7 @@ def make_zip(
         if delivery.originals:
             _from_files(delivery.originals, folder / ORIGINAL_ZIP, show)
         return made, _as_packed(made, delivery)
-    own = _own_copy(sources / names[0], folder)
+    own = _own_copy(sources, names[0], folder)
     delivery = deliver_from(own.parent, [own.name], source_encoding)
     if delivery.as_it_is:
         made = _in_place(_described(own, delivery.files, show), folder / ZIP)
@@ -118,14 +119,20 @@ def _as_packed(made: Bundle, delivery: Delivery) -> Delivery:
     return Delivery(from_zip(made.path, [file.name for file in delivery.files]), delivery.others)
 
 
-def _own_copy(source: Path, folder: Path) -> Path:
+def _own_copy(sources: Path, name: str, folder: Path) -> Path:
     """Copy a ready-made zip under its name into a folder of its own, of which nothing else is left."""
     own = folder / OWN
     if own.exists():
         shutil.rmtree(own)
     make_folder(own)
-    copy(source, own / source.name)
-    return own / source.name
+    copied = own / _own_name(name)
+    copy(sources / on_disk(name), copied)
+    return copied
+
+
+def _own_name(name: str) -> str:
+    """Return what the copy of a ready-made zip is called; messages name it, so it has to be UTF-8."""
+    return STAND_IN.sub("_", name)
 
 
 def remove_sources(context: Context, batch: Batch) -> None:
@@ -190,7 +197,7 @@ def _original(context: Context, batch: Batch, error: BadZipError | NotInEncoding
     names = [file.name for file in batch.files]
     with wording(folder):
         if is_zip(names):
-            (folder / OWN / names[0]).replace(folder / ORIGINAL_ZIP)
+            (folder / OWN / _own_name(names[0])).replace(folder / ORIGINAL_ZIP)
             shutil.rmtree(folder / OWN)
         elif isinstance(error, BadZipError):
             return ""

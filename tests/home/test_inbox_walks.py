@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import subprocess
@@ -10,12 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from support.homes import COURSES, USERS, Home, Watching
 
 from canvas_sis_sync import files
-from canvas_sis_sync.errors import EXIT_HELD, HomeError
+from canvas_sis_sync.errors import EXIT_HELD, EXIT_REFUSED, HomeError
 from canvas_sis_sync.files import Folder, open_regular
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.batch_states import State
@@ -250,15 +252,55 @@ def test_without_handles_what_is_checked_before_each_step_holds(home: Home, tmp_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-@pytest.mark.parametrize("where", ["", "night", "night/deep"])
-def test_a_name_that_is_not_utf8_is_a_sentence(home: Home, sandbox: Sandbox, where: str) -> None:
-    home.drop({"courses.csv": COURSES}, folder=where)
-    odd = os.fsencode(home.inbox / where) + b"/us\xe9rs.csv"
-    os.close(os.open(odd, os.O_CREAT | os.O_WRONLY))
-    for word in ("run", "status"):
-        ended = home.type(word)
-        assert ended.returncode == EXIT_HELD
-        assert f"The name of us\\udce9rs.csv in {home.inbox / where}" in ended.stderr
-    Path(os.fsdecode(odd)).rename(os.fsdecode(odd.replace(b".csv", b".txt")))
-    assert "us\\udce9rs.txt" in home.type("status").stdout
+@pytest.mark.parametrize("where", ["", "night", "n\udce9ght", "night/d\udce9ep"])
+@pytest.mark.parametrize("across", [False, True])
+def test_a_name_that_is_not_utf8_blocks_nothing(
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, where: str, across: bool
+) -> None:
+    if across:
+        real = Folder.rename
+
+        def rename(self: Folder, name: str, into: Folder, new: str) -> None:
+            if self.path != into.path:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            real(self, name, into, new)
+
+        monkeypatch.setattr(Folder, "rename", rename)
+    home.drop({"courses.csv": COURSES, "us\udce9rs.csv": USERS, "us\udce9rs.txt": ""}, folder=where)
+    for command in ("status", "check", "plan"):
+        assert home.type(command).returncode == 0
+    assert r"us\xe9rs.txt" in home.type("status").stdout
+    assert home.type("run", "--dry-run").returncode == 0
+    ended = home.run().result
+    assert ended.outcome == "imported"
+    place = where.partition("/")[2].replace("\udce9", "_")
+    assert [entry.name.rpartition("/")[2] for entry in home.last().entries] == ["courses.csv", "us_rs.csv"]
+    assert all(entry.name.startswith(place) for entry in home.last().entries)
+    assert sandbox.count("user") == 2
+    assert [path.name for path in home.inbox.rglob("*.csv")] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_zip_whose_name_is_not_utf8_goes_too(home: Home, sandbox: Sandbox) -> None:
+    content = io.BytesIO()
+    with ZipFile(content, "w") as archive:
+        archive.writestr("users.csv", USERS)
+    home.drop({"n\udce9ght.zip": content.getvalue()})
+    assert home.type("check").returncode == 0
+    assert home.type("plan").returncode == 0
     assert home.run().result.outcome == "imported"
+    home.drop({"n\udce9ght.zip": b"no zip"})
+    for command in ("check", "run"):
+        ended = home.type(command)
+        assert ended.returncode == EXIT_REFUSED
+        assert r"n\xe9ght.zip" in ended.stdout + ended.stderr
+    batch = home.last()
+    assert (home.archive / batch.id[:4] / batch.id[4:6] / batch.id / "original.zip").read_bytes() == b"no zip"
+    assert home.type("discard", batch.id, "--reason", "seen").returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_what_is_left_lying_under_a_name_that_is_not_utf8_is_reported_once(home: Home) -> None:
+    home.drop({"us\udce9rs.txt": ""})
+    said = [home.type("run").stdout for _ in range(3)]
+    assert sum(r"us\xe9rs.txt" in text for text in said) == 1

@@ -94,7 +94,7 @@ def test_the_lines_of_a_traceback_are_indented_whatever_they_hold(tmp_path: Path
 def test_a_text_that_is_not_unicode_is_written_escaped(tmp_path: Path) -> None:
     with log.setup(tmp_path, []):
         log.get_logger().info("file %s", os.fsdecode(b"\xff.csv"))
-    assert "file \\udcff.csv" in written(tmp_path)
+    assert "file \\xff.csv" in written(tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes say nothing on Windows")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,8 +59,6 @@ def test_names_of_files_in_the_inbox(plain: Home) -> None:
         plain.drop({f"{name}.pdf": "left lying"})
     look_everywhere(plain)
     plain.type("check", *(str(path) for path in plain.inbox.iterdir()))
-    for path in plain.inbox.glob("*\udcff*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()  # a run names what is not UTF-8, and takes nothing
     for _ in range(3):
         plain.type("run")
     plain.type("run", "--json", "-v")
