@@ -29,6 +29,7 @@ OUTSIDE = re.compile(r"(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]")
 """Going up, or with characters that no file name should have."""
 ROOT = re.compile(r"^(?:[A-Za-z]:/*|/+)")
 """What makes a name an absolute one, as some tools of Windows write it."""
+NOWHERE = re.compile(r"(?:(?<=/)|^)\.?/+")
 HIDDEN = re.compile(r"(^|/)(\.|__MACOSX(/|$)|Desktop D[BF]$)")
 """What Canvas ignores silently (API 9)."""
 
@@ -97,8 +98,11 @@ def _shown(info: ZipInfo) -> str:
 
 
 def _place(info: ZipInfo) -> str:
-    """Return where in the zip an entry is: tools of Windows write backslashes as separators, and absolute names."""
-    return ROOT.sub("", info.filename.replace("\\", "/"))
+    """Return where in the zip an entry is: tools of Windows write backslashes as separators, and absolute names.
+
+    A part that is a single dot, or empty, leads nowhere, and hides nothing.
+    """
+    return NOWHERE.sub("", ROOT.sub("", info.filename.replace("\\", "/")))
 
 
 def _refuse_duplicates(path: Path, names: Iterable[str]) -> None:

@@ -97,9 +97,11 @@ def test_a_zip_behind_something_else_is_not_sent_as_it_is(tmp_path: Path) -> Non
         ("c:users.csv", "users.csv"),
         ("a\\users.csv", "a/users.csv"),
         ("\\\\server\\users.csv", "server/users.csv"),
+        ("./users.csv", "users.csv"),
+        (".\\a\\.\\\\users.csv", "a/users.csv"),
     ],
 )
-def test_names_as_windows_writes_them_are_places_in_the_zip_and_packed_again(
+def test_names_as_tools_write_them_are_places_in_the_zip_and_packed_again(
     tmp_path: Path, name: str, place: str
 ) -> None:
     path = tmp_path / "x.zip"
