@@ -21,7 +21,7 @@ FILES = {
 ROOMS = {name.split(".")[0] for name in FILES if "." in name}
 
 FLOORS = (
-    {"errors", "clock", "files", "plain_text", "progress", "parallel"},
+    {"errors", "clock", "file_names", "files", "plain_text", "progress", "parallel"},
     {"sis_csv"},
     {"delivery", "canvas"},
     {"check", "plan"},

@@ -103,8 +103,7 @@ def _assessed(settings: Settings, drop: Drop, clock: Clock) -> tuple[Bundle, Ass
     with wording(drop.folder), tempfile.TemporaryDirectory(prefix="sis-sync-") as folder:
         names = [file.name for file in drop.files]
         made, delivery = make_zip(drop.folder, names, Path(folder), settings.source_encoding, Silent())
-        newest = max(file.mtime_ns for file in drop.files) / 1e9
-        return made, _judged(settings, clock, packed(drop.name, made, delivery, newest))
+        return made, _judged(settings, clock, packed(drop.name, made, delivery, drop.files))
 
 
 def _judged(settings: Settings, clock: Clock, candidate: Candidate) -> Assessment:

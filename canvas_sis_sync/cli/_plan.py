@@ -223,7 +223,7 @@ def _delivered(context: Context, about: str, folder: Path, names: Sequence[str])
 def _of_files(found: _Found, baseline: Baseline) -> Candidate:
     with wording(found.folder):
         entries = _entries(found.delivery.files, baseline)
-    return Candidate(found.about, found.delivery, found.newest, entries)
+    return Candidate(found.about, found.delivery, found.newest, entries=entries)
 
 
 def _entries(files: Sequence[DeliveryFile], baseline: Baseline) -> tuple[Entry, ...]:

@@ -66,8 +66,8 @@ def scan(folder: Path, marker: str = "") -> Inbox:
     Oldest drop first, by the newest mtime in it and then by name. Raises OSError when the folder cannot be read,
     HomeError when one below it cannot, since a drop without what is in there is not the whole drop.
     """
-    from canvas_sis_sync.home._nights import nights
     from canvas_sis_sync.home.drops import Drop, DropKind, Inbox
+    from canvas_sis_sync.home.nights import nights
 
     loose: list[DropFile] = []
     drops: list[Drop] = []

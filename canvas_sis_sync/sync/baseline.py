@@ -5,7 +5,7 @@ These are two different things.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, takewhile
@@ -16,6 +16,7 @@ from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.batch_states import ACCEPTED
+from canvas_sis_sync.home.drops import DropFile
 from canvas_sis_sync.plan.changes.canvas_diffing import choose_base, is_certain
 from canvas_sis_sync.plan.values import Basis
 from canvas_sis_sync.sync import report
@@ -39,6 +40,8 @@ class Earlier:
     files: tuple[DeliveryFile, ...]
     #: Newest mtime of its files in seconds, None where it is not known.
     newest: float | None = None
+    #: The files that it was claimed as, empty for a path.
+    claimed: tuple[DropFile, ...] = ()
     #: The batch it was, None for a path.
     batch: Batch | None = None
     #: The state in which Canvas shows its import now, or as the journal has it where Canvas was not asked; "" for none.
@@ -119,15 +122,21 @@ def earlier(context: Context, batch: Batch) -> Earlier | None:
         log.warning("the zip of batch %s cannot be read: %s", batch.id, error)
         return None
     what = f"batch {batch.id}" + ("" if batch.import_id is None else f" (import {batch.import_id})")
-    return Earlier(what, contents.files, newest_mtime(context, batch), batch)
+    claimed = claimed_files(context, batch)
+    return Earlier(what, contents.files, newest_mtime(claimed), claimed, batch)
 
 
-def newest_mtime(context: Context, batch: Batch) -> float | None:
-    """Give the newest mtime, in seconds, of the files that a batch was claimed from; of what it repeats, if it does."""
+def newest_mtime(files: Sequence[DropFile]) -> float | None:
+    """Return the newest mtime of files, in seconds."""
+    return max((file.mtime_ns / 1e9 for file in files), default=None)
+
+
+def claimed_files(context: Context, batch: Batch) -> tuple[DropFile, ...]:
+    """Return the files that a batch was claimed as; those of what it repeats, if it does."""
     repeated: Batch | None = batch
     while repeated is not None and (of := repeated.retry_of or repeated.remaster_of):
         repeated = context.journal.batch(of)
-    return max((file.mtime_ns / 1e9 for file in repeated.files), default=None) if repeated else None
+    return repeated.files if repeated else ()
 
 
 def thresholds_in_a_row(context: Context, parameters: Mapping[str, str]) -> int:

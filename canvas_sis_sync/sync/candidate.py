@@ -11,8 +11,8 @@ from canvas_sis_sync.delivery.opening import Delivery
 from canvas_sis_sync.delivery.reading import from_zip
 from canvas_sis_sync.home.archive import ORIGINAL_ZIP
 from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.drops import DropKind
-from canvas_sis_sync.sync.baseline import newest_mtime
+from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.sync.baseline import claimed_files, newest_mtime
 from canvas_sis_sync.sync.session import Context
 
 
@@ -25,6 +25,8 @@ class Candidate:
     delivery: Delivery
     #: Newest mtime of its files in seconds, None where it is not known.
     newest: float | None = None
+    #: The files that it was claimed as, empty for files that are no drop.
+    claimed: tuple[DropFile, ...] = ()
     #: What its zip consists of; empty when there is none yet.
     entries: tuple[Entry, ...] = ()
     #: Of its zip, "" when there is none yet.
@@ -40,9 +42,9 @@ class Candidate:
         return self.delivery.files
 
 
-def packed(about: str, made: Bundle, delivery: Delivery, newest: float) -> Candidate:
+def packed(about: str, made: Bundle, delivery: Delivery, files: tuple[DropFile, ...]) -> Candidate:
     """Return what was just packed, but is no batch."""
-    return Candidate(about, delivery, newest, made.entries, made.sha256)
+    return Candidate(about, delivery, newest_mtime(files), files, made.entries, made.sha256)
 
 
 def of_batch(context: Context, batch: Batch) -> Candidate:
@@ -50,10 +52,12 @@ def of_batch(context: Context, batch: Batch) -> Candidate:
     original = context.archive.batch_folder(batch.id) / ORIGINAL_ZIP
     came_along = batch.drop_kind is DropKind.ZIP and original.exists()
     others = look_into(original).foreign if came_along else ()
+    claimed = claimed_files(context, batch)
     return Candidate(
         batch.id,
         Delivery(from_zip(context.archive.zip_path(batch), [entry.name for entry in batch.entries]), others),
-        newest_mtime(context, batch),
+        newest_mtime(claimed),
+        claimed,
         batch.entries,
         batch.zip_sha256,
         remaster=batch.remaster_of is not None,

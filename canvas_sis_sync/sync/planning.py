@@ -9,6 +9,7 @@ from dataclasses import replace
 from canvas_sis_sync.canvas import options
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
+from canvas_sis_sync.home.nights import is_later
 from canvas_sis_sync.plan.breakers.registry import judge, newly_gone
 from canvas_sis_sync.plan.changes import bounds
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
@@ -96,6 +97,7 @@ def sent_before(candidate: Candidate, baseline: Baseline) -> Iterator[Earlier | 
             before,
             files=files,
             newest=max((each.newest for each in (before, *since) if each.newest is not None), default=None),
+            claimed=tuple(file for each in (before, *since) for file in each.claimed),
         )
 
 
@@ -162,7 +164,10 @@ def _situation(
         skip_deletes=parameters.get("skip_deletes") == "true",
         skips_removals=skips_removals(parameters),
         term=parameters.get("batch_mode_term_id", ""),
-        newest_before=baseline.before.newest if baseline.before else None,
+        # A copy may have mixed the times of two nights up; their order is that of the dates in the names.
+        newest_before=baseline.before.newest
+        if baseline.before and not is_later(candidate.claimed, baseline.before.claimed)
+        else None,
         newest_now=candidate.newest,
         refused=report.refused,
         contradictions=report.counts.get(CONTRADICTION, 0),

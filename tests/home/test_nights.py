@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from canvas_sis_sync.home._nights import nights
 from canvas_sis_sync.home.drops import DropFile
+from canvas_sis_sync.home.nights import nights
 
 DAY = 86400 * 10**9
 IN_2031 = 1_948_000_000 * 10**9

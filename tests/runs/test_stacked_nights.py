@@ -76,3 +76,25 @@ def test_a_night_is_a_drop_of_loose_files(tmp_path: Path) -> None:
         ("loose files of 2031-09-30", DropKind.LOOSE),
         ("loose files of 2031-10-01", DropKind.LOOSE),
     ]
+
+
+def test_a_night_copied_before_an_older_one_is_not_taken_for_an_export_sent_before(
+    home: Home, sandbox: Sandbox
+) -> None:
+    home.drop(NIGHTS)
+    for name in NIGHTS:
+        when = 1_900_000_000 + 60 * ("9_30" in name)
+        os.utime(home.inbox / name, (when, when))
+    assert home.run().result.outcome == "imported"
+    assert [batch.state for batch in home.batches()] == [State.IMPORTED] * 2
+    assert enrolled(sandbox) == 0
+
+
+def test_an_older_night_after_a_newer_one_is_held_by_its_time(home: Home, sandbox: Sandbox) -> None:
+    for night, when in ("10_1", 1_900_000_060), ("9_30", 1_900_000_000):
+        home.drop({name: text for name, text in NIGHTS.items() if night in name})
+        for path in home.inbox.iterdir():
+            os.utime(path, (when, when))
+        home.run()
+    assert [batch.state for batch in home.batches()] == [State.IMPORTED, State.HELD]
+    assert "older than that of the last accepted one" in home.last().reason

@@ -66,6 +66,20 @@ def nights(files: Sequence[DropFile]) -> list[tuple[str, tuple[DropFile, ...]]]:
     return [(night.isoformat(), tuple(parted[night])) for night in sorted(parted)]
 
 
+def is_later(now: Sequence[DropFile], before: Sequence[DropFile]) -> bool:
+    """Say whether the dates in their names make `now` a later night of the export that `before` is a night of."""
+    stamps = {file.name: _stamp(file) for file in (*before, *now)}
+    dates = _dates((*before, *now), stamps)
+    newest: dict[str, date] = {}
+    for file in before:
+        if stamp := stamps[file.name]:
+            newest[stamp.rest] = max(dates[file.name], newest.get(stamp.rest, date.min))
+    shared = [
+        (dates[file.name], newest[stamp.rest]) for file in now if (stamp := stamps[file.name]) and stamp.rest in newest
+    ]
+    return bool(shared) and all(this > that for this, that in shared)
+
+
 def _places(exports: dict[str, set[date]]) -> dict[tuple[str, date], date]:
     """Say which night each date of each export belongs to: its own, or where all exports have as many, its rank's.
 
