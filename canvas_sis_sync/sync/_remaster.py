@@ -30,6 +30,8 @@ def follow_up(context: Context, batch: Batch) -> Batch:
     knowing in its notes.
     """
     sent = _sent(context, batch)
+    if batch.state is State.NOT_ACCEPTED and data_set(batch.parameters):
+        take_stock(context, batch)  # Canvas compares the next delivery with it all the same
     if sent is None:
         return batch
     waiting = take_stock(context, batch) if sent is batch else stock_after(context.archive, sent.id)

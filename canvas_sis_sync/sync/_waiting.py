@@ -12,7 +12,6 @@ from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED
 from canvas_sis_sync.plan import waiting_rows
 from canvas_sis_sync.plan.changes.comparing import compare_kind
 from canvas_sis_sync.plan.values import KindChanges
@@ -21,7 +20,7 @@ from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sis_csv.reader import Malformed
 from canvas_sis_sync.sis_csv.texts import NotUtf8
-from canvas_sis_sync.sync.baseline import data_set, earlier
+from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set, earlier
 from canvas_sis_sync.sync.session import Context, log
 
 Files = Mapping[str, Sequence[DeliveryFile]]
@@ -79,9 +78,10 @@ def _stock(context: Context, batch: Batch) -> Waiting:
 
 
 def _before(context: Context, batch: Batch) -> Waiting:
-    """Read what waited after the accepted delivery before."""
+    """Read what waited after the delivery before that Canvas accepted, whatever was made of it here."""
     for other in context.journal.sent(batch.target):
-        same = other.state in ACCEPTED and data_set(other.parameters) == data_set(batch.parameters)
+        final = other.sis_import.workflow_state if other.sis_import else ""
+        same = final in CANVAS_ACCEPTED and data_set(other.parameters) == data_set(batch.parameters)
         if same and other.id < batch.id:
             found = _read(context.archive, other.id)
             return replace(found, unknown=()) if found else stock_after(context.archive, other.id)

@@ -20,6 +20,8 @@ from canvas_sis_sync.sis_csv.reader import open_csv
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
 from canvas_sis_sync.sync._desk import Desk, desk, does_not_fit
+from canvas_sis_sync.sync._waiting import waiting_count
+from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set
 from canvas_sis_sync.sync.gate import GONE
 from canvas_sis_sync.sync.session import account_record, resolve
 
@@ -39,8 +41,17 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         batch = at.journal.skip(batch, release, reason=reason, who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
+        waiting = waiting_count(at.archive, batch) if _is_diff_base(batch, state) else 0
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
-    return f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
+    acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
+    return lines([acknowledged, *([_not_sent_again(waiting)] if waiting else [])])
+
+
+def _not_sent_again(waiting: int) -> str:
+    return (
+        f"{waiting:,} rows that Canvas rejected are not sent again while they stay as they are, because Canvas imports"
+        " only what differs: a run with `--param diffing_remaster_data_set=true` sends everything."
+    )
 
 
 def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -> str:
@@ -93,10 +104,13 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
                 f"Batch {later} was imported after {batch.id}: sending {batch.id} again would set what is newer back.",
                 f"`sis-sync skip {batch.id} --reason TEXT` closes it; export anew what is missing in Canvas.",
             )
-        repeats = _what_it_repeats(at, batch)
         state = _live_state(at, batch)
+        whole = _is_diff_base(batch, state)
+        repeats = _what_it_repeats(at, batch, whole=whole)
         release = _release_of(at, batch, state, reason)
-        successor = at.journal.replace_by_retry(batch, _successor(at, batch), release, reason=reason, who=at.who)
+        successor = at.journal.replace_by_retry(
+            batch, _successor(at, batch, whole=whole), release, reason=reason, who=at.who
+        )
         account_record(settings, batch.target).give_up(batch.fingerprint)
         at.archive.make_batch_folder(successor.id)
         at.file(successor)
@@ -182,7 +196,12 @@ def _release(at: Desk, target: Target, import_id: int, state: str, reason: str) 
     return Release(target, import_id, state, at.who, at.clock.now(), reason)
 
 
-def _successor(at: Desk, batch: Batch) -> Batch:
+def _is_diff_base(batch: Batch, state: str | None) -> bool:
+    """Say whether Canvas compares later deliveries with a batch: sent again by diffing, nothing of it would be."""
+    return bool(data_set(batch.parameters)) and state in CANVAS_ACCEPTED
+
+
+def _successor(at: Desk, batch: Batch, *, whole: bool) -> Batch:
     return Batch(
         id=at.archive.new_id(at.clock.now(), at.journal.last_id()),
         state=State.CLAIMED,
@@ -194,11 +213,11 @@ def _successor(at: Desk, batch: Batch) -> Batch:
         reason=f"sends batch {batch.id} again",
         mark=batch.mark if batch.import_id is None else batch.import_id,
         retry_of=batch.id,
-        remaster_of=batch.remaster_of,
+        remaster_of=batch.remaster_of or (batch.id if whole else None),
     )
 
 
-def _what_it_repeats(at: Desk, batch: Batch) -> list[str]:
+def _what_it_repeats(at: Desk, batch: Batch, *, whole: bool) -> list[str]:
     """Say what sending the same zip again does twice."""
     lines = []
     applied = _applied_rows(batch.sis_import)
@@ -206,6 +225,11 @@ def _what_it_repeats(at: Desk, batch: Batch) -> list[str]:
         lines.append(f"{applied:,} rows that Canvas has applied already are applied again.")
     elif batch.state is State.SENDING:
         lines.append("If Canvas has an import of it after all, all its rows are applied twice.")
+    if whole:
+        lines.append(
+            f"Canvas would compare it with import {batch.import_id} and find nothing new, so it is sent whole, as a new"
+            " base of its data set."
+        )
     if any(entry.kind == "change_sis_id" for entry in batch.entries):
         lines.append("Its change_sis_id rows are sent again: those already applied will be refused, or rename anew.")
     if _notifies(at, batch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from zipfile import ZipFile
 
 import pytest
-from support.homes import Home, Watching, fast_clock
+import requests
+from support.homes import TOKEN, Home, Watching, fast_clock
 from support.rejected_rows import (
     ENROLLMENTS_HEADER,
     Entered,
@@ -182,7 +184,7 @@ def test_what_was_not_accepted_is_not_sent_again(nightly: Home, sandbox: Sandbox
     (diffed,) = send(nightly, delivery("u1", "u2"), days=8)
 
     assert (diffed.state, diffed.sis_import and diffed.sis_import.diffed_against) == (State.NOT_ACCEPTED, 1)
-    assert not (nightly.folder_of(diffed) / "waiting.json").exists()
+    assert remasters(nightly) == []
 
 
 @pytest.mark.slow
@@ -350,3 +352,54 @@ def test_a_home_that_does_not_diff_keeps_no_list(home: Home, sandbox: Sandbox) -
     home.run()
 
     assert not (home.folder_of(home.last()) / "waiting.json").exists()
+
+
+@pytest.fixture
+def all_rejected(home: Home, sandbox: Sandbox) -> Batch:
+    """Give the first batch of a data set, of which Canvas rejected every row, after its users have come."""
+    sandbox.add_fault("late-attachment=0")
+    home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="enrolled")
+    (batch,) = send(home, {"enrollments.csv": delivery("u1", "u2")["enrollments.csv"]})
+    assert batch.state is State.NOT_ACCEPTED
+    people = {name: text for name, text in delivery("u1", "u2").items() if name != "enrollments.csv"}
+    deliver_otherwise(sandbox, people)
+    return batch
+
+
+def deliver_otherwise(sandbox: Sandbox, files: dict[str, str]) -> None:
+    """Let another program import files."""
+    content = io.BytesIO()
+    with ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    url = f"{sandbox.url}/api/v1/accounts/1/sis_imports.json?extension=zip"
+    requests.post(url, content.getvalue(), headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).raise_for_status()
+    sandbox.wait_idle()
+
+
+def test_a_retry_of_what_canvas_compares_with_is_sent_whole(home: Home, sandbox: Sandbox, all_rejected: Batch) -> None:
+    said = home.say("retry", all_rejected.id, "the users have come")
+    assert "sent whole, as a new base" in said
+    home.run()
+    assert home.last().parameters["diffing_remaster_data_set"] == "true"
+    assert enrolled(sandbox) == {"u1": "active", "u2": "active"}
+    files = {"enrollments.csv": delivery("u1", "u2", "u3")["enrollments.csv"]}
+    (next_one,) = send(home, files)
+    assert "diffing_remaster_data_set" not in next_one.parameters
+
+
+def test_rows_of_a_skipped_import_that_are_not_sent_again_are_counted(
+    home: Home, sandbox: Sandbox, all_rejected: Batch
+) -> None:
+    said = home.say("skip", all_rejected.id, "the users come later")
+    assert "2 rows that Canvas rejected are not sent again" in said
+    home.drop({"enrollments.csv": delivery("u1", "u2")["enrollments.csv"]})
+    assert "2 rows that Canvas refused, unchanged since, are not sent again" in " ".join(
+        home.type("plan").stdout.split()
+    )
+    home.run()
+    assert len(waiting(home)["rows"]) == 2
+    home.drop({"enrollments.csv": delivery("u1", "u2")["enrollments.csv"]})
+    assert home.type("run", "--param", "diffing_remaster_data_set=true").returncode == 0
+    assert enrolled(sandbox) == {"u1": "active", "u2": "active"}
+    assert waiting(home)["rows"] == []
