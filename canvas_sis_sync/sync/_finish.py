@@ -50,6 +50,8 @@ class Shape:
 def groups(messages: Iterable[ImportMessage], entries: Sequence[Entry]) -> Counter[Shape]:
     """Count an import's messages by their shapes; `entries` are the files of its zip."""
     kinds = {PurePosixPath(entry.name).name: entry.kind or "" for entry in entries}
+    for name, kind in list(kinds.items()):  # what Canvas calls a file of which it removed repeated lines
+        kinds.setdefault(f"{name[:-4]}_deduplicated.csv", kind)
     return Counter(
         Shape(kinds.get(PurePosixPath(message.file or "").name, ""), shape(message.message)) for message in messages
     )

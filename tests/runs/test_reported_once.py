@@ -395,3 +395,16 @@ def test_holds_of_two_imports_are_two_troubles(cron: Cron, sandbox: Sandbox) -> 
         told.append(cron.run().tell)
         cron.home.say("skip", cron.home.last().id, "known")
     assert told == [True, True]
+
+
+def test_messages_about_a_file_without_its_repeated_lines_name_its_kind(home: Home, sandbox: Sandbox) -> None:
+    sandbox.add_fault("deduplicate")
+    rows = ["u0,student", "u1,student", *(f"u{number},student" for number in range(120)), "nobody,student"]
+    home.drop(
+        {
+            "users.csv": "user_id,login_id,status\n" + "".join(f"u{n},u{n},active\n" for n in range(120)),
+            "courses.csv": COURSES,
+            "enrollments.csv": "course_id,user_id,role,status\n" + "".join(f"c1,{row},active\n" for row in rows),
+        }
+    )
+    assert "enrollment: 'user_id … leads to no user' (1)" in as_cron_does(home).stdout
