@@ -17,7 +17,7 @@ from support.imports import HEAVY, modules_of
 from canvas_sis_sync.canvas.records import ImportMessage
 from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.sandbox.sandbox import Sandbox
-from canvas_sis_sync.sync._finish import Shape, groups, in_words, new, shape
+from canvas_sis_sync.sync._rejections import Rejection, counted, group_of, in_words
 
 pytestmark = pytest.mark.slow
 
@@ -116,11 +116,11 @@ def test_rows_that_canvas_newly_rejects_are_reported_once_and_grouped(home: Home
     assert "enrollment: 'user_id … leads to no user' (9)" in first.stdout
     assert str(home.folder_of(home.last()) / "errors.csv") in first.stdout
     assert "u95" not in first.stdout
-    home.drop(night(students=STUDENTS - 1))
+    home.drop(night() | {"courses.csv": COURSES.replace("One", "Two")})
     known = as_cron_does(home)
     assert (known.returncode, known.stdout, known.stderr) == (0, "", "")
-    assert any("leads to no user' (9, before 9)" in note for note in home.receipt()["batch"]["notes"])
-    assert "(9, before 9)" in (home.folder / "logs" / "sis-sync.log").read_text()
+    assert any("leads to no user' (9)" in note for note in home.receipt()["batch"]["notes"])
+    assert (home.folder / "logs" / "sis-sync.log").read_text().count("leads to no user' (9)") == 2
 
 
 def test_known_rejected_rows_are_shown_to_a_person_who_watches(home: Home, sandbox: Sandbox) -> None:
@@ -128,17 +128,18 @@ def test_known_rejected_rows_are_shown_to_a_person_who_watches(home: Home, sandb
         show = Watching()
         home.drop(night(enrolled=enrolled))
         home.run(show=show)
-    assert any("leads to no user' (10, before 9)" in note for note in show.notes)
+    assert any("leads to no user' (10)" in note for note in show.notes)
 
 
-def test_another_message_and_many_more_of_a_known_one_are_reported(cron: Cron, sandbox: Sandbox) -> None:
+def test_each_newly_rejected_row_is_reported_and_no_known_one(cron: Cron, sandbox: Sandbox) -> None:
     cron.home.configure(SIS_SYNC_MAX_ERROR_ROWS="off", SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
     said = []
     for files in (night(), night(enrolled=101), night(enrolled=150), night(courses=COURSES + ",,No id,active\n")):
         cron.home.drop(files)
         said.append(cron.run().news)
-    assert [len(news) for news in said] == [1, 0, 1, 1]
-    assert "(59, before 10)" in said[2][0]
+    assert [len(news) for news in said] == [1, 1, 1, 1]
+    assert "did not have 1 of them" in said[1][0]
+    assert "did not have 49 of them" in said[2][0]
     assert "course: " in said[3][0]
     assert "enrollment" not in said[3][0]
 
@@ -173,8 +174,8 @@ def test_a_kind_that_comes_every_other_night_is_compared_with_the_last_of_its_ki
         ("No name given", "No name given"),
     ],
 )
-def test_a_message_is_known_by_its_text_without_values(message: str, known_as: str) -> None:
-    assert shape(message) == known_as
+def test_messages_that_differ_in_values_are_one_group(message: str, known_as: str) -> None:
+    assert group_of(message) == known_as
 
 
 def test_groups_are_of_kind_and_text_and_the_largest_are_named_first(home: Home, sandbox: Sandbox) -> None:
@@ -183,23 +184,10 @@ def test_groups_are_of_kind_and_text_and_the_largest_are_named_first(home: Home,
     messages = [
         ImportMessage("enrollments.csv", f"user_id 'u{number}' leads to no user", number) for number in range(1_200)
     ]
-    found = groups([*messages, ImportMessage(None, "No file of 3", None)], home.last().entries)
-    known = Shape("enrollment", "user_id … leads to no user")
-    assert found == {known: 1_200, Shape("", "No file of …"): 1}
-    assert (
-        in_words(found, {known: 9}) == "enrollment: 'user_id … leads to no user' (1,200, before 9); 'No file of …' (1)"
-    )
-    assert in_words({Shape("user", f"bad {chr(97 + each)}"): 1 for each in range(7)}, {}).endswith(
-        "; 2 more kinds of messages"
-    )
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "is_new"), [(0, 1, True), (9, 29, True), (9, 28, False), (30, 59, False), (30, 60, True)]
-)
-def test_a_known_message_is_new_when_it_doubles_and_grows_by_twenty(before: int, now: int, is_new: bool) -> None:
-    known = Shape("user", "No name given")
-    assert bool(new({known: now}, {known: before} if before else {})) is is_new
+    found = counted([*messages, ImportMessage(None, "No file of 3", None)], home.last().entries)
+    assert in_words(found) == "enrollment: 'user_id … leads to no user' (1,200); 'No file of …' (1)"
+    many = {Rejection("user", f"bad {chr(97 + each)}"): 1 for each in range(7)}
+    assert in_words(many).endswith("; 2 more kinds of messages")
 
 
 def test_errors_csv_is_read_back_as_it_was_written(home: Home, sandbox: Sandbox) -> None:
