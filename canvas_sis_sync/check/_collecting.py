@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from canvas_sis_sync.check._ids import DEFINES
 from canvas_sis_sync.check._keys import Keys
 from canvas_sis_sync.check._known import Result
 from canvas_sis_sync.check._rows import Rows
-from canvas_sis_sync.check.ids import DEFINES
 from canvas_sis_sync.check.options import Aim
 from canvas_sis_sync.sis_csv.formats import Kind
 

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from canvas_sis_sync.check._ids import Ids, no_ids
 from canvas_sis_sync.check._keys import Keys
 from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile
-from canvas_sis_sync.check.ids import Ids, no_ids
 
 Link = tuple[int, int, int, bool]
 """A row, the hashes of its own id and of what it depends on (0 for nothing), and whether it deletes."""

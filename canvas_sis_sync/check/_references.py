@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from canvas_sis_sync.check._ids import DEFINES, REFERENCES, Reference
 from canvas_sis_sync.check._known import Known
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Hit
-from canvas_sis_sync.check.ids import DEFINES, REFERENCES, Reference
 
 RuleHits = tuple[str, list[Hit]]
 

@@ -9,6 +9,7 @@ from canvas_sis_sync.check._ancestry import faults
 from canvas_sis_sync.check._checking import check_file, kind_of
 from canvas_sis_sync.check._collecting import CLAIMS, ROWS, Claim
 from canvas_sis_sync.check._halves import worth_it
+from canvas_sis_sync.check._ids import families_of
 from canvas_sis_sync.check._keys import Clash, Keys, clashes
 from canvas_sis_sync.check._known import Known, Result
 from canvas_sis_sync.check._lost import dropped
@@ -16,7 +17,6 @@ from canvas_sis_sync.check._names import fault_of_name, faults_of_set
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile, Finding, Report
-from canvas_sis_sync.check.ids import families_of
 from canvas_sis_sync.check.options import Aim
 from canvas_sis_sync.check.registry import RULES
 from canvas_sis_sync.check.rules.sets import CONTRADICTION

@@ -1,7 +1,7 @@
 """The archive: batch folders, receipts, `errors.csv`, and what makes them last.
 
-`archive/YYYY/MM/<batch>/` holds `import.zip`, `check.json`, `receipt.json` and `errors.csv`, with diffing also
-`waiting.json`; until the zip has been read back also `files/`, the claimed sources. Folders are 0700, files 0600.
+`archive/YYYY/MM/<batch>/` holds `import.zip`, `check.json`, `receipt.json` and `errors.csv`; until the zip has been
+read back also `files/`, the claimed sources. Folders are 0700, files 0600.
 Whatever is written here is written beside its place, fsynced and renamed, so that a reader finds the old or the new,
 never half of it.
 """
@@ -27,13 +27,12 @@ from canvas_sis_sync.files import make_folder, open_regular, opener
 from canvas_sis_sync.home._record import BATCH_ID, batch_from_record, parse, read, to_record
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.plain_text import Writer, original
-from canvas_sis_sync.plan.shapes import PlanRecord, WaitingRecord
+from canvas_sis_sync.plan.shapes import PlanRecord
 
 RECEIPT = "receipt.json"
 ERRORS = "errors.csv"
 CHECK = "check.json"
 PLAN = "plan.json"
-WAITING = "waiting.json"
 ZIP = "import.zip"
 ORIGINAL_ZIP = "original.zip"
 YEAR = re.compile(r"\d{4}", re.ASCII)
@@ -114,15 +113,6 @@ class Archive:
         """Read plan.json back, None when it is missing or no plan."""
         return _read_back(PlanRecord, self.batch_folder(batch_id) / PLAN)
 
-    def write_waiting(self, batch_id: str, waiting: Mapping[str, Any]) -> None:
-        """Write waiting.json: the keys of the rows that Canvas refused and that diffing will not send again."""
-        text = json.dumps(waiting, ensure_ascii=False)
-        self._write(self.batch_folder(batch_id) / WAITING, text + "\n")
-
-    def read_waiting(self, batch_id: str) -> Mapping[str, Any] | None:
-        """Read waiting.json back, None when it is missing or no such file."""
-        return _read_back(WaitingRecord, self.batch_folder(batch_id) / WAITING)
-
     def write_errors(self, batch: Batch, messages: Iterable[ImportMessage]) -> int:
         """Write errors.csv, never with `row_info`, and give the number of messages."""
         text = StringIO(newline="")
@@ -134,10 +124,6 @@ class Archive:
             count += 1
         self._write(self.batch_folder(batch.id) / ERRORS, text.getvalue())
         return count
-
-    def refused_rows(self, batch_id: str) -> Iterator[tuple[str, int]]:
-        """Give file and number of each row that errors.csv has a message about; raises OSError, but not for none."""
-        yield from ((each.file or "", each.row) for each in self.messages(batch_id) if each.row is not None)
 
     def messages(self, batch_id: str) -> Iterator[ImportMessage]:
         """Read errors.csv back, nothing when there is none. Raises OSError."""

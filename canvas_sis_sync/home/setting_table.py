@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from canvas_sis_sync.home.limits import BREAKER, BREAKERS, DEFAULT_ERROR_ROWS, parse_error_rows, parse_limit
@@ -17,16 +16,6 @@ _NAMED = (
     *("differentiation_tag_set", "differentiation_tag", "institutional_tag_category", "institutional_tag"),
 )
 """Kinds whose rows are named by one column (DIFF 4)."""
-
-
-@dataclass(frozen=True)
-class Remaster:
-    """When a data set that is diffed is sent once more as a whole."""
-
-    #: "never", "auto" or "every".
-    when: str
-    #: Seconds between two, with "every".
-    every: int = 0
 
 
 class Setting(NamedTuple):
@@ -124,13 +113,14 @@ def _canaries(text: str) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def _remaster(text: str) -> Remaster:
-    if text in {"never", "auto"}:
-        return Remaster(text)
+def _remaster(text: str) -> int:
+    """Read the seconds between two remasters, 0 for never."""
+    if text == "never":
+        return 0
     word, colon, interval = text.partition(":")
     if (word, colon) != ("every", ":") or not (seconds := _duration(interval)):
-        raise ValueError("must be never, auto, or an interval such as every:7d")
-    return Remaster(word, seconds)
+        raise ValueError("must be never, or an interval such as every:7d")
+    return seconds
 
 
 def _encoding(text: str) -> str:

@@ -19,7 +19,7 @@ from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.home import _network, setting_layers
 from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS, contradictions
 from canvas_sis_sync.home.limits import BREAKERS, Limit, raised
-from canvas_sis_sync.home.setting_table import SETTINGS, Remaster, Setting, parameter_name, parse_token
+from canvas_sis_sync.home.setting_table import SETTINGS, Setting, parameter_name, parse_token
 from canvas_sis_sync.plain_text import lines
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "NEEDS",
     "SETTINGS",
     "Limit",
-    "Remaster",
     "Secret",
     "Setting",
     "Settings",
@@ -112,7 +111,8 @@ class Settings:
     breakers: Mapping[str, Limit]
     #: What the same limits hold for, too: "term", "account", "course", or "" for what the courses tell.
     breaker_group_by: str
-    remaster: Remaster
+    #: Seconds between two remasters, 0 for never.
+    remaster: int
     #: What Canvas is asked for, by Canvas's own names; only what was set.
     import_parameters: Mapping[str, str]
     #: Proxies and certificate authority.
@@ -277,9 +277,9 @@ def _missing(home: Path, given: Mapping[str, setting_layers.Given]) -> Iterator[
 
 
 def _without_a_base(
-    entry: setting_layers.Given, remaster: Remaster, parameters: Mapping[str, str]
+    entry: setting_layers.Given, remaster: int, parameters: Mapping[str, str]
 ) -> Iterator[SettingsError]:
-    if remaster and remaster.when != "never" and "diffing_data_set_identifier" not in parameters:
+    if remaster and "diffing_data_set_identifier" not in parameters:
         needed = "SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER"
         sentence = f"{entry.label} needs {needed}: only a data set that is diffed has a base."
         yield SettingsError(sentence, f"Set {needed}, or remove {entry.name}.")

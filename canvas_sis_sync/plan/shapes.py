@@ -1,4 +1,4 @@
-"""The shapes of plan.json and waiting.json, as far as they are read back."""
+"""The shape of plan.json, as far as it is read back."""
 
 from __future__ import annotations
 
@@ -79,19 +79,3 @@ class PlanRecord(TypedDict):
     unchanged: bool
     verdict: Literal["go", "hold"]
     approval: ApprovalRecord | None
-
-
-class WaitingRow(TypedDict):
-    """One row in waiting.json."""
-
-    kind: str
-    key: Mapping[str, str]
-    missing: tuple[tuple[str, str], ...]
-    ready: bool
-
-
-class WaitingRecord(TypedDict):
-    """waiting.json."""
-
-    rows: tuple[WaitingRow, ...]
-    unknown: tuple[str, ...]

@@ -10,7 +10,7 @@ from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.batch_states import ACCEPTED, State
 from canvas_sis_sync.plan.values import Changes, KindChanges
 from canvas_sis_sync.sis_csv.kinds import KINDS
-from canvas_sis_sync.sync._waiting import stock_after
+from canvas_sis_sync.sync._remaster import rejected_since_whole
 from canvas_sis_sync.sync.baseline import Earlier, data_set
 from canvas_sis_sync.sync.candidate import Candidate
 from canvas_sis_sync.sync.parameters import has_batch_mode
@@ -42,10 +42,8 @@ def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
     """
     if batch.state is not State.IMPORTED or shown != "imported":
         return False
-    if data_set(batch.parameters) and context.settings.remaster.when == "never":
-        stock = stock_after(context.archive, batch.id)
-        if stock.rows or stock.unknown:
-            return False
+    if data_set(batch.parameters) and not context.settings.remaster and rejected_since_whole(context.journal, batch):
+        return False
     each: Batch | None = batch
     while each is not None and each.sis_import and each.sis_import.diffed_against is not None:
         each = context.journal.by_import(context.target, each.sis_import.diffed_against)

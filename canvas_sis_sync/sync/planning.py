@@ -20,8 +20,8 @@ from canvas_sis_sync.plan.changes.merging import each_once, together
 from canvas_sis_sync.plan.values import Changes, Plan, Planned, Prediction, Situation, Tripped
 from canvas_sis_sync.progress import added_up
 from canvas_sis_sync.sis_csv.kinds import KINDS
+from canvas_sis_sync.sync._remaster import rejected_since_whole
 from canvas_sis_sync.sync._unchanged import is_unchanged, no_changes
-from canvas_sis_sync.sync._waiting import waiting_count
 from canvas_sis_sync.sync.baseline import Baseline, Earlier, data_set, last_with_kind, thresholds_in_a_row
 from canvas_sis_sync.sync.candidate import Candidate
 from canvas_sis_sync.sync.parameters import has_batch_mode
@@ -206,10 +206,10 @@ def _notes(
     if not data_set(parameters):
         return
     before = baseline.before.batch if baseline.before else None
-    waiting = waiting_count(context.archive, before) if before else 0
+    waiting = rejected_since_whole(context.journal, before) if before else 0
     if waiting:
         yield (
-            f"{waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
+            f"Up to {waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
             " (SIS_SYNC_REMASTER) would."
         )
     yield from _returning_kinds(context, candidate, parameters, changed)

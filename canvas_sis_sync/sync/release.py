@@ -20,7 +20,7 @@ from canvas_sis_sync.sis_csv.reader import open_csv
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
 from canvas_sis_sync.sync._desk import Desk, desk, does_not_fit
-from canvas_sis_sync.sync._waiting import waiting_count
+from canvas_sis_sync.sync._remaster import rejected_since_whole
 from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set
 from canvas_sis_sync.sync.gate import GONE
 from canvas_sis_sync.sync.session import account_record, resolve
@@ -41,7 +41,7 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         batch = at.journal.skip(batch, release, reason=reason, who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
-        waiting = waiting_count(at.archive, batch) if _is_diff_base(batch, state) else 0
+        waiting = rejected_since_whole(at.journal, batch) if _is_diff_base(batch, state) else 0
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
     acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
     return lines([acknowledged, *([_not_sent_again(waiting)] if waiting else [])])
@@ -49,8 +49,8 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
 
 def _not_sent_again(waiting: int) -> str:
     return (
-        f"{waiting:,} rows that Canvas rejected are not sent again while they stay as they are, because Canvas imports"
-        " only what differs: a run with `--param diffing_remaster_data_set=true` sends everything."
+        f"Up to {waiting:,} rows that Canvas rejected are not sent again while they stay as they are, because Canvas"
+        " imports only what differs: a run with `--param diffing_remaster_data_set=true` sends everything."
     )
 
 

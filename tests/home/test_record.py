@@ -23,8 +23,7 @@ from canvas_sis_sync.home._record import RULES, batch_from_record, parse, read, 
 from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.plan import text as plan_text
-from canvas_sis_sync.plan import waiting_rows
-from canvas_sis_sync.plan.shapes import PlanRecord, WaitingRecord
+from canvas_sis_sync.plan.shapes import PlanRecord
 
 GOOD = json.loads(json.dumps(to_record(full())))
 JSON = st.recursive(
@@ -212,42 +211,27 @@ PLAN = {
                "turned": {"deleted": 1}, "added_ending": {}, "changed_columns": {"name": 2}, "duplicates_before": 0,
                "duplicates_now": 0, "columns_gained": [], "columns_lost": ["x"]}],
 }  # fmt: skip
-WAITING = {"schema": 1, "rows": [{"kind": "user", "key": {"user_id": "1"}, "missing": [["user", "x"]], "ready": True}],
-           "unknown": ["why"]}  # fmt: skip
 
 
-def read_back(folder: Path, name: str, found: Any) -> Any:
+def read_back(folder: Path, found: Any) -> Any:
     archive = Archive(folder)
     place = archive.batch_folder("20260101-000000")
     place.mkdir(parents=True, exist_ok=True)
-    (place / name).write_text(json.dumps(found))
-    return archive.read_plan("20260101-000000") if name == "plan.json" else archive.read_waiting("20260101-000000")
+    (place / "plan.json").write_text(json.dumps(found))
+    return archive.read_plan("20260101-000000")
 
 
 @given(plan=mutated(PLAN))
 @FEW
 def test_a_plan_that_is_read_back_can_be_shown(tmp_path: Path, plan: Any) -> None:
-    found = read_back(tmp_path, "plan.json", plan)
+    found = read_back(tmp_path, plan)
     if found is not None:
         assert plan_text.table(found)
         assert all(isinstance(each["by"] + each["group"], str) for each in found["gone"])
 
 
-@given(waiting=mutated(WAITING))
-@FEW
-def test_waiting_rows_that_are_read_back_can_be_used(tmp_path: Path, waiting: Any) -> None:
-    found = read_back(tmp_path, "waiting.json", waiting)
-    if found is not None:
-        try:
-            rows = waiting_rows.from_json(found)
-        except KeyError:
-            return  # a kind that there is not, which the caller knows
-        assert isinstance(hash(rows), int)
-
-
-def test_plans_and_waiting_rows_as_they_are_written_are_read(tmp_path: Path) -> None:
-    assert read_back(tmp_path, "plan.json", PLAN) == PLAN
-    assert read_back(tmp_path, "waiting.json", WAITING) == WAITING
+def test_a_plan_as_it_is_written_is_read(tmp_path: Path) -> None:
+    assert read_back(tmp_path, PLAN) == PLAN
     assert read(PlanRecord, PLAN | {"later": 1}) == PLAN | {"later": 1}
-    with pytest.raises(RecordError, match=r"rows\[0\].key is missing"):
-        read(WaitingRecord, WAITING | {"rows": [{"kind": "user"}]})
+    with pytest.raises(RecordError, match=r"gone\[0\].group is missing"):
+        read(PlanRecord, PLAN | {"gone": [{"by": "term"}]})

@@ -8,7 +8,6 @@ import pytest
 
 from canvas_sis_sync.errors import EXIT_USAGE, UsageError
 from canvas_sis_sync.home.limits import Limit, raised
-from canvas_sis_sync.home.setting_table import Remaster
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
@@ -67,17 +66,16 @@ def test_what_is_no_canary_is_refused(problem, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "remaster"),
+    ("text", "seconds"),
     [
-        ("", Remaster("never")),
-        ("never", Remaster("never")),
-        ("auto", Remaster("auto")),
-        ("every:7d", Remaster("every", 7 * 86400)),
+        ("", 0),
+        ("never", 0),
+        ("every:7d", 7 * 86400),
     ],
 )
-def test_remaster(load: Load, text: str, remaster: Remaster) -> None:
+def test_remaster(load: Load, text: str, seconds: int) -> None:
     loaded = load({"diffing_data_set_identifier": "nightly"}, SIS_SYNC_REMASTER=text)
-    assert loaded.remaster == remaster
+    assert loaded.remaster == seconds
 
 
 @pytest.mark.parametrize("text", ["always", "every", "every:", "every:0", "auto:7d"])
@@ -87,12 +85,12 @@ def test_what_says_nothing_about_remaster_is_refused(problem, text: str) -> None
 
 
 def test_remaster_without_diffing_is_refused(load: Load, problem) -> None:
-    found = problem(SIS_SYNC_REMASTER="auto")
+    found = problem(SIS_SYNC_REMASTER="every:7d")
     assert found.sentence.startswith(
         "SIS_SYNC_REMASTER (environment) needs SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER: only a data set that is diffed"
     )
     assert found.hint == "Set SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER, or remove SIS_SYNC_REMASTER."
-    assert load(SIS_SYNC_REMASTER="never").remaster == Remaster("never")
+    assert load(SIS_SYNC_REMASTER="never").remaster == 0
 
 
 # --- raised for one run ---

@@ -10,7 +10,6 @@ from typing import Any
 from support.homes import COURSES, Home, Watching, fast_clock
 
 from canvas_sis_sync.clock import Clock
-from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -52,11 +51,6 @@ def enrolled(sandbox: Sandbox) -> dict[str, str]:
 
 def remasters(home: Home) -> list[Batch]:
     return [batch for batch in home.batches() if batch.remaster_of]
-
-
-def waiting(home: Home) -> Any:
-    """Read what waits after the last batch."""
-    return Archive(home.archive).read_waiting(home.last().id)
 
 
 class Unplugged(BaseException):

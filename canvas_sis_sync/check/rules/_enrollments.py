@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from canvas_sis_sync.check import _checks
+from canvas_sis_sync.check._ids import is_observer
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Hit, Rule, Severity
-from canvas_sis_sync.check.ids import is_observer
 from canvas_sis_sync.check.rules._families import (
     REFUSED,
     cleared,
