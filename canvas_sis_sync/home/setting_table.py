@@ -171,7 +171,6 @@ SETTINGS = (
     ),
     Setting("SIS_SYNC_BREAKER_GROUP_BY", "", _one_of("term", "account", "course"), "What limits hold for, too."),
     Setting("SIS_SYNC_REMASTER", "never", _remaster, "When a diffed data set is sent once more as a whole."),
-    Setting("SIS_IMPORT_IMPORT_TYPE", "", _one_of("instructure_csv"), "The format; there is only one."),
     Setting("SIS_IMPORT_BATCH_MODE", "", _flag, "Delete what the import does not contain, in one term."),
     Setting("SIS_IMPORT_BATCH_MODE_TERM_ID", "", _TERM, "The term of batch mode."),
     Setting("SIS_IMPORT_MULTI_TERM_BATCH_MODE", "", _flag, "Batch mode for all terms in the import."),

@@ -76,7 +76,6 @@ def test_nothing_asked_and_nothing_taken_is_no_difference(echo: dict[str, Any]) 
         ),
         ({"diff_row_count_threshold": "0"}, {"diff_row_count_threshold": None}),
         ({"diff_row_count_threshold": "500"}, {"diff_row_count_threshold": 500}),
-        ({"import_type": "instructure_csv"}, {}),
         ({"batch_mode_enrollment_drop_status": "completed"}, {}),
         ({"batch_mode_enrollment_drop_status": "completed"}, {"batch_mode_enrollment_drop_status": "completed"}),
     ],
@@ -160,7 +159,7 @@ def test_the_sentence_says_what_was_asked_and_what_was_taken() -> None:
     assert unasked.dangerous == ("Canvas took batch_mode as true, which was not asked for.",)
 
 
-@pytest.mark.parametrize("parameters", [{}, {"batch_mode": "false"}, {"import_type": "instructure_csv"}])
+@pytest.mark.parametrize("parameters", [{}, {"batch_mode": "false"}])
 def test_nothing_asked_deletes_nothing(parameters: dict[str, str]) -> None:
     assert in_words(parameters) == (NOTHING_DELETED,)
 

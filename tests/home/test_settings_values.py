@@ -164,7 +164,6 @@ def test_an_identifier_may_have_128_bytes(load: Load) -> None:
         ("SIS_SYNC_MARKER", "done.CSV", "must be a file name"),
         ("SIS_SYNC_UPLOAD", "2-step", "must be auto, direct or two-step"),
         ("SIS_SYNC_GATE", "Own", "must be own or account"),
-        ("SIS_IMPORT_IMPORT_TYPE", "ims_xml", "must be instructure_csv"),
         ("SIS_IMPORT_BATCH_MODE", "maybe", "must be true or false"),
         ("SIS_IMPORT_BATCH_MODE_TERM_ID", "Fall 2031", "must be a term's number"),
         ("SIS_IMPORT_BATCH_MODE_TERM_ID", "sis_term_id:", "must be a term's number"),
@@ -259,11 +258,15 @@ def test_every_refusal_has_an_example(problem) -> None:
         {"diffing_data_set_identifier": "n", "diffing_user_remove_status": "suspended"},
         {"diffing_data_set_identifier": "n", "diff_row_count_threshold": "1000"},
         {"diffing_remaster_data_set": "false", "add_sis_stickiness": "false", "batch_mode": "false"},
-        {"import_type": "instructure_csv", "update_sis_id_if_login_claimed": "true"},
+        {"update_sis_id_if_login_claimed": "true"},
     ],
 )
 def test_a_combination_that_works_is_passed_on(load: Load, asked: dict[str, str]) -> None:
     assert load(asked).import_parameters == asked
+
+
+def test_the_import_type_is_no_setting_since_every_upload_names_it(problem) -> None:
+    assert problem({"import_type": "instructure_csv"}).sentence.startswith("--param import_type is no setting")
 
 
 def test_a_combination_across_layers_is_refused_naming_the_source(problem) -> None:
