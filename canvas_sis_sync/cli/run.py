@@ -39,8 +39,8 @@ def run(
     breakers: tuple[str, ...],
 ) -> int:
     """Send what lies in the inbox and wait until Canvas is done."""
-    from canvas_sis_sync.home.limits import raised
     from canvas_sis_sync.home.settings import find_home, load
+    from canvas_sis_sync.plan.breakers.limits import raised
     from canvas_sis_sync.sync import idle
 
     watched = sys.stderr.isatty() and not quiet

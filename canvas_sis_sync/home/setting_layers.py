@@ -16,7 +16,7 @@ from typing import NamedTuple
 from dotenv.parser import parse_stream
 
 from canvas_sis_sync.errors import SettingsError
-from canvas_sis_sync.home.setting_table import SETTINGS, parameter_name
+from canvas_sis_sync.home.setting_table import UNDERSTOOD, parameter_name
 
 HOME_NAME = "SIS_SYNC_HOME"
 """Names the home in the environment; it cannot stand in `.env`, which lies in the home."""
@@ -50,7 +50,7 @@ def read(
     problems: list[SettingsError],
 ) -> dict[str, Given]:
     """Lay the layers over each other, lowest first; an empty text takes a setting back to its default."""
-    given = {setting.name: Given(setting.name, "", DEFAULT) for setting in SETTINGS}
+    given = {setting.name: Given(setting.name, "", DEFAULT) for setting in UNDERSTOOD}
     above = {
         DOTENV: dotenv,
         ENVIRONMENT: environ,
@@ -162,7 +162,7 @@ def _unknown(home: Path, entry: Given) -> SettingsError:
     if entry.name.upper() == HOME_NAME:
         sentence = f"{entry.label} names the home, which only the environment or --home can do."
         return SettingsError(sentence, mend(home, entry))
-    names = [setting.name for setting in SETTINGS if entry.source != FLAG or parameter_name(setting.name)]
+    names = [setting.name for setting in UNDERSTOOD if entry.source != FLAG or parameter_name(setting.name)]
     nearest = get_close_matches(entry.name.upper(), names, 1, cutoff=0)[0]
     meant = parameter_name(nearest) if entry.source == FLAG else nearest
     return SettingsError(f"{entry.label} is no setting; the nearest is {meant}.", mend(home, entry))

@@ -9,8 +9,16 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from canvas_sis_sync.home.limits import BREAKER, BREAKERS, DEFAULT_ERROR_ROWS, parse_error_rows, parse_limit
+from canvas_sis_sync.plan.breakers.limits import (
+    DEFAULT_ERROR_ROWS,
+    EVERY_KIND,
+    EXCEPTIONS,
+    KINDS_WITH_LIMITS,
+    parse_error_rows,
+    parse_limit,
+)
 
+BREAKER = "SIS_SYNC_BREAKER_"
 _NAMED = (
     *("account", "term", "course", "section", "xlist", "user", "login", "group"),
     *("differentiation_tag_set", "differentiation_tag", "institutional_tag_category", "institutional_tag"),
@@ -144,6 +152,11 @@ _REFUSE_ON = _fitting(
 )
 _DROPPED = ("deleted", "completed", "inactive")
 
+
+def _exception(kind: str, default: str = "") -> Setting:
+    return Setting(f"{BREAKER}{kind.upper()}", default, parse_limit, f"The same for rows of {kind}.")
+
+
 SETTINGS = (
     Setting("CANVAS_BASE_URL", "", _url, "Address of your Canvas."),
     Setting("CANVAS_API_TOKEN", "", parse_token, "Access token of a user who may import SIS data.", secret=True),
@@ -165,10 +178,8 @@ SETTINGS = (
     Setting("SIS_SYNC_ROLES", "", _names, "Custom roles, for check where Canvas is not asked."),
     Setting("SIS_SYNC_SOURCE_ENCODING", "", _encoding, "What the SIS writes where it does not write UTF-8."),
     Setting("SIS_SYNC_CANARIES", "", _canaries, "Rows without which a delivery is held, such as user:U001."),
-    *(
-        Setting(f"{BREAKER}{kind.upper()}", default, parse_limit, f"How many rows of {kind} may go without being held.")
-        for kind, default in BREAKERS.items()
-    ),
+    Setting("SIS_SYNC_BREAKER", EVERY_KIND, parse_limit, "How many rows of a kind may go without being held."),
+    *(_exception(kind, default) for kind, default in EXCEPTIONS.items()),
     Setting("SIS_SYNC_BREAKER_GROUP_BY", "", _one_of("term", "account", "course"), "What limits hold for, too."),
     Setting("SIS_SYNC_REMASTER", "never", _remaster, "When a diffed data set is sent once more as a whole."),
     Setting("SIS_IMPORT_BATCH_MODE", "", _flag, "Delete what the import does not contain, in one term."),
@@ -187,4 +198,6 @@ SETTINGS = (
     Setting("SIS_IMPORT_CHANGE_THRESHOLD", "", _fitting("[0-9]{1,2}|100", "a whole number from 0 to 100"), "Percent."),
     Setting("SIS_IMPORT_DIFF_ROW_COUNT_THRESHOLD", "", _fitting("0*[1-9][0-9]*", "a whole number from 1 on"), "Rows."),
 )
-"""Every setting that may stand in `.env` or in the environment (docs/settings.md)."""
+"""Every setting of which files and pages show a default (docs/settings.md)."""
+UNDERSTOOD = (*SETTINGS, *(_exception(kind) for kind in KINDS_WITH_LIMITS if kind not in EXCEPTIONS))
+"""Every setting that may stand in `.env` or in the environment: any kind may have a limit of its own."""

@@ -18,9 +18,9 @@ from typing import Any
 from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.home import _network, setting_layers
 from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS, contradictions
-from canvas_sis_sync.home.limits import BREAKERS, Limit, raised
-from canvas_sis_sync.home.setting_table import SETTINGS, Setting, parameter_name, parse_token
+from canvas_sis_sync.home.setting_table import SETTINGS, UNDERSTOOD, Setting, parameter_name, parse_token
 from canvas_sis_sync.plain_text import lines
+from canvas_sis_sync.plan.breakers.limits import KINDS_WITH_LIMITS, Limit, raised
 
 __all__ = [
     "EXCLUDES",
@@ -165,7 +165,8 @@ def load(
         problems += _without_a_base(given["SIS_SYNC_REMASTER"], values["SIS_SYNC_REMASTER"], parameters)
     if problems:
         raise _together(problems)
-    shown = tuple((each.name, _shown(each, given, values), given[each.name].source) for each in SETTINGS)
+    listed = [each for each in UNDERSTOOD if each in SETTINGS or given[each.name].text]
+    shown = tuple((each.name, _shown(each, given, values), given[each.name].source) for each in listed)
     exported = given["CANVAS_BASE_URL"].source == setting_layers.ENVIRONMENT
     return Settings(
         home=home,
@@ -236,7 +237,7 @@ def _expanded(text: str) -> Path:
 def _values(home: Path, given: Mapping[str, setting_layers.Given], problems: list[SettingsError]) -> dict[str, Any]:
     """Turn texts into values. A refused text is not repeated: it may be a token on the wrong line."""
     values: dict[str, Any] = {}
-    for setting in SETTINGS:
+    for setting in UNDERSTOOD:
         entry = given[setting.name]
         text = entry.text or setting.default
         try:
@@ -288,7 +289,8 @@ def _without_a_base(
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give the fields that our own settings fill, those of breakers together."""
     own = {name.removeprefix("SIS_SYNC_").lower(): value for name, value in values.items() if "SIS_SYNC_" in name}
-    breakers = {kind: own.pop(f"breaker_{kind}") for kind in BREAKERS}
+    every = own.pop("breaker")
+    breakers = {kind: own.pop(f"breaker_{kind}") or every for kind in KINDS_WITH_LIMITS}
     return own | {"breakers": MappingProxyType(breakers), "canaries": own["canaries"] or ()}
 
 

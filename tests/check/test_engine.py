@@ -8,7 +8,7 @@ from support.samples import checked, found
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.findings import RefuseOn, Report, merged, refuses
 from canvas_sis_sync.check.options import MOST_PLACES, Aim
-from canvas_sis_sync.home.limits import parse_error_rows
+from canvas_sis_sync.plan.breakers.limits import parse_error_rows
 
 USERS = "user_id,login_id,status\n"
 ENROLLMENTS = "course_id,section_id,user_id,role,status,start_date,end_date\n"

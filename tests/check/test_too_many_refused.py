@@ -7,7 +7,7 @@ from support.samples import Files, checked
 
 from canvas_sis_sync.check.findings import RefuseOn, refuses, too_many_refused
 from canvas_sis_sync.check.options import Aim
-from canvas_sis_sync.home.limits import DEFAULT_ERROR_ROWS, parse_error_rows
+from canvas_sis_sync.plan.breakers.limits import DEFAULT_ERROR_ROWS, parse_error_rows
 
 HEADER = "user_id,login_id,status\n"
 DEFAULT = parse_error_rows(DEFAULT_ERROR_ROWS)

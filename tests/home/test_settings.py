@@ -14,8 +14,8 @@ import pytest
 
 from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.home import settings
-from canvas_sis_sync.home.limits import Limit
 from canvas_sis_sync.home.settings import MASK, Secret, Settings, find_home, state_folder
+from canvas_sis_sync.plan.breakers.limits import Limit
 
 TOKEN = "fake-token-1234567890"
 CANVAS = {"CANVAS_BASE_URL": "https://canvas.example.edu", "CANVAS_API_TOKEN": TOKEN}

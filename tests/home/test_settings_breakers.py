@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from canvas_sis_sync.errors import EXIT_USAGE, UsageError
-from canvas_sis_sync.home.limits import Limit, raised
 from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.plan.breakers.limits import Limit, raised
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 Load = Callable[..., Settings]
@@ -32,6 +32,25 @@ def test_a_breaker_is_set_by_its_kind(load: Load) -> None:
         Limit(count=0),
         Limit(),
     ]
+
+
+def test_one_setting_is_for_every_kind_without_an_exception(load: Load) -> None:
+    breakers = dict(load(SIS_SYNC_BREAKER="5%", SIS_SYNC_BREAKER_COURSE="7").breakers)
+    exceptions = {kind: str(breakers.pop(kind)) for kind in ("user", "change_sis_id", "course")}
+    assert exceptions == {"user": "2%", "change_sis_id": "off", "course": "7"}
+    assert set(map(str, breakers.values())) == {"5%"}
+    assert str(load(SIS_SYNC_BREAKER="5%", SIS_SYNC_BREAKER_COURSE="").breakers["course"]) == "5%"
+
+
+def test_an_exception_that_is_set_is_shown_and_one_that_is_not_is_not(load: Load) -> None:
+    shown = {name: value for name, value, _ in load(SIS_SYNC_BREAKER_TERM="0").values if "BREAKER_" in name}
+    assert shown.pop("SIS_SYNC_BREAKER_TERM") == "0"
+    assert list(shown) == ["SIS_SYNC_BREAKER_USER", "SIS_SYNC_BREAKER_CHANGE_SIS_ID", "SIS_SYNC_BREAKER_GROUP_BY"]
+
+
+def test_a_breaker_of_no_kind_is_refused_with_the_nearest(problem) -> None:
+    found = problem(SIS_SYNC_BREAKER_ENROLMENT="5%")
+    assert found.sentence.endswith("is no setting; the nearest is SIS_SYNC_BREAKER_ENROLLMENT.")
 
 
 def test_the_lower_bound_of_refused_rows_is_no_limit_of_a_breaker(problem) -> None:

@@ -11,14 +11,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from canvas_sis_sync.errors import SettingsError
-from canvas_sis_sync.home.setting_table import SETTINGS
+from canvas_sis_sync.home.setting_table import UNDERSTOOD
 from canvas_sis_sync.home.settings import load
 
 TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=12) | st.sampled_from(
     ["-1", "1e9", "9" * 400, "5%,x", "inf", "nan", "0x1", "6h", "true", "https://[", "http://a:b@c", "https://a:99999",
      "٣", "user:1,", "term=", "\udcff", "self", "~" * 30, "/dev/null", "a" * 300]
 )  # fmt: skip
-VALUES = st.dictionaries(st.sampled_from([each.name for each in SETTINGS]), TEXTS, max_size=4)
+VALUES = st.dictionaries(st.sampled_from([each.name for each in UNDERSTOOD]), TEXTS, max_size=4)
 FEW = hypothesis_settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # fmt: skip

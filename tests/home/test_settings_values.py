@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS
-from canvas_sis_sync.home.limits import Limit
 from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.plan.breakers.limits import Limit
 
 Load = Callable[..., Settings]
 

@@ -17,7 +17,7 @@ from support.homes import Home, fast_clock
 from canvas_sis_sync.cli import _run as run_command
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.batch_states import State
-from canvas_sis_sync.home.limits import raised
+from canvas_sis_sync.plan.breakers.limits import raised
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 

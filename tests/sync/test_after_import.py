@@ -14,7 +14,7 @@ from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.home.drops import DropKind
-from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Basis, Planned
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.outcome import Outcome, of

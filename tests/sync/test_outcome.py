@@ -12,7 +12,7 @@ from canvas_sis_sync.errors import NotFound, RequestRejected
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.home.drops import DropKind
-from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.sync.outcome import Outcome, first_messages, of, rejection
 
 USERS = Entry("users.csv", 900, 0, kind="user", rows=1000)

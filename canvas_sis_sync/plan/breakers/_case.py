@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges, Prediction, Situation
 from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, OWNERS
 
@@ -19,19 +19,6 @@ FLOOR = 100
 
 GroupName = tuple[str, str]
 """What the group is by, and its SIS id."""
-
-
-class Limit(Protocol):
-    """How many rows may go: a percentage, a count, either of both, or any number."""
-
-    @property
-    def percent(self) -> float | None:
-        """0 to 100, None for none."""
-
-    @property
-    def count(self) -> int | None:
-        """Rows, None for none."""
-
 
 Limits = Mapping[str, Limit]
 """Limits by kind; one without percentage and count switches the kind off, as does none at all."""

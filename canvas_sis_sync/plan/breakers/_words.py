@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
-from canvas_sis_sync.plan.breakers._case import Limit, percentage_counts
+from canvas_sis_sync.plan.breakers._case import percentage_counts
+from canvas_sis_sync.plan.breakers.limits import Limit
 
 
 def place(by: str, name: str, *, knows_courses: bool = True) -> str:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from canvas_sis_sync.plan.breakers import _batch_mode, _circumstances, _losses
-from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, Limit, Limits, gone_groups
+from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, Limits, gone_groups
 from canvas_sis_sync.plan.values import Changes, Prediction, Situation, Tripped
 
-__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limit", "Limits", "gone_groups", "judge", "newly_gone"]
+__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limits", "gone_groups", "judge", "newly_gone"]
 
 MOST_TOLD = 12
 """Places that one breaker names."""

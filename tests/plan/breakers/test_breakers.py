@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
 
-from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import BREAKERS
 from canvas_sis_sync.plan.values import Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
 

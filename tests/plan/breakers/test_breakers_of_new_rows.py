@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.breaker_cases import BATCH, DIFFING, NOW, ids, judged, kind, predicted
 
-from canvas_sis_sync.home.limits import Limit
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import GroupChanges, Situation
 
 # --- rows that come ended ---

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind, predicted
 
-from canvas_sis_sync.home.limits import Limit
 from canvas_sis_sync.plan.breakers._case import gone_groups
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Changes, GroupChanges, Situation
 
 # --- removals ---
