@@ -6,14 +6,16 @@ dotenv. What a text means is the matter of `table`.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
-from dotenv.parser import parse_stream
+from dotenv import dotenv_values
 
 from canvas_sis_sync.errors import SettingsError
 from canvas_sis_sync.home.setting_table import UNDERSTOOD, parameter_name
@@ -22,6 +24,8 @@ HOME_NAME = "SIS_SYNC_HOME"
 """Names the home in the environment; it cannot stand in `.env`, which lies in the home."""
 FLAG, ENVIRONMENT, DOTENV, DEFAULT = "--param", "environment", ".env", "default"
 PREFIXES = ("CANVAS_", "SIS_SYNC_", "SIS_IMPORT_")
+
+logging.getLogger("dotenv").addHandler(logging.NullHandler())  # what it cannot read is reported here
 
 LARGEST_BYTES = 1 << 20
 """No `.env` and no token is longer."""
@@ -133,15 +137,22 @@ def mend(home: Path, entry: Given) -> str:
 
 
 def read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
-    """Read lines of NAME=value, without dotenv's interpolation: `$` is a sign like others."""
+    """Read lines of NAME=value, without dotenv's interpolation: `$` is a character like others.
+
+    Each line is parsed alone, since dotenv passes over what it cannot read and only logs where. A value has one line.
+    """
     path = home / ".env"
     texts: dict[str, str] = {}
-    for binding in parse_stream(StringIO((_is_there(path) and read_private(path, problems)) or "")):
-        if binding.key is not None and binding.value is not None:
-            texts[binding.key] = binding.value
-        elif binding.key or binding.error:
-            sentence = f"Line {binding.original.line} of {path} is not NAME=value."
+    content = (_is_there(path) and read_private(path, problems)) or ""
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", content), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = dotenv_values(stream=StringIO(line), interpolate=False)
+        named = {name: text for name, text in found.items() if text is not None}
+        if not named:
+            sentence = f"Line {number} of {path} is not NAME=value."
             problems.append(SettingsError(sentence, mend(home, Given("", "", DOTENV))))
+        texts |= named
     return texts
 
 

@@ -115,10 +115,29 @@ def test_env_lines_are_taken_as_they_are(tmp_path: Path, write_env, line: str, t
 
 @pytest.mark.parametrize("line", ["SIS_SYNC_GATE", "this is not a setting", "SIS_SYNC_GATE='account"])
 def test_a_malformed_line_is_named_by_its_number_and_not_repeated(problem, write_env, line: str) -> None:
-    path = write_env("# first", line)
+    path = write_env("# first", "", line)
     found = problem()
-    assert found.sentence == f"Line 2 of {path} is not NAME=value."
+    assert found.sentence == f"Line 3 of {path} is not NAME=value."
     assert str(path) in found.hint
+
+
+def test_a_value_has_one_line(problem, write_env) -> None:
+    path = write_env("OTHER='begins here", "and ends here'", "SIS_SYNC_GATE=own")
+    first, *rest = problem().sentence.splitlines()
+    assert first == "There are 2 problems with the settings:"
+    assert rest == [f"- Line {number} of {path} is not NAME=value." for number in (1, 2)]
+
+
+def test_what_cannot_be_read_is_not_logged_by_the_parser(write_env, tmp_path: Path) -> None:
+    write_env("SIS_SYNC_GATE='account")
+    done = subprocess.run(
+        [sys.executable, "-m", "canvas_sis_sync", "--home", str(tmp_path), "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Line 1 of " in done.stderr
+    assert "dotenv" not in done.stderr
 
 
 def test_other_programs_names_are_none_of_our_business(load: Load, write_env) -> None:
