@@ -12,11 +12,12 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+from zipfile import BadZipFile, ZipExtFile, ZipFile, ZipInfo
 
 from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
 from canvas_sis_sync.errors import BadZipError
@@ -45,24 +46,24 @@ class Observer(Protocol):
 class EntryStream(io.RawIOBase):
     """One entry of a zip, decompressed; raises BadZipError on reading when it is not `size` bytes with `crc32`.
 
-    Never yields more than `size` bytes nor decompresses more than one beyond them. The CRC is judged at the end of the
-    data, so only a caller that reads until nothing comes has verified the entry. It can be sought forward, which
-    decompresses what is passed over.
+    Never yields more than `size` bytes nor decompresses many more. The CRC is judged at the end of the data, so only a
+    caller that reads until nothing comes has verified the entry. It can be sought forward, which decompresses what is
+    passed over.
     """
 
     def __init__(self, path: Path, info: ZipInfo, size: int, crc32: int) -> None:
         self._name = f"{info.filename} in {path.name}"
         self._left = size
-        self._expected_crc32 = crc32
-        self._crc32 = 0
-        self._packed_left = info.compress_size
-        self._inflater = None if info.compress_type == ZIP_STORED else zlib.decompressobj(-zlib.MAX_WBITS)
         self._position = 0
-        self._file = open_regular(path)
+        said = copy(info)
+        # One byte more than the zip says, since zipfile cuts off in silence what an entry has beyond its size.
+        said.file_size, said.CRC = size + 1, crc32
+        file = open_regular(path)
         try:
-            self._skip_header(info)
+            self._skip_header(file, info)
+            self._entry = ZipExtFile(file, "r", said, close_fileobj=True)
         except BaseException:
-            self._file.close()
+            file.close()
             raise
 
     def readable(self) -> bool:
@@ -88,54 +89,37 @@ class EntryStream(io.RawIOBase):
     def close(self) -> None:
         """Close the zip too."""
         if not self.closed:
-            self._file.close()
+            self._entry.close()
         super().close()
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill `buffer` with what comes next and return its length, 0 at the verified end."""
         view = memoryview(buffer)
-        data = self._decompressed(min(len(view), self._left + 1))
-        self._crc32 = zlib.crc32(data, self._crc32)
+        try:
+            data = self._entry.read(min(len(view), self._left + 1))
+        except zlib.error:
+            raise self._bad("is damaged: it cannot be decompressed") from None
+        except (BadZipFile, EOFError):
+            raise self._bad("is damaged: its length or its check sum is wrong") from None
         self._left -= len(data)
         self._position += len(data)
         if self._left < 0:
             raise self._bad("is longer than the zip says")
-        if not data and (self._left or self._crc32 != self._expected_crc32):
-            raise self._bad("is damaged: its length or its check sum is wrong")
+        if not data and self._left:
+            raise self._bad("is damaged: its end is missing")
         view[: len(data)] = data
         return len(data)
 
-    def _skip_header(self, info: ZipInfo) -> None:
+    def _skip_header(self, file: BinaryIO, info: ZipInfo) -> None:
         """Go to the data, past the local header."""
         header = b""
         if info.header_offset >= 0:
-            self._file.seek(info.header_offset)
-            header = self._file.read(30)
+            file.seek(info.header_offset)
+            header = file.read(30)
         if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
             raise self._bad("cannot be found where the zip says it is")
         _, name_length, extra_length = LOCAL_HEADER.unpack(header)
-        self._file.seek(name_length + extra_length, os.SEEK_CUR)
-
-    def _decompressed(self, wanted: int) -> bytes:
-        """Return up to `wanted` bytes, none at the end."""
-        if not self._inflater:
-            return self._packed(wanted)
-        while not self._inflater.eof:
-            packed = self._inflater.unconsumed_tail or self._packed(PACKED_BLOCK)
-            try:
-                data = self._inflater.decompress(packed, wanted)
-            except zlib.error:
-                raise self._bad("is damaged: it cannot be decompressed") from None
-            if data:
-                return data
-            if not packed:
-                raise self._bad("is damaged: its end is missing")
-        return b""
-
-    def _packed(self, wanted: int) -> bytes:
-        data = self._file.read(min(wanted, self._packed_left))
-        self._packed_left -= len(data)
-        return data
+        file.seek(name_length + extra_length, os.SEEK_CUR)
 
     def _bad(self, what: str) -> BadZipError:
         return BadZipError(f"{self._name} {what}.", WRITE_ANEW)
