@@ -20,8 +20,9 @@ from canvas_sis_sync.check.rules._families import (
     not_longer,
     of,
     of_files,
+    required,
     trap,
-    unknown,
+    undefined,
 )
 
 INTEGRATION_COLUMNS = ("old_integration_id", "new_integration_id")
@@ -44,10 +45,10 @@ def _odd_account_status(rows: Rows) -> Iterable[Hit]:
 
 CHANGE_SIS_ID = of(
     "change_sis_id",
-    must_fill("change-type-blank", "type"),
+    required("change-type-blank"),
     must_fill("change-old-blank", "old_id", "old_integration_id"),
     must_fill("change-new-blank", "new_id", "new_integration_id"),
-    must_be_word("change-type-unknown", "type", "account, term, course, section, group, group_category, user"),
+    must_be_word("change-type-unknown", "type"),
     Rule(
         "change-group-category-integration",
         Severity.ERROR,
@@ -86,7 +87,7 @@ CHANGE_SIS_ID = of(
 
 ACCOUNT = of(
     "account",
-    must_fill("account-id-blank", "account_id"),
+    required("account-id-blank"),
     not_longer("account-name-too-long", "name"),
     not_longer("account-id-too-long", "account_id", "integration_id", severity=Severity.FATAL),
     Rule(
@@ -154,21 +155,15 @@ ACCOUNT = of(
 TERM = of(
     "term",
     dates_possible("term-date-bad"),
-    must_fill("term-id-blank", "term_id"),
-    must_be_word("term-status-bad", "status", "active, deleted"),
-    must_be_word(
-        "term-override-type-bad",
-        "date_override_enrollment_type",
-        "StudentEnrollment, TeacherEnrollment, TaEnrollment, DesignerEnrollment",
-        may_be_blank=True,
-        basic=False,
-    ),
+    required("term-id-blank"),
+    must_be_word("term-status-bad"),
+    must_be_word("term-override-type-bad", "date_override_enrollment_type"),
     must_fill("term-name-blank", "name", "date_override_enrollment_type", basic=False),
     replace(
         not_longer("term-too-long", "term_id", "name", "integration_id", severity=Severity.FATAL),
         check=_checks.among(_checks.longer(LONGEST, "term_id", "name", "integration_id"), _ordinary_terms),
     ),
-    unknown("term-override-on-new-term", "earlier term", "term_id"),
+    undefined("term-override-on-new-term", "earlier term", "term_id"),
     claimed_twice("term-integration-id-duplicate", "an integration id", "integration_id", why=DATABASE),
     cleared(
         "term-dates-cleared",

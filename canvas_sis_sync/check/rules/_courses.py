@@ -18,11 +18,14 @@ from canvas_sis_sync.check.rules._families import (
     not_longer,
     of,
     of_files,
+    required,
     trap,
+    undefined,
     unknown,
 )
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
-COURSE_WORDS = ("active", "deleted", "completed", "unpublished", "published")
+COURSE_WORDS = KINDS["course"].columns["status"].allowed
 DATES_REVERSED = "{column} is before start_date."
 
 
@@ -32,15 +35,11 @@ def _starting_active(rows: Rows) -> Iterable[int]:
 
 ABSTRACT_COURSE = of(
     "abstract_course",
-    must_fill("abstract-course-id-blank", "abstract_course_id"),
-    must_fill("abstract-short-name-blank", "short_name"),
-    must_fill("abstract-long-name-blank", "long_name"),
-    must_be_word("abstract-status-bad", "status", "active, deleted"),
+    required("abstract-course-id-blank", "abstract-short-name-blank", "abstract-long-name-blank"),
+    must_be_word("abstract-status-bad"),
     not_longer("abstract-too-long", "abstract_course_id", "short_name", "long_name", severity=Severity.FATAL),
     unknown(
         "abstract-term-silent",
-        "term",
-        "term_id",
         why="the row goes to the default term, silently.",
         error_if_complete=False,
     ),
@@ -57,24 +56,12 @@ ABSTRACT_COURSE = of(
 COURSE = of(
     "course",
     dates_possible("course-date-bad"),
-    must_fill("course-id-blank", "course_id"),
+    required("course-id-blank"),
     must_fill("course-short-name-blank", "short_name", "abstract_course_id"),
     must_fill("course-long-name-blank", "long_name", "abstract_course_id"),
-    must_be_word("course-status-bad", "status", ", ".join(COURSE_WORDS)),
-    must_be_word(
-        "course-format-bad",
-        "course_format",
-        "online, on_campus, blended, not_set",
-        may_be_blank=True,
-        basic=False,
-    ),
-    must_be_word(
-        "course-passback-bad",
-        "grade_passback_setting",
-        "nightly_sync, disabled, not_set",
-        may_be_blank=True,
-        basic=False,
-    ),
+    must_be_word("course-status-bad"),
+    must_be_word("course-format-bad", "course_format"),
+    must_be_word("course-passback-bad", "grade_passback_setting"),
     Rule(
         "course-dates-reversed",
         Severity.ERROR,
@@ -86,7 +73,7 @@ COURSE = of(
     ),
     not_longer("course-too-long", "course_id", "short_name", "long_name"),
     not_longer("course-integration-id-too-long", "integration_id", severity=Severity.FATAL),
-    unknown("course-account-unknown", "account", "account_id"),
+    unknown("course-account-unknown"),
     trap(
         "course-account-deleted",
         "{column} names an account that this delivery deletes.",
@@ -99,12 +86,10 @@ COURSE = of(
     claimed_twice("course-integration-id-taken", "an integration id", "integration_id"),
     unknown(
         "course-abstract-unknown",
-        "abstract course",
-        "abstract_course_id",
         why="Canvas leaves a message and applies the row without it.",
         error_if_complete=False,
     ),
-    unknown(
+    undefined(
         "course-blueprint-unknown",
         "course",
         "blueprint_course_id",
@@ -113,8 +98,6 @@ COURSE = of(
     ),
     unknown(
         "course-term-silent",
-        "term",
-        "term_id",
         why="a new course lands in the default term, an old one stays where it is, silently.",
         error_if_complete=False,
     ),
@@ -163,8 +146,7 @@ COURSE = of(
 SECTION = of(
     "section",
     dates_possible("section-date-bad"),
-    must_fill("section-id-blank", "section_id"),
-    must_fill("section-course-id-blank", "course_id"),
+    required("section-id-blank", "section-course-id-blank"),
     Rule(
         "section-name-blank",
         Severity.ERROR,
@@ -175,7 +157,7 @@ SECTION = of(
         basic=True,
         columns=("name",),
     ),
-    must_be_word("section-status-bad", "status", "active, deleted"),
+    must_be_word("section-status-bad"),
     Rule(
         "section-dates-reversed",
         Severity.ERROR,
@@ -187,7 +169,7 @@ SECTION = of(
     ),
     not_longer("section-too-long", "section_id", "name"),
     not_longer("section-integration-id-too-long", "integration_id", severity=Severity.FATAL),
-    unknown("section-course-unknown", "course", "course_id"),
+    unknown("section-course-unknown"),
     trap(
         "section-moves",
         "{column} is a section that an earlier row has in another course.",
@@ -203,14 +185,11 @@ SECTION = of(
 
 XLIST = of(
     "xlist",
-    must_fill("xlist-course-id-blank", "xlist_course_id"),
-    must_fill("xlist-section-id-blank", "section_id"),
-    must_be_word("xlist-status-bad", "status", "active, deleted"),
-    unknown("xlist-section-unknown", "section", "section_id"),
+    required("xlist-course-id-blank", "xlist-section-id-blank"),
+    must_be_word("xlist-status-bad"),
+    unknown("xlist-section-unknown"),
     unknown(
         "xlist-creates-course",
-        "course",
-        "xlist_course_id",
         why="Canvas makes an unpublished course of that id, silently.",
         error_if_complete=False,
     ),

@@ -5,22 +5,55 @@ Owns the words of families; the modules beside it own which kind has which.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from canvas_sis_sync.check import _checks, _marks
+from canvas_sis_sync.check._ids import REFERENCES
 from canvas_sis_sync.check._rule import Check, HeadingCheck, Rule, Severity
 from canvas_sis_sync.sis_csv.dates import Verdict
+from canvas_sis_sync.sis_csv.formats import Kind
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 REFUSED = "Canvas refuses the row and leaves the object as it is."
 DATABASE = "Canvas does not check it, its database refuses it: the whole import fails."
 LONGEST = 255
 DATES = ("start_date", "end_date")
+WORDS = {
+    "abstract_course": "abstract course",
+    "group_category": "group category",
+    "institutional_tag": "institutional tag",
+    "tag_category": "tag category",
+    "tag_set": "tag set",
+    "user_integration": "user",
+}
+"""Families of ids whose word is not their name."""
 
 
-def of(kind: str, *rules: Rule) -> tuple[Rule, ...]:
+OfKind = Callable[[Kind], Iterable[Rule]]
+"""Makes rules from what the columns of a kind say."""
+
+
+def of(kind: str, *made: Rule | OfKind) -> tuple[Rule, ...]:
     """Make rules those of a kind."""
+    rules = chain.from_iterable((each,) if isinstance(each, Rule) else each(KINDS[kind]) for each in made)
     return tuple(replace(rule, kinds=(kind,)) for rule in rules)
+
+
+def required(*ids: str) -> OfKind:
+    """Make the rules that the columns which Canvas requires are filled, in their order.
+
+    Where there are fewer ids than columns, the last columns are those whose words `must_be_word` asks for.
+    """
+
+    def make(kind: Kind) -> Iterator[Rule]:
+        names = [column.name for column in kind.columns.values() if column.required]
+        if any(not kind.columns[name].allowed for name in names[len(ids) :]):
+            raise ValueError(f"a required column of {kind.name} has no rule")
+        return (must_fill(rule, name) for rule, name in zip(ids, names, strict=False))
+
+    return make
 
 
 def must_fill(rule: str, *columns: str, basic: bool = True) -> Rule:
@@ -34,18 +67,24 @@ def must_fill(rule: str, *columns: str, basic: bool = True) -> Rule:
     return Rule(rule, Severity.ERROR, sentence, REFUSED, repair, check=check, basic=basic, columns=columns)
 
 
-def must_be_word(rule: str, column: str, words: str, *, may_be_blank: bool = False, basic: bool = True) -> Rule:
-    """Make the rule that a column holds, or begins with, a word."""
-    return Rule(
-        rule,
-        Severity.ERROR,
-        f"{{column}} is none of: {words}.",
-        REFUSED,
-        f"Write one of {words}, in exactly this form.",
-        check=_checks.not_allowed(column, may_be_blank=may_be_blank),
-        basic=basic,
-        columns=(column,),
-    )
+def must_be_word(rule: str, column: str = "status") -> OfKind:
+    """Make the rule that a column holds, or begins with, one of its words; it may be blank unless it is required."""
+
+    def make(kind: Kind) -> Iterable[Rule]:
+        found = kind.columns[column]
+        words = ", ".join(found.allowed)
+        yield Rule(
+            rule,
+            Severity.ERROR,
+            f"{{column}} is none of: {words}.",
+            REFUSED,
+            f"Write one of {words}, in exactly this form.",
+            check=_checks.not_allowed(column, may_be_blank=not found.required),
+            basic=found.required,
+            columns=(column,),
+        )
+
+    return make
 
 
 def not_longer(rule: str, *columns: str, severity: Severity = Severity.ERROR, limit: int = LONGEST) -> Rule:
@@ -106,7 +145,19 @@ def of_files(
     return Rule(rule, severity, sentence, why, repair, heading_check=check)
 
 
-def unknown(rule: str, what: str, *columns: str, why: str = REFUSED, error_if_complete: bool = True) -> Rule:
+def unknown(rule: str, what: str = "", *, why: str = REFUSED, error_if_complete: bool = True) -> OfKind:
+    """Make the rule that the ids which `REFERENCES` names by it are defined in the set; `what` words them otherwise."""
+
+    def make(kind: Kind) -> Iterable[Rule]:
+        found = [each for each in REFERENCES[kind.name] if each.rule == rule]
+        named = ("active " if found[0].active_only else "") + WORDS.get(found[0].family, found[0].family)
+        columns = tuple(each.column for each in found)
+        yield undefined(rule, what or named, *columns, why=why, error_if_complete=error_if_complete)
+
+    return make
+
+
+def undefined(rule: str, what: str, *columns: str, why: str = REFUSED, error_if_complete: bool = True) -> Rule:
     """Make the rule that an id is defined in the set."""
     return Rule(
         rule,

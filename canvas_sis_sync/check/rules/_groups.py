@@ -7,16 +7,14 @@ from canvas_sis_sync.check._rule import Rule, Severity
 from canvas_sis_sync.check.rules._families import (
     claimed_twice,
     must_be_word,
-    must_fill,
     not_longer,
     of,
     of_files,
     one_context,
+    required,
     trap,
     unknown,
 )
-
-GROUP_WORDS = "available, closed, completed, deleted"
 
 
 def deleted_case(rule: str, what: str) -> Rule:
@@ -33,15 +31,13 @@ def deleted_case(rule: str, what: str) -> Rule:
 
 GROUP_CATEGORY = of(
     "group_category",
-    must_fill("group-category-id-blank", "group_category_id"),
-    must_fill("group-category-name-blank", "category_name"),
-    must_fill("group-category-status-blank", "status"),
-    must_be_word("group-category-status-bad", "status", "active, deleted"),
+    required("group-category-id-blank", "group-category-name-blank", "group-category-status-blank"),
+    must_be_word("group-category-status-bad"),
     one_context("group-category-two-contexts"),
     not_longer("group-category-name-too-long", "category_name"),
     not_longer("group-category-id-too-long", "group_category_id", severity=Severity.FATAL),
-    unknown("group-category-account-unknown", "active account", "account_id"),
-    unknown("group-category-course-unknown", "active course", "course_id"),
+    unknown("group-category-account-unknown"),
+    unknown("group-category-course-unknown"),
     claimed_twice("group-category-name-taken", "a name of the same account or course", "category_name"),
     of_files(
         "group-category-not-diffable",
@@ -54,25 +50,23 @@ GROUP_CATEGORY = of(
 
 GROUP = of(
     "group",
-    must_fill("group-id-blank", "group_id"),
-    must_fill("group-name-blank", "name"),
-    must_be_word("group-status-bad", "status", GROUP_WORDS),
+    required("group-id-blank", "group-name-blank"),
+    must_be_word("group-status-bad"),
     one_context("group-two-contexts"),
     not_longer("group-name-too-long", "name"),
     not_longer("group-id-too-long", "group_id", severity=Severity.FATAL),
-    unknown("group-account-unknown", "active account", "account_id"),
-    unknown("group-course-unknown", "active course", "course_id"),
-    unknown("group-category-unknown", "group category", "group_category_id"),
+    unknown("group-account-unknown"),
+    unknown("group-course-unknown"),
+    unknown("group-category-unknown"),
     deleted_case("group-deleted-case", "group"),
 )
 
 GROUP_MEMBERSHIP = of(
     "group_membership",
-    must_fill("membership-group-id-blank", "group_id"),
-    must_fill("membership-user-id-blank", "user_id"),
-    must_be_word("membership-status-bad", "status", "accepted, deleted"),
-    unknown("membership-user-unknown", "user", "user_id"),
-    unknown("membership-group-unknown", "group", "group_id"),
+    required("membership-group-id-blank", "membership-user-id-blank"),
+    must_be_word("membership-status-bad"),
+    unknown("membership-user-unknown"),
+    unknown("membership-group-unknown"),
     Rule(
         "membership-active-refused",
         Severity.WARNING,
@@ -87,9 +81,8 @@ GROUP_MEMBERSHIP = of(
 
 GRADE_PUBLISHING_RESULTS = of(
     "grade_publishing_results",
-    must_fill("grade-result-enrollment-blank", "enrollment_id"),
-    must_fill("grade-result-status-blank", "grade_publishing_status"),
-    must_be_word("grade-result-status-bad", "grade_publishing_status", "published, error"),
+    required("grade-result-enrollment-blank", "grade-result-status-blank"),
+    must_be_word("grade-result-status-bad", "grade_publishing_status"),
     of_files(
         "grade-result-not-diffable",
         "Grade publishing results are part of a diffed data set.",

@@ -20,6 +20,7 @@ from canvas_sis_sync.check.rules._families import (
     not_longer,
     of,
     of_files,
+    required,
     trap,
     unknown,
 )
@@ -154,10 +155,8 @@ USER = of(
         check=_checks.holds_nul(known_columns_only=False),
         basic=True,
     ),
-    must_fill("user-id-blank", "user_id"),
-    must_fill("user-login-id-blank", "login_id"),
-    must_fill("user-status-blank", "status"),
-    must_be_word("user-status-bad", "status", "active, suspended, deleted"),
+    required("user-id-blank", "user-login-id-blank", "user-status-blank"),
+    must_be_word("user-status-bad"),
     Rule(
         "user-deletes-importer",
         Severity.ERROR,
@@ -167,13 +166,7 @@ USER = of(
         check=_of_oneself("user_id"),
         columns=("user_id",),
     ),
-    must_be_word(
-        "user-declared-type-bad",
-        "declared_user_type",
-        "administrative, observer, staff, student, student_other, teacher, <delete>",
-        may_be_blank=True,
-        basic=False,
-    ),
+    must_be_word("user-declared-type-bad", "declared_user_type"),
     Rule(
         "user-name-too-long",
         Severity.ERROR,
@@ -220,8 +213,7 @@ def _has_status(heading: Heading, _aim: object) -> Iterable[str]:
 
 LOGIN = of(
     "login",
-    must_fill("login-user-id-blank", "user_id"),
-    must_fill("login-login-id-blank", "login_id"),
+    required("login-user-id-blank", "login-login-id-blank"),
     must_fill("login-existing-blank", *EXISTING),
     _no_login("login-login-id-invalid"),
     not_longer("login-user-id-too-long", "user_id"),
@@ -237,7 +229,7 @@ LOGIN = of(
             "login_id",
         ),
     ),
-    unknown("login-existing-not-found", "user", "existing_user_id", "existing_integration_id"),
+    unknown("login-existing-not-found", "user"),
     _weak_password("login-password-refused"),
     _no_address("login-email-invalid"),
     _odd_provider("login-auth-provider-unknown"),
@@ -275,12 +267,11 @@ LOGIN = of(
 
 ADMIN = of(
     "admin",
-    must_fill("admin-user-id-blank", "user_id"),
-    must_fill("admin-status-blank", "status"),
+    required("admin-user-id-blank", "admin-status-blank"),
     must_fill("admin-role-missing", "role", "role_id"),
-    must_be_word("admin-status-bad", "status", "active, deleted"),
-    unknown("admin-account-unknown", "account", "account_id"),
-    unknown("admin-user-unknown", "user", "user_id"),
+    must_be_word("admin-status-bad"),
+    unknown("admin-account-unknown", "account"),
+    unknown("admin-user-unknown", "user"),
     trap(
         "admin-root-account-unknown",
         "{column} is filled.",
@@ -308,8 +299,7 @@ ADMIN = of(
 
 USER_OBSERVER = of(
     "user_observer",
-    must_fill("observer-id-blank", "observer_id"),
-    must_fill("observer-student-id-blank", "student_id"),
+    required("observer-id-blank", "observer-student-id-blank"),
     Rule(
         "observer-self",
         Severity.ERROR,
@@ -319,9 +309,9 @@ USER_OBSERVER = of(
         check=_same("observer_id", "student_id"),
         basic=True,
     ),
-    must_be_word("observer-status-bad", "status", "active, deleted"),
-    unknown("observer-unknown", "active user", "observer_id"),
-    unknown("observer-student-unknown", "active user", "student_id"),
+    must_be_word("observer-status-bad"),
+    unknown("observer-unknown"),
+    unknown("observer-student-unknown"),
     trap(
         "observer-delete-not-idempotent",
         "Sent a second time, a deleted row is refused.",

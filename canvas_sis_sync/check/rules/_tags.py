@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from canvas_sis_sync.check import _checks
-from canvas_sis_sync.check.rules._families import must_be_word, must_fill, of, trap, unknown
-from canvas_sis_sync.check.rules._groups import GROUP_WORDS, deleted_case
-
-WORDS = "active, deleted"
+from canvas_sis_sync.check.rules._families import must_be_word, must_fill, of, required, trap, unknown
+from canvas_sis_sync.check.rules._groups import deleted_case
 
 DIFFERENTIATION_TAG_SET = of(
     "differentiation_tag_set",
     must_fill("tag-set-id-blank", "tag_set_id"),
     must_fill("tag-set-name-blank", "set_name"),
     must_fill("tag-set-status-blank", "status"),
-    must_be_word("tag-set-status-bad", "status", WORDS),
+    must_be_word("tag-set-status-bad"),
     must_fill("tag-set-course-blank", "course_id", basic=False),
-    unknown("tag-set-course-unknown", "active course", "course_id"),
+    unknown("tag-set-course-unknown"),
 )
 
 DIFFERENTIATION_TAG = of(
     "differentiation_tag",
-    must_fill("tag-id-blank", "tag_id"),
-    must_fill("tag-name-blank", "name"),
-    must_be_word("tag-status-bad", "status", GROUP_WORDS),
-    unknown("tag-course-unknown", "active course", "course_id"),
-    unknown("tag-set-unknown", "tag set", "tag_set_id"),
+    required("tag-id-blank", "tag-name-blank"),
+    must_be_word("tag-status-bad"),
+    unknown("tag-course-unknown"),
+    unknown("tag-set-unknown"),
     trap(
         "tag-context-missing",
         "tag_set_id and course_id are both blank, which only a tag that exists already may have.",
@@ -37,38 +34,35 @@ DIFFERENTIATION_TAG = of(
 
 DIFFERENTIATION_TAG_MEMBERSHIP = of(
     "differentiation_tag_membership",
-    must_fill("tag-member-tag-id-blank", "tag_id"),
-    must_fill("tag-member-user-id-blank", "user_id"),
-    must_be_word("tag-member-status-bad", "status", "accepted, deleted"),
-    unknown("tag-member-user-unknown", "user", "user_id"),
-    unknown("tag-member-tag-unknown", "tag", "tag_id"),
+    required("tag-member-tag-id-blank", "tag-member-user-id-blank"),
+    must_be_word("tag-member-status-bad"),
+    unknown("tag-member-user-unknown"),
+    unknown("tag-member-tag-unknown"),
 )
 
 INSTITUTIONAL_TAG_CATEGORY = of(
     "institutional_tag_category",
-    must_fill("inst-category-id-blank", "category_id"),
-    must_fill("inst-category-name-blank", "name"),
-    must_fill("inst-category-status-blank", "status"),
-    must_be_word("inst-category-status-bad", "status", WORDS),
+    required("inst-category-id-blank", "inst-category-name-blank", "inst-category-status-blank"),
+    must_be_word("inst-category-status-bad"),
 )
 
 INSTITUTIONAL_TAG = of(
     "institutional_tag",
-    must_fill("inst-tag-id-blank", "institutional_tag_id"),
-    must_fill("inst-tag-category-blank", "category_id"),
-    must_fill("inst-tag-name-blank", "name"),
-    must_fill("inst-tag-description-blank", "description"),
-    must_fill("inst-tag-status-blank", "status"),
-    must_be_word("inst-tag-status-bad", "status", WORDS),
-    unknown("inst-tag-category-unknown", "tag category", "category_id"),
+    required(
+        "inst-tag-id-blank",
+        "inst-tag-category-blank",
+        "inst-tag-name-blank",
+        "inst-tag-description-blank",
+        "inst-tag-status-blank",
+    ),
+    must_be_word("inst-tag-status-bad"),
+    unknown("inst-tag-category-unknown"),
 )
 
 INSTITUTIONAL_TAG_ASSOCIATION = of(
     "institutional_tag_association",
-    must_fill("inst-association-tag-blank", "institutional_tag_id"),
-    must_fill("inst-association-user-blank", "user_id"),
-    must_fill("inst-association-status-blank", "status"),
-    must_be_word("inst-association-status-bad", "status", WORDS),
-    unknown("inst-association-user-unknown", "user", "user_id"),
-    unknown("inst-association-tag-unknown", "institutional tag", "institutional_tag_id"),
+    required("inst-association-tag-blank", "inst-association-user-blank", "inst-association-status-blank"),
+    must_be_word("inst-association-status-bad"),
+    unknown("inst-association-user-unknown"),
+    unknown("inst-association-tag-unknown"),
 )
