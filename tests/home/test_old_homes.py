@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.homes import Home, fast_clock
 
+from canvas_sis_sync.home._record import batch_from_record, to_record
 from canvas_sis_sync.home.archive import Archive, read_receipt
+from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.journal_file import FILE_NAME
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.rebuild import rebuild
 
-OLD = Path(__file__).parents[1] / "data" / "home-of-2026-11" / "archive"
+DATA = Path(__file__).parents[1] / "data"
+OLD = DATA / "home-of-2026-11" / "archive"
+RECORDS = json.loads((DATA / "batches-of-2026-11.json").read_text(encoding="utf-8"))
+"""The records of that home's batches, as they were written then, and one with every field set to something."""
 STATES = [
     "imported_with_messages",
     "retried",
@@ -29,6 +36,12 @@ STATES = [
 ]
 
 
+def as_written_then(batch: Batch) -> dict[str, Any]:
+    """Return all that is known of a batch in the form of then."""
+    record: dict[str, Any] = to_record(batch)
+    return record
+
+
 @pytest.fixture
 def old(home: Home) -> Home:
     shutil.rmtree(home.archive)
@@ -40,6 +53,15 @@ def test_its_journal_says_what_its_receipts_say(old: Home) -> None:
     batches = old.batches()
     assert [batch.state for batch in batches] == STATES
     assert [read_receipt(old.folder_of(batch)) for batch in batches] == batches
+
+
+def test_each_batch_is_known_as_it_was_written_then(old: Home) -> None:
+    assert [as_written_then(batch) for batch in old.batches()] == RECORDS[:-1]
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_no_field_of_a_record_of_then_is_lost(record: dict[str, Any]) -> None:
+    assert as_written_then(batch_from_record(record)) == record
 
 
 def test_its_zips_are_what_its_journal_names(old: Home) -> None:
