@@ -20,8 +20,7 @@ from processes import SIS_SYNC, cost_of, make_home
 
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.delivery.files import Entry
-from canvas_sis_sync.home.batch import Batch, Step
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState, Step
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME
@@ -67,7 +66,7 @@ def fill(path: Path, count: int) -> None:
     names = ("accounts", "terms", "courses", "sections", "users", "enrollments")
     batch = Batch(
         id="",
-        state=State.IMPORTED,
+        state=BatchState.IMPORTED,
         target=target,
         drop_name="night",
         drop_kind=DropKind.FOLDER,
@@ -75,7 +74,10 @@ def fill(path: Path, count: int) -> None:
         files=tuple(DropFile(f"{name}.csv", 100_000, 1, "1:1") for name in names),
         entries=tuple(Entry(f"{name}.csv", 100_000, 1, name.rstrip("s"), 1000) for name in names),
         filed=True,
-        steps=tuple(Step(0.0, state, "run", "as in life") for state in (State.CLAIMED, State.PACKED, State.SENDING)),
+        steps=tuple(
+            Step(0.0, state, "run", "as in life")
+            for state in (BatchState.CLAIMED, BatchState.PACKED, BatchState.SENDING)
+        ),
     )
     with Journal.open(path, time.time) as journal:
         journal.restore_all(replace(batch, id=f"20260101-{number:06}", import_id=number + 1) for number in range(count))

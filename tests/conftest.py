@@ -19,8 +19,7 @@ from support.homes import TOKEN, Home
 
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.home.archive import Archive
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -106,7 +105,9 @@ def lived(home: Home, sandbox: Sandbox) -> Home:
     target = Target(home.settings().host, 1)
     with home.journal_to_write() as journal:
         journal.remember_target(sandbox.url, "self", target)
-        batch = journal.add(Batch(BATCH, State.FAILED, target, "night", DropKind.FOLDER, 1e9, filed=True, import_id=1))
+        batch = journal.add(
+            Batch(BATCH, BatchState.FAILED, target, "night", DropKind.FOLDER, 1e9, filed=True, import_id=1)
+        )
     archive = Archive(home.archive)
     archive.make_batch_folder(BATCH)
     archive.write_receipt(batch)

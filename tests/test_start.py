@@ -21,7 +21,7 @@ from support.processes import call
 
 from canvas_sis_sync.__main__ import Stream
 from canvas_sis_sync.cli.main import COMMANDS
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BEGUN = """
@@ -177,13 +177,13 @@ def test_streams_that_cannot_be_written_change_no_exit_code(home: Home, streams:
 def test_a_run_does_its_work_whatever_its_streams_take(home: Home, sandbox: Sandbox, streams: str) -> None:
     home.drop()
     assert shell(home, streams, "run", "-vv").returncode == 0
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     sandbox.add_fault("fail")
     home.drop()
     assert shell(home, streams, "run", "--json").returncode == 4
-    assert home.last().state is State.FAILED
+    assert home.last().state is BatchState.FAILED
     assert shell(home, streams, "skip", home.last().id, "--reason", "known").returncode == 0
-    assert home.last().state is State.SKIPPED
+    assert home.last().state is BatchState.SKIPPED
     assert home.run().result.outcome == "idle"
 
 

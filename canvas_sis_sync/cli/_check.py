@@ -21,7 +21,7 @@ from canvas_sis_sync.file_names import storable
 from canvas_sis_sync.files import opener
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import Writer, lines
 from canvas_sis_sync.progress import Show
@@ -86,7 +86,7 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
             report, is_refused = found, bool(refusal(delivery, found, settings, asked.refuse_on))
         else:
             assessment = assess(Candidate("", delivery), aim, settings, show, refuse_on=asked.refuse_on)
-            report, is_refused = assessment.report, assessment.state is State.REFUSED
+            report, is_refused = assessment.report, assessment.state is BatchState.REFUSED
         reports.append(report)
         said += hints(delivery, report, settings)
         refused = refused or is_refused

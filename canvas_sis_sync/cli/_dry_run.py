@@ -16,7 +16,7 @@ from canvas_sis_sync.delivery.files import Bundle
 from canvas_sis_sync.delivery.transcoding import NotInEncoding
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, BadZipError, CanvasError
 from canvas_sis_sync.home.archive import wording
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.home.drops import Drop
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plan import text as plan_text
@@ -63,7 +63,7 @@ def dry_run(settings: Settings, clock: Clock) -> Looked:
         lines.append(plain_text.lines(["", plan_text.table(plan), ""]))
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
     code, outcome, verdict = _verdict(looked, assessment)
-    if assessment.state is State.REFUSED:
+    if assessment.state is BatchState.REFUSED:
         lines += assessment.reasons
     return _told(code, outcome, [*lines, verdict], looked, made, plan)
 
@@ -72,13 +72,13 @@ def _verdict(looked: Status, assessment: Assessment) -> tuple[int, str, str]:
     """Say what a run would come to first: the gate, the rules, Canvas, the breakers."""
     if looked.decision.verdict is Verdict.HOLD:
         return EXIT_HELD, *VERDICTS[Verdict.HOLD]
-    if assessment.state is State.REFUSED:
+    if assessment.state is BatchState.REFUSED:
         return EXIT_REFUSED, "refused", "A run would refuse this; `sis-sync check` says more."
     if looked.trouble:
         return looked.trouble.exit_code, "unreachable", f"Canvas could not be asked: {looked.trouble.sentence}"
-    if assessment.state is State.UNCHANGED:
+    if assessment.state is BatchState.UNCHANGED:
         return EXIT_DONE, "unchanged", "A run would not send this: it is the same as the last accepted delivery."
-    if assessment.state is State.HELD:
+    if assessment.state is BatchState.HELD:
         return EXIT_HELD, "held", "A run would hold this until somebody approves it."
     return EXIT_DONE, *VERDICTS[looked.decision.verdict]
 

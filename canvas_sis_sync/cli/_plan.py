@@ -19,8 +19,7 @@ from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, UsageErro
 from canvas_sis_sync.file_names import on_disk, storable
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME
 from canvas_sis_sync.home.settings import Settings
@@ -41,7 +40,7 @@ from canvas_sis_sync.sync.session import Context, assemble, open_canvas, require
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
 BLOCK_BYTES = 1 << 20
-ASSESSED = frozenset({State.PACKED, State.HELD})
+ASSESSED = frozenset({BatchState.PACKED, BatchState.HELD})
 """What a run would weigh again; of any other batch the plan is kept as it was."""
 
 
@@ -118,11 +117,11 @@ def _shown(
     written = _write_rows(rows, candidate, comparison.baseline) if rows is not None else []
     found = plan_text.as_json(assessment.plan, report.approval_json(assessment.approval))
     said = [plan_text.table(found), *written]
-    if assessment.state is State.REFUSED:
+    if assessment.state is BatchState.REFUSED:
         said += ["", *assessment.reasons, "A run would refuse this; `sis-sync check` says more."]
     elif batch:
         said += _standing(context, batch, found)
-    return Looked(lines(said), found, refused=assessment.state is State.REFUSED)
+    return Looked(lines(said), found, refused=assessment.state is BatchState.REFUSED)
 
 
 @contextmanager
@@ -268,7 +267,7 @@ def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Itera
     yield ""
     if found["approval"]:
         yield f"Next: `sis-sync run` sends it; until then {discard} takes that back."
-    elif batch.state is State.PACKED:
+    elif batch.state is BatchState.PACKED:
         yield f"Next: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'goes on with'} it."
     elif batch.basis is None:
         yield f"Next: {report.next_command(batch)}"

@@ -13,8 +13,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import CanvasError, NotFound
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import Archive
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import HOLDING, OPEN, State
+from canvas_sis_sync.home.batch import HOLDING, OPEN, Batch, BatchState
 from canvas_sis_sync.home.drops import Inbox
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME
@@ -141,7 +140,7 @@ def _by_journal(journal: Journal, target: Target | None) -> GateDecision:
 
 def _under_way(batch: Batch | None, what: str) -> GateDecision:
     """Say what a batch waits for that is under way: a run, or somebody who says which import it became."""
-    if batch is None or batch.state is not State.SENDING:
+    if batch is None or batch.state is not BatchState.SENDING:
         return GateDecision(Verdict.WAIT, f"{what}.")
     if not batch.choices:
         return GateDecision(Verdict.WAIT, f"{what}.", "`sis-sync run` finds out whether Canvas has it.")

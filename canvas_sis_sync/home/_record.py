@@ -235,7 +235,7 @@ def _word(kind: type[StrEnum]) -> Reader:
         try:
             return kind(found)
         except ValueError:
-            raise RecordError(f"is not a {kind.__name__.lower()} that this version knows") from None
+            raise RecordError("is not one that this version knows") from None
 
     return word
 

@@ -1,15 +1,92 @@
-"""A batch, its steps, and what people and runs have said about it."""
+"""A batch: its states, which may follow which, its steps, and what people and runs have said about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
-from canvas_sis_sync.home.batch_states import State
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
+
+
+class BatchState(StrEnum):
+    """Where a batch stands. The words are kept for good: journal, receipts and `--json` carry them."""
+
+    CLAIMED = "claimed"
+    PACKED = "packed"
+    SENDING = "sending"
+    IMPORTING = "importing"
+    REFUSED = "refused"
+    HELD = "held"
+    REJECTED = "rejected"
+    IMPORTED = "imported"
+    IMPORTED_WITH_MESSAGES = "imported_with_messages"
+    NOT_ACCEPTED = "not_accepted"
+    FAILED = "failed"
+    FAILED_WITH_MESSAGES = "failed_with_messages"
+    ABORTED = "aborted"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    DISCARDED = "discarded"
+    RETRIED = "retried"
+
+
+UNSENT = frozenset({BatchState.CLAIMED, BatchState.PACKED})
+"""Under way, nothing sent."""
+
+
+IN_FLIGHT = frozenset({BatchState.SENDING, BatchState.IMPORTING})
+"""Canvas may have it, or has it."""
+
+
+OPEN = UNSENT | IN_FLIGHT
+"""A later run goes on with these."""
+
+
+HOLDING = frozenset(
+    {
+        BatchState.REFUSED,
+        BatchState.HELD,
+        BatchState.REJECTED,
+        BatchState.NOT_ACCEPTED,
+        BatchState.FAILED,
+        BatchState.FAILED_WITH_MESSAGES,
+        BatchState.ABORTED,
+    }
+)
+"""Nothing is sent until somebody acts."""
+
+
+ACCEPTED = frozenset({BatchState.IMPORTED, BatchState.IMPORTED_WITH_MESSAGES})
+"""Canvas has applied it."""
+
+
+TRANSITIONS: Mapping[BatchState, frozenset[BatchState]] = {
+    BatchState.CLAIMED: frozenset({BatchState.PACKED, BatchState.HELD, BatchState.REFUSED, BatchState.DISCARDED}),
+    BatchState.PACKED: frozenset(
+        {BatchState.SENDING, BatchState.HELD, BatchState.REFUSED, BatchState.UNCHANGED, BatchState.DISCARDED}
+    ),
+    BatchState.SENDING: frozenset({BatchState.IMPORTING, BatchState.PACKED, BatchState.REJECTED, BatchState.RETRIED}),
+    BatchState.IMPORTING: ACCEPTED
+    | {BatchState.NOT_ACCEPTED, BatchState.FAILED, BatchState.FAILED_WITH_MESSAGES, BatchState.ABORTED},
+    BatchState.REFUSED: frozenset({BatchState.SKIPPED, BatchState.DISCARDED, BatchState.RETRIED}),
+    BatchState.HELD: frozenset({BatchState.CLAIMED, BatchState.PACKED, BatchState.DISCARDED}),
+    BatchState.REJECTED: frozenset({BatchState.RETRIED, BatchState.DISCARDED}),
+    BatchState.IMPORTED: frozenset(),
+    BatchState.IMPORTED_WITH_MESSAGES: frozenset(),
+    BatchState.NOT_ACCEPTED: frozenset({BatchState.SKIPPED, BatchState.RETRIED}),
+    BatchState.FAILED: frozenset({BatchState.SKIPPED, BatchState.RETRIED}),
+    BatchState.FAILED_WITH_MESSAGES: frozenset({BatchState.SKIPPED, BatchState.RETRIED}),
+    BatchState.ABORTED: frozenset({BatchState.SKIPPED, BatchState.RETRIED}),
+    BatchState.UNCHANGED: frozenset(),
+    BatchState.SKIPPED: frozenset(),
+    BatchState.DISCARDED: frozenset(),
+    BatchState.RETRIED: frozenset(),
+}
+"""Which state may follow which (docs/life-of-a-batch.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +119,7 @@ class Step:
     """One transition of a batch, as journalled."""
 
     at: float
-    state: State
+    state: BatchState
     #: Login name of the person, or "run".
     who: str
     reason: str
@@ -53,7 +130,7 @@ class Batch:
     """A drop that has been claimed, as the journal has it."""
 
     id: str
-    state: State
+    state: BatchState
     target: Target
     drop_name: str
     drop_kind: DropKind

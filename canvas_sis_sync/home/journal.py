@@ -18,8 +18,7 @@ from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.home._journal_faults import worded
 from canvas_sis_sync.home._record import batch_from_record, to_record
-from canvas_sis_sync.home.batch import Batch, Episode, Release, Step
-from canvas_sis_sync.home.batch_states import HOLDING, OPEN, TRANSITIONS, State
+from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchState, Episode, Release, Step
 from canvas_sis_sync.home.journal_file import connect, connect_to_read
 from canvas_sis_sync.home.journal_questions import Questions, Sighting
 
@@ -84,7 +83,7 @@ class Journal(Questions):
                 for release in batch.releases:
                     self._release(release)
 
-    def move(self, batch: Batch, state: State, *, reason: str, who: str = "run", **changes: Any) -> Batch:
+    def move(self, batch: Batch, state: BatchState, *, reason: str, who: str = "run", **changes: Any) -> Batch:
         """Take `batch` to `state` for `reason` (a sentence), with other fields changed at the same time.
 
         The only function that changes a state. Raises ValueError for a transition that `model.TRANSITIONS` has
@@ -99,7 +98,7 @@ class Journal(Questions):
         """Close `batch` as retried, release its import and enter its successor: all of it or nothing."""
         with self._transaction():
             batch = self._released(batch, release)
-            self._move(batch, State.RETRIED, reason=reason, who=who, over_limit=False)
+            self._move(batch, BatchState.RETRIED, reason=reason, who=who, over_limit=False)
             return self._add(successor, who)
 
     def amend(self, batch: Batch, **changes: Any) -> Batch:
@@ -123,7 +122,7 @@ class Journal(Questions):
         with self._transaction():
             batch = self._released(batch, release)
             if batch.state in HOLDING:
-                return self._move(batch, State.SKIPPED, reason=reason, who=who, over_limit=False)
+                return self._move(batch, BatchState.SKIPPED, reason=reason, who=who, over_limit=False)
             step = Step(self._now(), batch.state, who, reason)
             changed = replace(batch, over_limit=False, steps=(*batch.steps, step), filed=False)
             self._write(changed)
@@ -178,7 +177,7 @@ class Journal(Questions):
         self._step(batch.id, step)
         return replace(batch, steps=(step,))
 
-    def _move(self, batch: Batch, state: State, *, reason: str, who: str, **changes: Any) -> Batch:
+    def _move(self, batch: Batch, state: BatchState, *, reason: str, who: str, **changes: Any) -> Batch:
         if state not in TRANSITIONS[batch.state]:
             raise ValueError(f"a batch cannot go from {batch.state} to {state}")
         self._require_state(batch)
@@ -189,7 +188,7 @@ class Journal(Questions):
         return changed
 
     def _require_state(self, batch: Batch) -> None:
-        found = self._column(State, "SELECT state FROM batch WHERE id = ?", batch.id)
+        found = self._column(BatchState, "SELECT state FROM batch WHERE id = ?", batch.id)
         if found != [batch.state]:
             raise JournalError(
                 f"Batch {batch.id} is {found[0] if found else 'not'} in the journal, and was expected to be"

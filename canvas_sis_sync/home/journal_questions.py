@@ -13,8 +13,7 @@ from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import RecordError
 from canvas_sis_sync.home._journal_faults import worded
 from canvas_sis_sync.home._record import batch_from_record, parse, read
-from canvas_sis_sync.home.batch import Batch, Episode, Step
-from canvas_sis_sync.home.batch_states import ACCEPTED, OPEN, State
+from canvas_sis_sync.home.batch import ACCEPTED, OPEN, Batch, BatchState, Episode, Step
 from canvas_sis_sync.plain_text import visible
 
 
@@ -23,7 +22,7 @@ class Waiting:
     """A batch that wants attention; without its record."""
 
     id: str
-    state: State
+    state: BatchState
     target: Target
     #: True when a run shall go on with it.
     is_open: bool
@@ -117,7 +116,7 @@ class Questions:
 
     def waiting(self) -> tuple[Waiting, ...]:
         """List the batches that want something from a run or from somebody, oldest first."""
-        rows = self._rows(tuple[str, State, str, int, str], WAITING)
+        rows = self._rows(tuple[str, BatchState, str, int, str], WAITING)
         return tuple(
             Waiting(batch_id, state, Target(host, account_id), attention == "open", attention == "hold")
             for batch_id, state, host, account_id, attention in rows
@@ -194,12 +193,12 @@ class Questions:
 
     def _one(self, where: str, *values: object) -> Batch | None:
         query = f"SELECT record, id, state, host, account_id, import_id FROM batch {where}"  # noqa: S608 - `where` is a literal of this class
-        rows = self._rows(tuple[str, str, State, str, int, int | None], query, *values)
+        rows = self._rows(tuple[str, str, BatchState, str, int, int | None], query, *values)
         if not rows:
             return None
         record, *columns = rows[0]
         steps = self._rows(
-            tuple[float, State, str, str],
+            tuple[float, BatchState, str, str],
             "SELECT at, state, who, reason FROM step WHERE batch_id = ? ORDER BY rowid",
             columns[0],
         )

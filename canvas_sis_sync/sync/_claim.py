@@ -9,8 +9,7 @@ from canvas_sis_sync.errors import DropChanged, HomeError
 from canvas_sis_sync.files import Folder, make_folder
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import link_or_copy, sync_folder, wording
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import Drop, DropFile, DropKind
 from canvas_sis_sync.home.inbox import NotListed
 from canvas_sis_sync.home.journal_questions import Sighting
@@ -39,7 +38,7 @@ def claim(context: Context, drop: Drop, *, mark: int | None = None, set_aside: s
     batch = context.journal.add(
         Batch(
             id=batch_id,
-            state=State.CLAIMED,
+            state=BatchState.CLAIMED,
             target=context.target,
             drop_name=drop.name,
             drop_kind=drop.kind,
@@ -93,12 +92,12 @@ def settle_claimed(context: Context, batch: Batch) -> Batch:
     Gives the batch with the list as the files are now, or held when one has vanished; one that is no longer claimed
     as it is. Raises TimeRanOut.
     """
-    while batch.state is State.CLAIMED and not is_unchanged(context, batch):
+    while batch.state is BatchState.CLAIMED and not is_unchanged(context, batch):
         looked = _look(context, batch)
         missing = {file.name for file in batch.files} - looked.keys()
         if missing:
             reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}. {PUT_BACK}"
-            return context.move(batch, State.HELD, reason)
+            return context.move(batch, BatchState.HELD, reason)
         log.warning("a claimed file is still being written to", extra={"batch": batch.id})
         batch = context.journal.amend(batch, files=tuple(looked.values()))
         context.pause(_settle_seconds(context), f"the files of batch {batch.id} were still being written to")
@@ -185,11 +184,13 @@ def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when:
     with wording(context.archive.sources(batch.id)), _sources(context, batch) as sources:
         inside = sorted(file.name for file in batch.files if inbox.has_taken(file, sources))
     if inside:
-        return context.move(batch, State.HELD, f"{reason} Already claimed, in {sources.path}: {_names(inside)}")
+        return context.move(batch, BatchState.HELD, f"{reason} Already claimed, in {sources.path}: {_names(inside)}")
     if gone:
-        return context.move(batch, State.HELD, f"{reason} Nothing of it is in {sources.path} either. {PUT_BACK}")
-    held = context.move(batch, State.HELD, reason)
-    return context.move(held, State.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop")
+        return context.move(batch, BatchState.HELD, f"{reason} Nothing of it is in {sources.path} either. {PUT_BACK}")
+    held = context.move(batch, BatchState.HELD, reason)
+    return context.move(
+        held, BatchState.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop"
+    )
 
 
 def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
@@ -207,7 +208,7 @@ def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
     looked = _look(context, batch)
     if not looked:
         reason = f"the zip of batch {source} is no longer in the archive. Put it back, and the next run continues"
-        return context.move(batch, State.HELD, reason)
+        return context.move(batch, BatchState.HELD, reason)
     return context.journal.amend(batch, files=tuple(looked.values()))
 
 

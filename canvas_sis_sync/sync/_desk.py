@@ -13,8 +13,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import HeldError, UsageError
 from canvas_sis_sync.home import log
 from canvas_sis_sync.home.archive import Archive
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import OPEN
+from canvas_sis_sync.home.batch import OPEN, Batch
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.lock import home_lock
 from canvas_sis_sync.home.settings import Settings

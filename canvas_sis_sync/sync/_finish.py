@@ -9,8 +9,7 @@ from dataclasses import replace
 from canvas_sis_sync.canvas.records import ImportMessage, SisImport
 from canvas_sis_sync.errors import CanvasError
 from canvas_sis_sync.home.archive import ERRORS
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED
+from canvas_sis_sync.home.batch import ACCEPTED, Batch
 from canvas_sis_sync.plain_text import visible
 from canvas_sis_sync.sync._rejections import Rejection, counted, in_words
 from canvas_sis_sync.sync._remaster import follow_up

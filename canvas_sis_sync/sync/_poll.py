@@ -5,8 +5,7 @@ from __future__ import annotations
 from canvas_sis_sync.canvas import options
 from canvas_sis_sync.canvas.records import CANVAS_UNFINISHED, SisImport
 from canvas_sis_sync.errors import AnswerLost, HeldError, NotFound, NothingArrived, Throttled
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync.session import Context, log
 
@@ -70,7 +69,7 @@ def _end(context: Context, batch: Batch, final: SisImport) -> Batch:
 
 def _gone(context: Context, batch: Batch) -> Batch:
     reason = f"Canvas no longer knows import {batch.import_id}; whether its rows were applied cannot be told from here"
-    return context.move(batch, State.NOT_ACCEPTED, reason)
+    return context.move(batch, BatchState.NOT_ACCEPTED, reason)
 
 
 def _abort_if_dangerous(context: Context, batch: Batch, seen: SisImport | None) -> bool:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canvas_sis_sync.canvas.records import UNDONE
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED, State
+from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.journal_questions import Questions
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
@@ -57,7 +56,7 @@ def rejected_since_whole(journal: Questions, batch: Batch) -> int:
 def _sent(context: Context, batch: Batch) -> Batch | None:
     """Return the accepted batch of a data set that brought the content of a batch that is over, None for none."""
     sent: Batch | None = batch
-    if batch.state is State.UNCHANGED and batch.basis is not None:
+    if batch.state is BatchState.UNCHANGED and batch.basis is not None:
         sent = context.journal.batch(batch.basis.before)
     return sent if sent and sent.state in ACCEPTED and data_set(sent.parameters) else None
 
@@ -103,7 +102,7 @@ def _enter(context: Context, sent: Batch) -> Batch:
     remaster = context.journal.add(
         Batch(
             id=context.archive.new_id(now, context.journal.last_id()),
-            state=State.CLAIMED,
+            state=BatchState.CLAIMED,
             target=sent.target,
             drop_name=sent.drop_name,
             drop_kind=DropKind.ZIP,

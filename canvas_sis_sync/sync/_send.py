@@ -18,8 +18,7 @@ from canvas_sis_sync.errors import (
     Throttled,
     ZipAltered,
 )
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync.assess import still_stands
@@ -64,7 +63,7 @@ def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Bat
     context.account_record.begin(batch.fingerprint, mark, user.id)
     batch = context.move(
         batch,
-        State.SENDING,
+        BatchState.SENDING,
         f"sending {batch.zip_size} bytes",
         target=context.target,
         mark=mark,
@@ -84,7 +83,7 @@ def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Bat
 
 def _did_not_run(context: Context, batch: Batch, error: CanvasError) -> Batch:
     context.account_record.give_up(batch.fingerprint)
-    return context.move(_as_journalled(context, batch), State.PACKED, error.sentence)
+    return context.move(_as_journalled(context, batch), BatchState.PACKED, error.sentence)
 
 
 def _perhaps_sent(context: Context, batch: Batch, user: User) -> Batch | None:
@@ -110,7 +109,7 @@ def _perhaps_sent(context: Context, batch: Batch, user: User) -> Batch | None:
         return None
     return context.move(
         batch,
-        State.SENDING,
+        BatchState.SENDING,
         "Canvas has an import with its files that this journal does not know; it was not sent",
         target=context.target,
         mark=min(found.id for found in resolution.imports) - 1,
@@ -136,7 +135,7 @@ def _post(context: Context, batch: Batch) -> Batch:
         return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
     except RequestRejected as error:
         reason = outcome.rejection(error, batch.parameters)
-        return context.move(note_stray(context, _as_journalled(context, batch)), State.REJECTED, reason)
+        return context.move(note_stray(context, _as_journalled(context, batch)), BatchState.REJECTED, reason)
 
 
 def _as_journalled(context: Context, batch: Batch) -> Batch:
@@ -170,7 +169,7 @@ def _two_step(context: Context, batch: Batch) -> Batch:
     if offer is None:
         return context.move(
             batch,
-            State.REJECTED,
+            BatchState.REJECTED,
             "Canvas answered the announcement of an upload without saying where to upload to, so it does not know the"
             " two-step way; set SIS_SYNC_UPLOAD=direct",
             strays=(*batch.strays, answer.id),
@@ -191,7 +190,7 @@ def unannounced(context: Context, batch: Batch, reason: str) -> Batch:
     """
     context.account_record.give_up(batch.fingerprint)
     above = batch.mark if batch.announced_above is None else batch.announced_above
-    return context.move(note_stray(context, batch), State.PACKED, reason, announced_above=above)
+    return context.move(note_stray(context, batch), BatchState.PACKED, reason, announced_above=above)
 
 
 def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> Batch:
@@ -243,7 +242,7 @@ def _importing(context: Context, batch: Batch, answer: SisImport) -> Batch:
     for difference in (*taken.dangerous, *taken.other):
         log.warning("%s", difference, extra={"batch": batch.id})
     batch = context.move(
-        batch, State.IMPORTING, f"Canvas has it as import {answer.id}", import_id=answer.id, sis_import=answer
+        batch, BatchState.IMPORTING, f"Canvas has it as import {answer.id}", import_id=answer.id, sis_import=answer
     )
     context.archive.write_receipt(batch)
     return batch

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED, State
+from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
 from canvas_sis_sync.plan.values import Changes, KindChanges
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._remaster import rejected_since_whole
@@ -40,7 +39,7 @@ def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
 
     A diffed import says so of the rows that differ. The others are as the imports left them that it was compared with.
     """
-    if batch.state is not State.IMPORTED or shown != "imported":
+    if batch.state is not BatchState.IMPORTED or shown != "imported":
         return False
     if data_set(batch.parameters) and not context.settings.remaster and rejected_since_whole(context.journal, batch):
         return False

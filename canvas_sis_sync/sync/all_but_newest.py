@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from canvas_sis_sync.clock import Clock, steady
 from canvas_sis_sync.home import inbox, log
 from canvas_sis_sync.home.archive import wording
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import TRANSITIONS, State
+from canvas_sis_sync.home.batch import TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.home.drops import Drop
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import lines
@@ -57,7 +56,7 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
         ended = [batch for batch in taken.values() if batch is not None]
         said = [_told(batch) for batch in ended]
         left = [*waiting.unsettled, *(name for name, batch in taken.items() if batch is None)]
-        if left or any(batch.state is not State.DISCARDED for batch in ended):
+        if left or any(batch.state is not BatchState.DISCARDED for batch in ended):
             return lines([*said, *_incomplete(held, left)])
         if held:
             said.append(_discard(at, held, reason))
@@ -82,7 +81,7 @@ def _waiting(context: Context) -> Waiting:
 def _held(context: Context) -> Batch | None:
     """Find the batch that keeps the gate shut, if it was not sent."""
     for waiting in context.journal.waiting():
-        unsent = State.DISCARDED in TRANSITIONS[waiting.state]
+        unsent = BatchState.DISCARDED in TRANSITIONS[waiting.state]
         if waiting.holds and unsent and waiting.target == context.target:
             return context.journal.batch(waiting.id)
     return None
@@ -98,14 +97,14 @@ def _set_aside(context: Context, drop: Drop, reason: str, who: str) -> Batch | N
 
 
 def _discard(at: Desk, batch: Batch, reason: str) -> str:
-    batch = at.journal.move(batch, State.DISCARDED, reason=f"{COMMAND}: {reason}", who=at.who)
+    batch = at.journal.move(batch, BatchState.DISCARDED, reason=f"{COMMAND}: {reason}", who=at.who)
     at.file(batch)
     log.get_logger(batch.id).info("discarded by %s: %s", at.who, batch.reason)
     return _told(batch)
 
 
 def _told(batch: Batch) -> str:
-    if batch.state is State.DISCARDED:
+    if batch.state is BatchState.DISCARDED:
         return f"Batch {batch.id} ({batch.drop_name}) will not be sent. Its files are in the archive."
     return f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {batch.reason}"
 

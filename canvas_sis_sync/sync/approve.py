@@ -14,8 +14,7 @@ from canvas_sis_sync.canvas.retry import Retry
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import CanvasError, HeldError, UsageError
 from canvas_sis_sync.home import log
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan import text as plan_text
@@ -51,7 +50,7 @@ def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
         _basis(held, at.archive.read_plan(held.id))
         batch = _weighed_now(at, held)
         plan = at.archive.read_plan(batch.id)
-    if batch.state is not State.HELD:
+    if batch.state is not BatchState.HELD:
         return Shown(
             f"Batch {batch.id} was compared again with what Canvas has now, and nothing holds it any longer. There is"
             " nothing to approve; the next run continues with it.",
@@ -90,7 +89,7 @@ def approve(
             )
         gone = _gone(batch, plan) if remember else ()
         approval = Approval(basis, at.who, clock.now(), reason, gone)
-        batch = at.journal.move(batch, State.PACKED, reason=reason, who=at.who, approval=approval)
+        batch = at.journal.move(batch, BatchState.PACKED, reason=reason, who=at.who, approval=approval)
         at.file(batch)
         log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
     remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
@@ -112,7 +111,7 @@ def _weighed_now(at: Desk, batch: Batch) -> Batch:
             if elsewhere or (still_stands(context, batch) and not would_be_assessed_otherwise(context, batch)):
                 return batch
             reason = "weighed again: what its plan was made of has changed"
-            return assess_batch(context, context.move(batch, State.PACKED, reason, who=at.who))
+            return assess_batch(context, context.move(batch, BatchState.PACKED, reason, who=at.who))
     except CanvasError as error:
         log.get_logger(batch.id).warning("not weighed again: %s", error.sentence)
         return at.batch(batch.id)
@@ -120,7 +119,7 @@ def _weighed_now(at: Desk, batch: Batch) -> Batch:
 
 def _basis(batch: Batch, plan: Mapping[str, Any] | None) -> Basis:
     """Give what the batch's plan was made of; a batch that is held for something else cannot be approved."""
-    if batch.state is not State.HELD:
+    if batch.state is not BatchState.HELD:
         raise does_not_fit("approve", batch)
     if batch.basis is None or (plan is not None and plan["verdict"] != "hold"):
         raise UsageError(

@@ -14,8 +14,7 @@ from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.options import Aim
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.errors import BadZipError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.values import Approval, Basis, Plan, Tripped
@@ -57,7 +56,7 @@ class Assessment:
 
     report: Report
     #: The state in which a batch would be with it: refused, unchanged, held, or still packed when it may be sent.
-    state: State
+    state: BatchState
     #: Why, in sentences; empty for one that may be sent.
     reasons: tuple[str, ...] = ()
     #: None when it was not compared with anything.
@@ -84,7 +83,7 @@ def assess(
     """
     found = checking.check(candidate.delivery, aim, show)
     refusal = checking.refusal(candidate.delivery, found, settings, refuse_on)
-    assessment = Assessment(found, State.REFUSED if refusal else State.PACKED, refusal)
+    assessment = Assessment(found, BatchState.REFUSED if refusal else BatchState.PACKED, refusal)
     if comparison is None or (refusal and not comparison.even_if_refused):
         return assessment
     return _compared(candidate, assessment, comparison)
@@ -107,12 +106,12 @@ def assess_batch(context: Context, batch: Batch) -> Batch:
             return _altered(context, batch)
         return _refused(context, batch, f"{error.sentence} {error.hint}")
     batch = _journalled(context, batch, assessment)
-    if assessment.state is State.REFUSED:
+    if assessment.state is BatchState.REFUSED:
         return _refused(context, batch, " ".join(assessment.reasons))
-    if assessment.state is State.UNCHANGED:
-        return context.move(batch, State.UNCHANGED, *assessment.reasons)
-    if assessment.state is State.HELD:
-        return context.move(batch, State.HELD, _shortened(assessment.reasons), approval=None)
+    if assessment.state is BatchState.UNCHANGED:
+        return context.move(batch, BatchState.UNCHANGED, *assessment.reasons)
+    if assessment.state is BatchState.HELD:
+        return context.move(batch, BatchState.HELD, _shortened(assessment.reasons), approval=None)
     return batch
 
 
@@ -125,20 +124,20 @@ def _compared(candidate: Candidate, assessment: Assessment, comparison: Comparis
     if not baseline.trouble:  # else its base is not known, so the approval stands as far as can be seen
         plan, approval = _honoured(made, comparison.approval, basis)
     compared = replace(assessment, plan=plan, basis=basis, approval=approval)
-    if assessment.state is State.REFUSED:
+    if assessment.state is BatchState.REFUSED:
         return compared
     if plan.unchanged:
         reason = f"the same as {plan.against}, which Canvas has accepted; not sent"
-        return replace(compared, state=State.UNCHANGED, reasons=(reason,))
+        return replace(compared, state=BatchState.UNCHANGED, reasons=(reason,))
     if plan.breakers and approval is None:
-        return replace(compared, state=State.HELD, reasons=tuple(tripped.message for tripped in plan.breakers))
+        return replace(compared, state=BatchState.HELD, reasons=tuple(tripped.message for tripped in plan.breakers))
     return compared
 
 
 def _journalled(context: Context, batch: Batch, assessment: Assessment) -> Batch:
     """Keep what was found of a batch, in the journal and in its folder."""
     found, plan = assessment.report, assessment.plan
-    context.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is State.REFUSED))
+    context.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is BatchState.REFUSED))
     batch = context.journal.amend(
         batch,
         findings=dict(found.summary),
@@ -155,7 +154,7 @@ def _journalled(context: Context, batch: Batch, assessment: Assessment) -> Batch
 
 
 def _refused(context: Context, batch: Batch, reason: str) -> Batch:
-    return context.move(batch, State.REFUSED, reason, lets_pass=context.settings.after_refusal == "continue")
+    return context.move(batch, BatchState.REFUSED, reason, lets_pass=context.settings.after_refusal == "continue")
 
 
 def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan, Approval | None]:
@@ -167,7 +166,7 @@ def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan
 
 def would_be_assessed_otherwise(context: Context, batch: Batch) -> bool:
     """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
-    if batch.state is not State.HELD:
+    if batch.state is not BatchState.HELD:
         return False
     if batch.basis is None:
         return bool(batch.zip_sha256) and _is_as_packed(context, batch)
@@ -203,7 +202,7 @@ def _altered(context: Context, batch: Batch) -> Batch:
     if batch.approval is not None:
         reason += ", so the approval is void"
     reason += ". Put the zip back as it was, and the next run continues."
-    return context.move(batch, State.HELD, reason, basis=None, approval=None)
+    return context.move(batch, BatchState.HELD, reason, basis=None, approval=None)
 
 
 def _shortened(reasons: tuple[str, ...]) -> str:

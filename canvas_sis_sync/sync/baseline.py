@@ -14,8 +14,7 @@ from canvas_sis_sync.canvas.records import UNDONE, SisImport, Target
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.errors import BadZipError, CanvasError, NotFound
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED
+from canvas_sis_sync.home.batch import ACCEPTED, Batch
 from canvas_sis_sync.home.drops import DropFile
 from canvas_sis_sync.plan.changes.canvas_diffing import choose_base, is_certain
 from canvas_sis_sync.plan.values import Basis

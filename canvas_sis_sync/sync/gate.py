@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Listing, SisImport
 from canvas_sis_sync.errors import HeldError, NotFound
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import HOLDING, TRANSITIONS, State
+from canvas_sis_sync.home.batch import HOLDING, TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.sync import outcome, report
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
 from canvas_sis_sync.sync.session import Context, log
@@ -221,7 +220,9 @@ def _hint(seen: SisImport, known: Known) -> str:
     if not batch or seen.id != known.previous_id:
         return f"sis-sync skip --import {seen.id} --reason TEXT"
     skip = f"sis-sync skip {batch.id} --reason TEXT"
-    return f"{skip} or sis-sync retry {batch.id} --reason TEXT" if State.RETRIED in TRANSITIONS[batch.state] else skip
+    return (
+        f"{skip} or sis-sync retry {batch.id} --reason TEXT" if BatchState.RETRIED in TRANSITIONS[batch.state] else skip
+    )
 
 
 FIRST_PAGE = 50
@@ -291,7 +292,7 @@ def _current(context: Context) -> Batch | None:
     open_ids = (
         waiting.id
         for waiting in context.journal.waiting()
-        if waiting.state is State.IMPORTING and waiting.target == context.target
+        if waiting.state is BatchState.IMPORTING and waiting.target == context.target
     )
     return next((context.journal.batch(batch_id) for batch_id in open_ids), None)
 

@@ -13,8 +13,7 @@ from typing import Protocol
 
 from canvas_sis_sync.canvas.records import UNDONE, AbortKind, SisImport, Taken
 from canvas_sis_sync.errors import RequestRejected
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED, State
+from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 _LONGEST_MESSAGE = 300
@@ -60,7 +59,7 @@ class Allowed(Protocol):
 class Outcome:
     """The state a batch ends in."""
 
-    state: State
+    state: BatchState
     #: One or more sentences.
     reason: str
     #: Accepted, but with more refused rows than allowed.
@@ -80,7 +79,7 @@ def of(batch: Batch, final: SisImport, allowed: Allowed, taken: Taken) -> Outcom
     if state not in ACCEPTED:
         return Outcome(state, " ".join((_failure(batch, final), *differences)))
     if shortcomings := (*_shortcomings(batch, final), *_breaches(batch, final), *differences):
-        return Outcome(State.NOT_ACCEPTED, " ".join(shortcomings))
+        return Outcome(BatchState.NOT_ACCEPTED, " ".join(shortcomings))
     over_limit = allowed.exceeded(_messages(final), _given(batch, final))
     return Outcome(state, _success(batch, final, over_limit=over_limit), over_limit, _shortfall(batch, final))
 
@@ -107,14 +106,14 @@ def first_messages(final: SisImport, n: int = 3) -> tuple[str, ...]:
     return tuple(_one_line(f"{file}: {message}" if file else message) for file, message in pairs)
 
 
-def _state(final: SisImport) -> State:
+def _state(final: SisImport) -> BatchState:
     if not final.finished:
         raise ValueError(f"import {final.id} is {final.workflow_state}, which is not an end")
     if final.workflow_state not in UNDONE:
-        return State(final.workflow_state)
+        return BatchState(final.workflow_state)
     if final.processing_errors or final.error_count:
-        return State.FAILED_WITH_MESSAGES
-    return State.IMPORTED_WITH_MESSAGES if _messages(final) else State.IMPORTED
+        return BatchState.FAILED_WITH_MESSAGES
+    return BatchState.IMPORTED_WITH_MESSAGES if _messages(final) else BatchState.IMPORTED
 
 
 def _failure(batch: Batch, final: SisImport) -> str:

@@ -18,8 +18,7 @@ from canvas_sis_sync.errors import BadZipError, DropChanged, HomeError, SyncErro
 from canvas_sis_sync.file_names import STAND_IN, on_disk
 from canvas_sis_sync.files import make_folder
 from canvas_sis_sync.home.archive import ORIGINAL_ZIP, ZIP, copy, sync_folder, wording
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.progress import Show, added_up
 from canvas_sis_sync.sis_csv.counter import RowCounter
 from canvas_sis_sync.sis_csv.kinds import KINDS
@@ -45,7 +44,7 @@ def pack(context: Context, batch: Batch) -> Batch:
         if is_unchanged(context, batch):
             break
         batch = settle_claimed(context, batch)
-        if batch.state is State.HELD:
+        if batch.state is BatchState.HELD:
             return batch
     if isinstance(packed, DropChanged):
         raise packed
@@ -72,7 +71,7 @@ def _journal(context: Context, batch: Batch, made: Bundle) -> Batch:
     return _move(
         context,
         batch,
-        State.PACKED,
+        BatchState.PACKED,
         f"{len(made.entries)} files, {made.size} bytes",
         entries=made.entries,
         zip_name=made.path.name,
@@ -81,11 +80,11 @@ def _journal(context: Context, batch: Batch, made: Bundle) -> Batch:
     )
 
 
-def _move(context: Context, batch: Batch, state: State, reason: str, **changes: Any) -> Batch:
+def _move(context: Context, batch: Batch, state: BatchState, reason: str, **changes: Any) -> Batch:
     """Journal what became of the sources; what was set aside is discarded instead, by whoever claimed it for that."""
     if not batch.set_aside:
         return context.move(batch, state, reason, **changes)
-    return context.move(batch, State.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
+    return context.move(batch, BatchState.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
 
 
 def make_zip(
@@ -181,7 +180,7 @@ def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEnco
     batch = _move(
         context,
         batch,
-        State.REFUSED,
+        BatchState.REFUSED,
         f"{error.sentence} {error.hint}",
         zip_name=kept,
         lets_pass=context.settings.after_refusal == "continue",

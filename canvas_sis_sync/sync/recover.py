@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from canvas_sis_sync.canvas.records import AbortKind, Listing, SisImport
 from canvas_sis_sync.errors import BadZipError, HeldError, NotFound
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync._send import accepted, give_up, unannounced, way
 from canvas_sis_sync.sync.session import Context, log
@@ -128,7 +127,7 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
         )
     context.account_record.give_up(batch.fingerprint)
     reason = "Canvas certainly has no import of it; it will be sent again"
-    return context.move(batch, State.PACKED, reason, perhaps_sent=False)
+    return context.move(batch, BatchState.PACKED, reason, perhaps_sent=False)
 
 
 def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
@@ -156,7 +155,7 @@ def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet
         return adopt(context, batch, left, "Canvas has its data")
     return context.move(
         batch,
-        State.PACKED,
+        BatchState.PACKED,
         f"import {import_id} never got its data and was aborted; it will be sent again",
         import_id=None,
         sis_import=None,

@@ -11,8 +11,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.errors import CanvasError, NotFound, SyncError, UsageError
 from canvas_sis_sync.home import log
-from canvas_sis_sync.home.batch import Batch, Release
-from canvas_sis_sync.home.batch_states import OPEN, TRANSITIONS, State
+from canvas_sis_sync.home.batch import OPEN, TRANSITIONS, Batch, BatchState, Release
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import lines
@@ -35,7 +34,7 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         batch = at.batch(batch_id)
         state = _live_state(at, batch)
         batch = _given_up(at, batch, state)
-        if State.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
+        if BatchState.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
             raise does_not_fit("skip", batch)
         release = _release_of(at, batch, state, reason)
         batch = at.journal.skip(batch, release, reason=reason, who=at.who)
@@ -59,7 +58,7 @@ def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -
     with desk(settings, clock) as at:
         target = resolve(settings, at.journal, at.canvas)
         own = at.journal.by_import(target, import_id)
-        if own is not None and own.state is State.IMPORTING:
+        if own is not None and own.state is BatchState.IMPORTING:
             raise UsageError(
                 f"Import {import_id} is that of batch {own.id}, which is still {own.state}.",
                 f"Nothing was recorded. To stop waiting for it: `sis-sync skip {own.id} --reason TEXT`.",
@@ -80,9 +79,9 @@ def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str
     """Say that a batch that was not sent shall not be sent. Its files stay in the archive, and an approval is void."""
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
-        if State.DISCARDED not in TRANSITIONS[batch.state] or not _is_in_a_zip(batch):
+        if BatchState.DISCARDED not in TRANSITIONS[batch.state] or not _is_in_a_zip(batch):
             raise does_not_fit("discard", batch)
-        batch = at.journal.move(batch, State.DISCARDED, reason=reason, who=at.who, approval=None)
+        batch = at.journal.move(batch, BatchState.DISCARDED, reason=reason, who=at.who, approval=None)
         at.file(batch)
         log.get_logger(batch.id).info("discarded by %s: %s", at.who, reason)
         folder = at.archive.batch_folder(batch.id)
@@ -96,7 +95,7 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     """
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
-        if State.RETRIED not in TRANSITIONS[batch.state]:
+        if BatchState.RETRIED not in TRANSITIONS[batch.state]:
             raise does_not_fit("retry", batch)
         later = at.journal.accepted_after(batch)
         if later is not None:
@@ -123,7 +122,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
     """Say which import a batch became whose answer was lost. Raises UsageError when that cannot be."""
     with desk(settings, clock) as at:
         batch = at.batch(batch_id)
-        if batch.state is not State.SENDING:
+        if batch.state is not BatchState.SENDING:
             raise does_not_fit("adopt", batch)
         if not at.asks(batch.target):
             raise UsageError(
@@ -141,7 +140,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
             raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
         record.take(batch.fingerprint, batch.mark or 0, batch.user_id, import_id)
         batch = at.journal.move(
-            batch, State.IMPORTING, reason=reason, who=at.who, import_id=import_id, sis_import=found
+            batch, BatchState.IMPORTING, reason=reason, who=at.who, import_id=import_id, sis_import=found
         )
         at.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
@@ -150,15 +149,15 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
 
 def _given_up(at: Desk, batch: Batch, state: str | None) -> Batch:
     """Close a batch whose import is in a state that this version does not know: no run can tell when that is over."""
-    if batch.state is not State.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
+    if batch.state is not BatchState.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
         return batch
     reason = f"Import {batch.import_id} is {state}, which this version does not know; {at.who} does not wait for it"
-    return at.journal.move(batch, State.NOT_ACCEPTED, reason=reason, who=at.who)
+    return at.journal.move(batch, BatchState.NOT_ACCEPTED, reason=reason, who=at.who)
 
 
 def _is_in_a_zip(batch: Batch) -> bool:
     """Say whether all of a batch's bytes are in the archive: those of a claimed one may still be on their way."""
-    return batch.state is not State.CLAIMED or bool(batch.retry_of or batch.remaster_of)
+    return batch.state is not BatchState.CLAIMED or bool(batch.retry_of or batch.remaster_of)
 
 
 def _live_state(at: Desk, batch: Batch) -> str | None:
@@ -204,7 +203,7 @@ def _is_diff_base(batch: Batch, state: str | None) -> bool:
 def _successor(at: Desk, batch: Batch, *, whole: bool) -> Batch:
     return Batch(
         id=at.archive.new_id(at.clock.now(), at.journal.last_id()),
-        state=State.CLAIMED,
+        state=BatchState.CLAIMED,
         target=batch.target,
         drop_name=batch.drop_name,
         drop_kind=DropKind.ZIP,
@@ -223,7 +222,7 @@ def _what_it_repeats(at: Desk, batch: Batch, *, whole: bool) -> list[str]:
     applied = _applied_rows(batch.sis_import)
     if applied:
         lines.append(f"{applied:,} rows that Canvas has applied already are applied again.")
-    elif batch.state is State.SENDING:
+    elif batch.state is BatchState.SENDING:
         lines.append("If Canvas has an import of it after all, all its rows are applied twice.")
     if whole:
         lines.append(

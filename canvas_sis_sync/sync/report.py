@@ -9,8 +9,7 @@ from typing import Any
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import HeldError, SyncError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED, HOLDING, IN_FLIGHT, State
+from canvas_sis_sync.home.batch import ACCEPTED, HOLDING, IN_FLIGHT, Batch, BatchState
 from canvas_sis_sync.plain_text import Lines, lines
 from canvas_sis_sync.plan.values import Approval
 from canvas_sis_sync.sync.decision import GateDecision
@@ -107,13 +106,13 @@ def _in_canvas(batch: Batch, base_url: str, first_messages: Callable[[SisImport]
 
 def next_command(batch: Batch, *, gone: bool = False) -> str:
     """Say what somebody can type about a batch that keeps the gate shut."""
-    if batch.state is State.HELD and batch.basis is not None:
+    if batch.state is BatchState.HELD and batch.basis is not None:
         return f"`sis-sync plan {batch.id}` shows what it would change; {after_plan(batch, gone=gone)}"
-    if batch.state is State.HELD:
+    if batch.state is BatchState.HELD:
         return f"`sis-sync discard {batch.id} --reason TEXT`, and export again."
-    if batch.state is State.REFUSED:
+    if batch.state is BatchState.REFUSED:
         return f"repair the export and `sis-sync discard {batch.id} --reason TEXT`."
-    if batch.state is State.REJECTED:
+    if batch.state is BatchState.REJECTED:
         return (
             f"mend what Canvas objects to and `sis-sync retry {batch.id} --reason TEXT`, or `sis-sync discard"
             f" {batch.id} --reason TEXT`."
@@ -175,7 +174,7 @@ def summary(batch: Batch) -> str:
         text += f"; import {batch.import_id} {batch.state}"
         messages = 0 if batch.sis_import is None else _messages(batch.sis_import)
         text += f" with {messages:,} messages (see errors.csv)" if messages else ""
-    if batch.state in {State.UNCHANGED, State.DISCARDED}:
+    if batch.state in {BatchState.UNCHANGED, BatchState.DISCARDED}:
         text += f"; {batch.reason}"
     found = batch.findings.get("fatal", 0) + batch.findings.get("error", 0)
     if found:

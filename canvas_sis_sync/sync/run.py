@@ -18,8 +18,7 @@ from canvas_sis_sync.errors import (
 )
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import Archive, read_receipt
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import OPEN, UNSENT, State
+from canvas_sis_sync.home.batch import OPEN, UNSENT, Batch, BatchState
 from canvas_sis_sync.home.drops import Drop
 from canvas_sis_sync.home.journal_questions import Questions
 from canvas_sis_sync.sync._claim import claim, is_back, look, resume
@@ -32,14 +31,14 @@ from canvas_sis_sync.sync.pack import pack
 from canvas_sis_sync.sync.recover import recover
 from canvas_sis_sync.sync.session import Context, log
 
-EXIT_OF_STATE: Mapping[State, int] = {
-    State.REFUSED: EXIT_REFUSED,
-    State.HELD: EXIT_HELD,
-    State.REJECTED: EXIT_SETTINGS,
-    State.NOT_ACCEPTED: EXIT_IMPORT_FAILED,
-    State.FAILED: EXIT_IMPORT_FAILED,
-    State.FAILED_WITH_MESSAGES: EXIT_IMPORT_FAILED,
-    State.ABORTED: EXIT_IMPORT_FAILED,
+EXIT_OF_STATE: Mapping[BatchState, int] = {
+    BatchState.REFUSED: EXIT_REFUSED,
+    BatchState.HELD: EXIT_HELD,
+    BatchState.REJECTED: EXIT_SETTINGS,
+    BatchState.NOT_ACCEPTED: EXIT_IMPORT_FAILED,
+    BatchState.FAILED: EXIT_IMPORT_FAILED,
+    BatchState.FAILED_WITH_MESSAGES: EXIT_IMPORT_FAILED,
+    BatchState.ABORTED: EXIT_IMPORT_FAILED,
 }
 """What the run says that brings a batch into this state; later ones say 5."""
 
@@ -90,19 +89,19 @@ def deliver(context: Context, batch: Batch) -> Batch:
 
 def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
     batch = resume(context, batch)
-    return pack(context, batch) if batch.state is State.CLAIMED else batch
+    return pack(context, batch) if batch.state is BatchState.CLAIMED else batch
 
 
 def _assess_and_send(context: Context, batch: Batch) -> Batch:
     batch = assess_batch(context, batch)
-    return send(context, batch) if batch.state is State.PACKED else batch
+    return send(context, batch) if batch.state is BatchState.PACKED else batch
 
 
-STEPS: Mapping[State, Callable[[Context, Batch], Batch]] = {
-    State.CLAIMED: _bring_in_and_pack,
-    State.PACKED: _assess_and_send,
-    State.SENDING: recover,
-    State.IMPORTING: follow,
+STEPS: Mapping[BatchState, Callable[[Context, Batch], Batch]] = {
+    BatchState.CLAIMED: _bring_in_and_pack,
+    BatchState.PACKED: _assess_and_send,
+    BatchState.SENDING: recover,
+    BatchState.IMPORTING: follow,
 }
 """The step that takes a batch out of each open state."""
 
@@ -167,14 +166,14 @@ def _held(context: Context) -> Batch | None:
     """Give the oldest batch that keeps the next one waiting; one whose reason to be held has gone is opened again."""
     held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
     batch = context.journal.batch(held[0].id) if held else None
-    if batch is None or batch.state is not State.HELD:
+    if batch is None or batch.state is not BatchState.HELD:
         return batch
     if not batch.zip_sha256:
-        return context.move(batch, State.CLAIMED, "its files are back") if is_back(context, batch) else batch
+        return context.move(batch, BatchState.CLAIMED, "its files are back") if is_back(context, batch) else batch
     if not would_be_assessed_otherwise(context, batch):
         return batch
     return context.move(
-        batch, State.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
+        batch, BatchState.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
     )
 
 

@@ -18,8 +18,7 @@ from canvas_sis_sync.clock import Clock, Deadline, steady
 from canvas_sis_sync.errors import JournalError, SettingsError, TimeRanOut
 from canvas_sis_sync.home.account_record import AccountRecord
 from canvas_sis_sync.home.archive import Archive, wording
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, is_lost
 from canvas_sis_sync.home.lock import account_name, target_lock
@@ -71,7 +70,7 @@ class Context:
             )
         self.clock.sleep(min(seconds, max(self.deadline.remaining, 0.0)))
 
-    def move(self, batch: Batch, state: State, reason: str, **changes: Any) -> Batch:
+    def move(self, batch: Batch, state: BatchState, reason: str, **changes: Any) -> Batch:
         """Move a batch in the journal, and say so in the log."""
         reason = visible(reason)
         changed = self.journal.move(batch, state, reason=reason, **changes)

@@ -17,8 +17,7 @@ from canvas_sis_sync import __version__
 from canvas_sis_sync.cli._talk import fail
 from canvas_sis_sync.cli.main import COMMANDS, main
 from canvas_sis_sync.errors import HeldError
-from canvas_sis_sync.home.batch import Episode
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState, Episode
 from canvas_sis_sync.home.lock import home_lock
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import idle as tick
@@ -195,7 +194,7 @@ def test_no_wait_leaves_and_goes_on(sis_sync: Caller, sandbox: Sandbox) -> None:
     assert sis_sync("run", "--no-wait") == Spoken(0, "", "")
     sandbox.wait_idle()
     assert sis_sync("run", "--no-wait") == Spoken(0, "", "")
-    assert sis_sync.home.last().state is State.IMPORTED
+    assert sis_sync.home.last().state is BatchState.IMPORTED
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_a_log_entry_without_traceback(
@@ -245,12 +244,12 @@ def test_a_run_that_is_told_to_stop_ends_with_130_and_the_next_one_goes_on(
     assert process.returncode == 130, err
     assert "the next run goes on with it" in err
     assert "Traceback" not in err
-    assert home.last().state is State.IMPORTING
+    assert home.last().state is BatchState.IMPORTING
     sandbox.clear_faults()
     sandbox.set_state(1, "imported")
     home.run()
     assert len(sandbox.imports) == 1
-    assert home.last().state is not State.IMPORTING
+    assert home.last().state is not BatchState.IMPORTING
 
 
 @pytest.mark.slow

@@ -18,8 +18,7 @@ from support.homes import COURSES, USERS, Home, fast_clock
 
 from canvas_sis_sync.cli._plan import Asked, Looked, plan
 from canvas_sis_sync.errors import BadZipError, CanvasError, HomeError, UsageError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.assess import limits_in_force
 
@@ -64,7 +63,7 @@ def held(home: Home, sent: Batch) -> Batch:
     """Give a truncated delivery, held."""
     home.drop(college(STUDENTS // 2))
     assert home.run().result.exit_code == 5
-    assert home.last().state is State.HELD
+    assert home.last().state is BatchState.HELD
     return home.last()
 
 
@@ -122,7 +121,7 @@ def test_an_approval_for_another_canvas_is_told_to_become_void(home: Home, sandb
 
 def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox, held: Batch) -> None:
     with home.journal_to_write() as journal:
-        journal.move(held, State.PACKED, reason="weighed again")
+        journal.move(held, BatchState.PACKED, reason="weighed again")
     assert look(home).text.endswith("Next: `sis-sync run` holds it.")
     home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
     assert look(home).text.endswith("Next: `sis-sync run` goes on with it.")
@@ -306,7 +305,7 @@ def test_what_is_not_there_is_told(home: Home, sandbox: Sandbox, tmp_path: Path)
 
 
 def test_a_batch_without_a_zip_has_no_plan(home: Home, sandbox: Sandbox, sent: Batch) -> None:
-    cut = Batch("20990101-000000", State.HELD, sent.target, "night", sent.drop_kind, 0.0, reason="cut short.")
+    cut = Batch("20990101-000000", BatchState.HELD, sent.target, "night", sent.drop_kind, 0.0, reason="cut short.")
     with home.journal_to_write() as journal:
         journal.add(cut)
     with pytest.raises(UsageError, match="has no zip to look into: cut short"):
@@ -344,7 +343,7 @@ def test_a_limit_is_raised_for_one_run(home: Home, sandbox: Sandbox, sent: Batch
     assert home.type("run", "--dry-run", "--breaker", "user=off").returncode == 2
     assert "The part not given stays." in " ".join(home.type("run", "--help").stdout.split())
     assert home.type("run", *raised).returncode == 0
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     assert sandbox.count("enrollment") == STUDENTS - 30
     home.drop(college(STUDENTS - 60))
     assert home.run().result.exit_code == 5

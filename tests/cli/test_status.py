@@ -10,7 +10,7 @@ from support.homes import COURSES, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.cli import _status
 from canvas_sis_sync.errors import HomeError, JournalError
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
@@ -152,7 +152,7 @@ def test_a_hold_at_another_target_is_not_the_present_ones(home: Home, sandbox: S
     sandbox.add_fault("fail")
     home.drop()
     home.run()
-    assert home.last().state is State.FAILED
+    assert home.last().state is BatchState.FAILED
     with Sandbox(token=sandbox.token) as production:
         home.configure(CANVAS_BASE_URL=production.url)
         assert look(home)[0]["gate"]["verdict"] == "go"

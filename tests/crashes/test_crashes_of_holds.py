@@ -11,7 +11,7 @@ from support.exports import DIFFING, ROWS, accepted, approve, cut, enrolled, exp
 from support.homes import Home
 from support.victims import Victims
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 NewHome = Callable[..., Home]
@@ -80,7 +80,7 @@ def finish(home: Home) -> None:
     """Run to the end, approving what is held: the batch must be held for its rows, or have been approved before."""
     for _ in range(4):
         told = home.run()
-        if told.result.outcome == "held" or home.last().state is State.HELD:
+        if told.result.outcome == "held" or home.last().state is BatchState.HELD:
             assert set(TOO_MANY) <= {each["breaker"] for each in plan(home, home.last())["breakers"]}
             approve(home, home.last())
         elif told.result.outcome == "idle":

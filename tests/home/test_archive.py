@@ -13,11 +13,12 @@ import pytest
 from canvas_sis_sync.canvas.records import ImportMessage, Target
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.home.archive import Archive, copy, read_receipt, sync_folder, wording
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 
-BATCH = Batch("20260102-030405", State.IMPORTED, Target("canvas.example.edu", 1), "d", DropKind.ZIP, 1.0, import_id=9)
+BATCH = Batch(
+    "20260102-030405", BatchState.IMPORTED, Target("canvas.example.edu", 1), "d", DropKind.ZIP, 1.0, import_id=9
+)
 
 
 @pytest.fixture

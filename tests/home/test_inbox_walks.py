@@ -20,7 +20,7 @@ from canvas_sis_sync import files
 from canvas_sis_sync.errors import EXIT_HELD, EXIT_REFUSED, HomeError
 from canvas_sis_sync.files import Folder, open_regular
 from canvas_sis_sync.home import inbox
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.idle import is_idle
 
@@ -77,14 +77,14 @@ def test_an_import_is_still_followed_when_the_inbox_cannot_be_looked_into(home: 
     home.drop({"users.csv": USERS})
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching({"importing": interrupt}))
-    assert home.last().state is State.IMPORTING
+    assert home.last().state is BatchState.IMPORTING
     (home.inbox / "night").mkdir()
     for _ in dig(home.inbox / "night", inbox.DEEPEST + 1):
         assert not is_idle(home.settings())
         told = home.run()
         assert told.result.exit_code == EXIT_HELD
         assert "The folder night in the inbox" in told.message
-        assert home.last().state is State.IMPORTED
+        assert home.last().state is BatchState.IMPORTED
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs setpriv and root")

@@ -16,8 +16,7 @@ from support.batches import HERE, batch, full
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.home._record import batch_from_record, to_record
-from canvas_sis_sync.home.batch import Episode, Release
-from canvas_sis_sync.home.batch_states import HOLDING, OPEN, TRANSITIONS, State
+from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, BatchState, Episode, Release
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
 from canvas_sis_sync.home.journal_questions import Sighting
@@ -39,9 +38,9 @@ def journal(path: Path) -> Iterator[Journal]:
         yield opened
 
 
-@pytest.mark.parametrize("before", State)
-def test_a_batch_goes_only_where_the_table_allows(journal: Journal, before: State) -> None:
-    for number, after in enumerate(State):
+@pytest.mark.parametrize("before", BatchState)
+def test_a_batch_goes_only_where_the_table_allows(journal: Journal, before: BatchState) -> None:
+    for number, after in enumerate(BatchState):
         was = journal.add(batch(f"20260101-0000{number:02}", state=before))
         if after in TRANSITIONS[before]:
             moved = journal.move(was, after, reason="because", who="ada")
@@ -54,9 +53,9 @@ def test_a_batch_goes_only_where_the_table_allows(journal: Journal, before: Stat
 
 
 def test_every_state_has_its_row() -> None:
-    assert set(TRANSITIONS) == set(State)
+    assert set(TRANSITIONS) == set(BatchState)
     assert all(TRANSITIONS[state] for state in OPEN | HOLDING)
-    assert not any(TRANSITIONS[state] for state in set(State) - OPEN - HOLDING)
+    assert not any(TRANSITIONS[state] for state in set(BatchState) - OPEN - HOLDING)
 
 
 def test_every_field_of_a_batch_is_kept(journal: Journal) -> None:
@@ -85,9 +84,9 @@ def test_a_record_that_is_none_is_refused(record: dict[str, object]) -> None:
 
 def test_a_caller_with_an_old_view_of_a_batch_changes_nothing(journal: Journal) -> None:
     old = journal.add(batch())
-    new = journal.move(old, State.PACKED, reason="packed")
+    new = journal.move(old, BatchState.PACKED, reason="packed")
     with pytest.raises(JournalError, match="was expected to be claimed"):
-        journal.move(old, State.HELD, reason="late")
+        journal.move(old, BatchState.HELD, reason="late")
     with pytest.raises(JournalError):
         journal.amend(old, reason="late")
     with pytest.raises(JournalError):
@@ -96,7 +95,7 @@ def test_a_caller_with_an_old_view_of_a_batch_changes_nothing(journal: Journal) 
 
 
 def test_a_failure_within_a_transaction_leaves_nothing_of_it(journal: Journal) -> None:
-    was = journal.add(batch(state=State.IMPORTED))
+    was = journal.add(batch(state=BatchState.IMPORTED))
     release = Release(HERE, 7, "failed", "ada", 1.0, "known")
     with pytest.raises(ValueError, match="cannot go"):
         journal.replace_by_retry(was, batch("20260101-000001"), release, reason="again", who="ada")
@@ -104,8 +103,8 @@ def test_a_failure_within_a_transaction_leaves_nothing_of_it(journal: Journal) -
     assert journal.batch("20260101-000001") is None
 
 
-@pytest.mark.parametrize("state", State)
-def test_what_waits_is_told_by_state_and_filing(journal: Journal, state: State) -> None:
+@pytest.mark.parametrize("state", BatchState)
+def test_what_waits_is_told_by_state_and_filing(journal: Journal, state: BatchState) -> None:
     journal.add(batch(state=state, filed=False))
     journal.add(batch("20260101-000001", state=state, filed=True))
     expected = {"20260101-000000"} | ({"20260101-000001"} if state in OPEN | HOLDING else set())
@@ -116,11 +115,11 @@ def test_what_waits_is_told_by_state_and_filing(journal: Journal, state: State) 
 
 
 def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(journal: Journal, path: Path) -> None:
-    was = journal.add(batch(state=State.IMPORTED_WITH_MESSAGES, over_limit=True, filed=True, import_id=7))
+    was = journal.add(batch(state=BatchState.IMPORTED_WITH_MESSAGES, over_limit=True, filed=True, import_id=7))
     assert [each.holds for each in journal.waiting()] == [True]
     release = Release(HERE, 7, "imported_with_messages", "ada", 1.0, "known")
     after = journal.skip(was, release, reason="known", who="ada")
-    assert after.state is State.IMPORTED_WITH_MESSAGES
+    assert after.state is BatchState.IMPORTED_WITH_MESSAGES
     assert journal.batch(was.id) == after
     assert after.steps[-1].reason == "known"
     assert after.releases == (release,)
@@ -131,19 +130,19 @@ def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(jou
 
 
 def test_the_idle_look_sees_what_the_journal_sees_and_changes_nothing(journal: Journal, path: Path) -> None:
-    journal.add(batch("20260101-000002", state=State.DISCARDED, filed=True))
+    journal.add(batch("20260101-000002", state=BatchState.DISCARDED, filed=True))
     assert anything_waits(path) is False
-    journal.add(batch("20260101-000001", state=State.PACKED, target=THERE))
+    journal.add(batch("20260101-000001", state=BatchState.PACKED, target=THERE))
     before = path.stat()
     assert anything_waits(path) is True
     assert path.stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -> None:
-    journal.add(batch(A, State.IMPORTED, HERE, import_id=3, strays=(1, 4)))
-    journal.add(batch(B, State.IMPORTING, HERE, import_id=5))
-    journal.add(batch(C, State.FAILED, THERE, import_id=5, strays=(2,)))
-    journal.add(batch(D, State.SENDING, HERE))
+    journal.add(batch(A, BatchState.IMPORTED, HERE, import_id=3, strays=(1, 4)))
+    journal.add(batch(B, BatchState.IMPORTING, HERE, import_id=5))
+    journal.add(batch(C, BatchState.FAILED, THERE, import_id=5, strays=(2,)))
+    journal.add(batch(D, BatchState.SENDING, HERE))
     assert journal.taken(HERE, 0) == {1, 3, 4, 5}
     assert journal.taken(HERE, 4, but=B) == {4}
     assert journal.own_imports(HERE, 0) == {3, 5}
@@ -161,11 +160,11 @@ def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -
 
 
 def test_only_an_accepted_import_of_the_same_target_counts_as_a_later_one(journal: Journal) -> None:
-    first = journal.add(batch(A, State.FAILED, import_id=3))
-    journal.add(batch(B, State.IMPORTED, THERE, import_id=4))
-    journal.add(batch(C, State.FAILED, import_id=5))
+    first = journal.add(batch(A, BatchState.FAILED, import_id=3))
+    journal.add(batch(B, BatchState.IMPORTED, THERE, import_id=4))
+    journal.add(batch(C, BatchState.FAILED, import_id=5))
     assert journal.accepted_after(first) is None
-    journal.add(batch(D, State.IMPORTED_WITH_MESSAGES, import_id=6))
+    journal.add(batch(D, BatchState.IMPORTED_WITH_MESSAGES, import_id=6))
     assert journal.accepted_after(first) == D
 
 
@@ -257,7 +256,7 @@ def test_a_journal_that_is_not_there_reads_as_an_empty_one(path: Path) -> None:
     with Journal.open_to_read(path) as reading:
         assert reading.last() is None
         with pytest.raises(ValueError, match="records no step"):
-            reading.move(reading.add(batch()), State.PACKED, reason="no")
+            reading.move(reading.add(batch()), BatchState.PACKED, reason="no")
     assert not path.exists()
     assert anything_waits(path) is None
 

@@ -22,8 +22,7 @@ from support.exports import (
 )
 from support.homes import Home, Watching
 
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, HALF = export(), cut(export(), ROWS // 2)
@@ -44,7 +43,7 @@ def held_again(home: Home, approved: Batch, words: str) -> None:
     """Run, and expect the approved batch to be held instead of sent, for this reason."""
     told = home.run()
     batch = home.last()
-    assert (told.result.exit_code, batch.id, batch.state) == (5, approved.id, State.HELD)
+    assert (told.result.exit_code, batch.id, batch.state) == (5, approved.id, BatchState.HELD)
     assert (batch.import_id, batch.approval) == (None, None)
     assert words in batch.reason
     assert words in told.message
@@ -108,7 +107,7 @@ def test_what_changes_after_the_last_look_is_seen_before_anything_is_sent(
 ) -> None:
     changes = [lambda: change(sandbox, home, approved)]
     told = home.run(show=Watching(end={"comparing": lambda: changes and changes.pop()()}))
-    assert (told.result.exit_code, home.last().state) == (5, State.HELD)
+    assert (told.result.exit_code, home.last().state) == (5, BatchState.HELD)
     assert words in told.message
     assert home.last().import_id is None
     assert enrolled(sandbox) == places(FULL)

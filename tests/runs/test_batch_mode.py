@@ -21,7 +21,7 @@ from support.exports import (
 )
 from support.homes import Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL = export()
@@ -79,7 +79,7 @@ def test_an_import_that_canvas_aborts_deletes_nobody_and_is_explained(home: Home
     home.configure(**BATCH_MODE | {"SIS_IMPORT_CHANGE_THRESHOLD": "4"})
     home.drop(leaving(FULL, 6))
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (4, State.ABORTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
     assert "its rows were applied, nothing missing from it was deleted" in told.message
     assert enrolled(sandbox) == places(FULL)
     home.say("skip", home.last().id, "seen")
@@ -93,7 +93,7 @@ def test_more_deletions_than_planned_end_with_4_and_the_numbers(home: Home, sand
     import_by_hand(sandbox, {"courses.csv": course})
     home.configure(**BATCH_MODE)
     batch = deliver(home, export(121))
-    assert batch.state is State.NOT_ACCEPTED
+    assert batch.state is BatchState.NOT_ACCEPTED
     assert "1 of Course, and by the plan it is 0 at most" in batch.reason
     assert "law-F25" not in existing(sandbox, "course")
     assert enrolled(sandbox) == places(export(121))

@@ -10,7 +10,7 @@ from support.homes import USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import EXIT_TIME_RAN_OUT
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 HOUR = 3600.0
@@ -119,10 +119,10 @@ def test_the_quiet_time_is_kept_by_the_next_run_whose_clock_was_set(
     sandbox.add_fault("cut-before-accept")
     home.drop()
     home.run(clock=wall.clock, patient=False)
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
     wall.jump(jump)
     assert home.run(clock=wall.clock, patient=False).result.outcome == "waiting"
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
     began, uploads = wall.clock.monotonic(), []
     show = Watching({"uploading": lambda: uploads.append(wall.clock.monotonic() - began)})
     assert home.run(clock=wall.clock, show=show).result.outcome == "imported"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.homes import TOKEN, Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 LONGEST_SECONDS = 150
@@ -88,10 +88,10 @@ def test_cron_imports_in_silence_and_tells_a_hold_once(
         settings = f"SHELL={shell}\nHOME={tmp_path}\nMAILTO=sis-admin@example.edu\n"
         cron(f"{settings}{line_for(quiet)}\n{line_for(held)}\n")
         wait_for(lambda: ticks_held(held) >= 2, until)
-    assert quiet.last().state is State.IMPORTED
+    assert quiet.last().state is BatchState.IMPORTED
     assert quiet.receipt()["batch"]["state"] == "imported"
     assert [record.workflow_state for record in sandbox.imports] == ["imported"]
-    assert held.last().state is State.FAILED
+    assert held.last().state is BatchState.FAILED
     output = (tmp_path / "output").read_text()
     assert output.count(f"Batch {held.last().id}") == 1
     assert output.count(f" retry {held.last().id} ") == 1

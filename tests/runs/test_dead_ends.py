@@ -11,7 +11,7 @@ import pytest
 from support.homes import COURSES, USERS, Home, Watching
 from support.proxy import Proxy, Reply, Request
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 COMMAND = re.compile(r"sis-sync (?:--home \S+ )?((?:skip|discard|retry|adopt|approve) [^`\n]*?) --reason TEXT")
@@ -96,7 +96,7 @@ def test_the_command_that_is_printed_lets_the_next_drop_go(
     home.drop(NEXT)
     home.run()
     assert not list(home.inbox.iterdir())
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     assert home.run().result.exit_code == 0
 
 
@@ -105,7 +105,7 @@ def test_status_names_a_command_that_closes_an_import_in_an_unknown_state(home: 
     home.run()
     shown = home.type("status").stdout
     assert home.type(*first_command(shown)).returncode == 0
-    assert home.last().state is State.SKIPPED
+    assert home.last().state is BatchState.SKIPPED
     home.drop(NEXT)
     assert home.run().result.outcome == "imported"
 
@@ -120,7 +120,7 @@ def test_claimed_files_that_vanished_are_held_and_named(home: Home, sandbox: San
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching(begin={"zipping": vanish}))
     held = home.run()
-    assert (held.result.exit_code, home.last().state) == (5, State.HELD)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.HELD)
     assert "users.csv" in held.message
     assert home.type(*first_command(held.message)).returncode == 0
     home.drop(NEXT)
@@ -172,7 +172,7 @@ def test_an_altered_zip_that_is_put_back_goes(home: Home, sandbox: Sandbox) -> N
 
     home.drop()
     held = home.run(show=Watching(end={"checking": alter}))
-    assert (held.result.exit_code, home.last().state) == (5, State.HELD)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.HELD)
     next(home.archive.rglob("import.zip")).write_bytes(kept[0])
     assert home.run().result.outcome == "imported"
 

@@ -19,7 +19,7 @@ from support.homes import USERS, Home, Watching
 from canvas_sis_sync.cli._run import Told
 from canvas_sis_sync.errors import EXIT_HELD, JournalError
 from canvas_sis_sync.files import Folder
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME
 from canvas_sis_sync.home.journal_questions import Sighting
@@ -53,7 +53,7 @@ def assert_goes_on(home: Home, sandbox: Sandbox, content: bytes) -> None:
     told = home.run()
     assert told.result.exit_code == 0, told.message
     assert home.run().result.outcome == "idle"
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     assert [record.workflow_state for record in sandbox.imports] == ["imported"]
     assert sum(entry.size for entry in home.last().entries) == len(content)
     assert not list(home.inbox.iterdir())
@@ -247,7 +247,7 @@ def test_a_zip_that_the_disk_does_not_take_is_packed_anew_by_the_next_run(home: 
     home.drop({"users.csv": content})
     with files_at_most(150_000):
         assert_held(home.run(), "too large", "nothing is lost", "next run continues")
-    assert home.last().state is State.CLAIMED
+    assert home.last().state is BatchState.CLAIMED
     assert not sandbox.imports
     assert_goes_on(home, sandbox, content)
 
@@ -341,7 +341,7 @@ def test_a_newer_export_of_the_same_name_is_a_drop_of_its_own(home_on_two_disks:
         home.run(show=Watching({"zipping": interrupt}))
     newer = USERS.replace("Ada", "Eva")
     home.drop({"users.csv": newer})
-    assert [batch.state for batch in home.run().result.batches] == [State.IMPORTED, State.IMPORTED]
+    assert [batch.state for batch in home.run().result.batches] == [BatchState.IMPORTED, BatchState.IMPORTED]
     assert [record.workflow_state for record in sandbox.imports] == ["imported", "imported"]
 
 

@@ -19,7 +19,7 @@ from support.exports import (
 )
 from support.homes import Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, AFTER = export(), export(terms=["S99"])
@@ -95,5 +95,5 @@ def test_a_gone_term_does_not_hide_what_else_is_missing(home: Home, sandbox: San
         "group-removals",
         "empty",
     )
-    assert batch.state is State.HELD
+    assert batch.state is BatchState.HELD
     assert enrolled(sandbox) == places(FULL)

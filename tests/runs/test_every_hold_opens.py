@@ -17,8 +17,7 @@ import requests
 from support.exports import DIFFING, ROWS, accepted, approve, cut, export
 from support.homes import COURSES, TOKEN, USERS, Home, Watching
 
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import ACCEPTED, HOLDING, State
+from canvas_sis_sync.home.batch import ACCEPTED, HOLDING, Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -99,7 +98,7 @@ def two_halves(home: Home, sandbox: Sandbox) -> None:
 def packed_sources(home: Home) -> Path:
     """Leave a batch whose files are claimed and not yet packed; give their folder."""
     interrupted(home, zipping=pull_the_plug)
-    assert home.last().state is State.CLAIMED
+    assert home.last().state is BatchState.CLAIMED
     return home.folder_of(home.last()) / "files"
 
 
@@ -124,7 +123,7 @@ def packed(home: Home, sandbox: Sandbox) -> None:
     home.drop()
     blocking: list[int] = []
     home.run(patient=False, show=Watching({"zipping": lambda: blocking.append(sandbox.add_import("importing"))}))
-    assert home.last().state is State.PACKED
+    assert home.last().state is BatchState.PACKED
     sandbox.set_state(blocking[0], "imported")
 
 
@@ -352,7 +351,7 @@ def test_the_command_of_the_message_opens_it_and_the_next_drop_goes(
 
 def home_is_sending(home: Home) -> bool:
     try:
-        return home.last().state is State.SENDING
+        return home.last().state is BatchState.SENDING
     except AssertionError:  # no journal
         return False
 
@@ -418,7 +417,7 @@ def test_claimed_files_that_are_put_back_go(home: Home, sandbox: Sandbox, tmp_pa
     files = packed_sources(home)
     shutil.move(files, tmp_path / "kept")
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (5, State.HELD)
+    assert (told.result.exit_code, home.last().state) == (5, BatchState.HELD)
     assert "cp -p" in told.message
     shutil.copytree(tmp_path / "kept", files, dirs_exist_ok=True)
     assert home.run().result.outcome == "imported"

@@ -13,7 +13,7 @@ from support.homes import TOKEN, USERS, Home, Watching, fast_clock, scaled_clock
 from support.proxy import Proxy, Reply, Request
 
 from canvas_sis_sync.canvas import client
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox._records import Import
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import release
@@ -40,7 +40,7 @@ def lose(home: Home, sandbox: Sandbox, *, accepted: bool) -> None:
     moment = {"uploading": pull_the_plug}
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching(end=moment) if accepted else Watching(begin=moment))
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
     sandbox.wait_idle()
 
 
@@ -130,7 +130,7 @@ def test_an_import_that_still_waits_in_the_queue_is_looked_at_until_it_shows_its
     blocking: list[int] = []
     told = home.run(show=Watching({"uploading": lambda: blocking.append(sandbox.add_import("importing"))}))
     assert told.result.exit_code == 6
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
     assert by_us(sandbox)[0].workflow_state == "created"
     sandbox.set_state(blocking[0], "imported")
     assert home.run().result.outcome == "imported"
@@ -225,7 +225,7 @@ def test_two_identical_candidates_hold_and_the_message_names_them_and_the_comman
     told = home.run()
     assert (told.result.exit_code, told.result.outcome) == (5, "held")
     batch = home.last()
-    assert batch.state is State.SENDING
+    assert batch.state is BatchState.SENDING
     assert all(str(import_id) in told.message for import_id in twice)
     assert f"sis-sync adopt {batch.id} {twice[0]} --reason TEXT" in told.message
     assert f"sis-sync retry {batch.id} --reason TEXT" in told.message
@@ -289,7 +289,7 @@ def test_looks_of_several_runs_add_up_to_the_quiet_time(home: Home, sandbox: San
         clock.sleep(pause)
         sandbox.add_fault(f"clock-skew={skew}")
         assert home.run(clock=clock, patient=False).result.outcome == "waiting"
-        assert home.last().state is State.SENDING
+        assert home.last().state is BatchState.SENDING
     clock.sleep(15)
     sandbox.add_fault("clock-skew=125")
     home.run(clock=clock, patient=False)

@@ -13,8 +13,7 @@ from support.homes import COURSES, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import TRANSITIONS, State
+from canvas_sis_sync.home.batch import TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -49,7 +48,9 @@ def interrupted_claim(home: Home, sandbox: Sandbox) -> None:
     with home.journal_to_write() as journal:
         listed = (DropFile("users.csv", 1, 1, "1:1"), DropFile("courses.csv", 1, 1, "1:2"))
         target = Target(home.settings().host, 1)
-        journal.add(Batch("20260101-000000", State.CLAIMED, target, "loose files", DropKind.LOOSE, 1.0, files=listed))
+        journal.add(
+            Batch("20260101-000000", BatchState.CLAIMED, target, "loose files", DropKind.LOOSE, 1.0, files=listed)
+        )
 
 
 def refused_request(home: Home, sandbox: Sandbox) -> None:
@@ -78,19 +79,19 @@ def aborted(home: Home, sandbox: Sandbox) -> None:
     home.drop()
 
 
-ENDINGS: Mapping[State, Ending] = {
-    State.REFUSED: Ending(bad_zip, 3, sent=False),
-    State.HELD: Ending(interrupted_claim, 5, sent=False),
-    State.REJECTED: Ending(refused_request, 10, sent=False),
-    State.NOT_ACCEPTED: Ending(option_not_taken, 4, sent=True),
-    State.FAILED: Ending(broken, 4, sent=True),
-    State.FAILED_WITH_MESSAGES: Ending(not_utf8, 4, sent=True),
-    State.ABORTED: Ending(aborted, 4, sent=True),
+ENDINGS: Mapping[BatchState, Ending] = {
+    BatchState.REFUSED: Ending(bad_zip, 3, sent=False),
+    BatchState.HELD: Ending(interrupted_claim, 5, sent=False),
+    BatchState.REJECTED: Ending(refused_request, 10, sent=False),
+    BatchState.NOT_ACCEPTED: Ending(option_not_taken, 4, sent=True),
+    BatchState.FAILED: Ending(broken, 4, sent=True),
+    BatchState.FAILED_WITH_MESSAGES: Ending(not_utf8, 4, sent=True),
+    BatchState.ABORTED: Ending(aborted, 4, sent=True),
 }
-WORDS = {"skip": State.SKIPPED, "discard": State.DISCARDED, "retry": State.RETRIED}
+WORDS = {"skip": BatchState.SKIPPED, "discard": BatchState.DISCARDED, "retry": BatchState.RETRIED}
 
 
-def end(home: Home, sandbox: Sandbox, state: State) -> Batch:
+def end(home: Home, sandbox: Sandbox, state: BatchState) -> Batch:
     """Bring a batch to `state` by a run, and empty the inbox for what comes next."""
     ENDINGS[state].arrange(home, sandbox)
     assert home.run().result.outcome == state
@@ -101,7 +102,7 @@ def end(home: Home, sandbox: Sandbox, state: State) -> Batch:
 
 @pytest.mark.parametrize("state", ENDINGS)
 def test_a_batch_that_ends_badly_holds_what_comes_next_and_says_so_each_time(
-    home: Home, sandbox: Sandbox, state: State
+    home: Home, sandbox: Sandbox, state: BatchState
 ) -> None:
     ENDINGS[state].arrange(home, sandbox)
     first = home.run()
@@ -128,7 +129,7 @@ def has_the_four_parts(message: str, batch: Batch, sandbox: Sandbox) -> None:
     assert f"sis-sync discard {batch.id}" in lines[-1] or f"sis-sync skip {batch.id}" in lines[-1]
     if ENDINGS[batch.state].sent:
         assert f"It is import {batch.import_id} at {sandbox.url}/accounts/1/sis_import" in lines
-    if batch.state is State.FAILED_WITH_MESSAGES:
+    if batch.state is BatchState.FAILED_WITH_MESSAGES:
         assert any(line.startswith("  Canvas: courses.csv: ") for line in lines)
 
 
@@ -136,7 +137,7 @@ def has_the_four_parts(message: str, batch: Batch, sandbox: Sandbox) -> None:
     ("state", "word"),
     [(state, word) for state in ENDINGS for word, after in WORDS.items() if after in TRANSITIONS[state]],
 )
-def test_a_person_leads_out_by_the_words_that_fit(home: Home, sandbox: Sandbox, state: State, word: str) -> None:
+def test_a_person_leads_out_by_the_words_that_fit(home: Home, sandbox: Sandbox, state: BatchState, word: str) -> None:
     batch = end(home, sandbox, state)
     assert batch.id in home.say(word, batch.id, "because")
     after = home.batches()[0]
@@ -153,27 +154,27 @@ def test_a_person_leads_out_by_the_words_that_fit(home: Home, sandbox: Sandbox, 
 
 
 def test_a_retried_batch_sends_the_same_zip_as_a_new_batch(home: Home, sandbox: Sandbox) -> None:
-    first = end(home, sandbox, State.FAILED)
+    first = end(home, sandbox, BatchState.FAILED)
     answer = home.say("retry", first.id, "Canvas had a bad day")
     told = home.run()
     assert told.result.outcome == "imported"
     old, new = home.batches()
-    assert (old.state, new.state, new.retry_of) == (State.RETRIED, State.IMPORTED, first.id)
+    assert (old.state, new.state, new.retry_of) == (BatchState.RETRIED, BatchState.IMPORTED, first.id)
     assert new.zip_sha256 == old.zip_sha256
     assert f"as {new.id} by the next run" in answer
     assert sandbox.count("user") >= 2
 
 
 def test_a_retry_of_a_refused_zip_is_judged_again(home: Home, sandbox: Sandbox) -> None:
-    first = end(home, sandbox, State.REFUSED)
+    first = end(home, sandbox, BatchState.REFUSED)
     home.say("retry", first.id, "again")
     told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("refused", 3)
-    assert [batch.state for batch in home.batches()] == [State.RETRIED, State.REFUSED]
+    assert [batch.state for batch in home.batches()] == [BatchState.RETRIED, BatchState.REFUSED]
 
 
 def test_a_retry_whose_zip_is_gone_is_held(home: Home, sandbox: Sandbox) -> None:
-    first = end(home, sandbox, State.FAILED)
+    first = end(home, sandbox, BatchState.FAILED)
     home.say("retry", first.id, "again")
     (home.folder_of(first) / "import.zip").unlink()
     told = home.run()
@@ -182,7 +183,7 @@ def test_a_retry_whose_zip_is_gone_is_held(home: Home, sandbox: Sandbox) -> None
 
 
 def test_a_held_claim_names_both_halves(home: Home, sandbox: Sandbox) -> None:
-    ENDINGS[State.HELD].arrange(home, sandbox)
+    ENDINGS[BatchState.HELD].arrange(home, sandbox)
     told = home.run()
     assert f"users.csv changed or vanished in {home.inbox}" in told.message
     assert f"Already claimed, in {home.archive / '2026' / '01' / home.last().id / 'files'}: courses.csv" in told.message
@@ -197,7 +198,7 @@ def test_a_run_that_is_interrupted_is_finished_by_the_next_one(home: Home, sandb
     home.drop()
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching({stage: interrupt}))
-    open_states = {"zipping": State.CLAIMED, "uploading": State.SENDING, "importing": State.IMPORTING}
+    open_states = {"zipping": BatchState.CLAIMED, "uploading": BatchState.SENDING, "importing": BatchState.IMPORTING}
     assert home.last().state is open_states[stage]
     home.configure(SIS_SYNC_LOST_SECONDS=1)
     assert home.run().result.outcome == "imported"
@@ -231,7 +232,7 @@ def test_an_import_in_an_unknown_state_holds_until_its_state_is_known(home: Home
     told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("held", 5)
     assert "does not know: reconciled" in told.message
-    assert home.last().state is State.IMPORTING
+    assert home.last().state is BatchState.IMPORTING
     sandbox.set_state(home.last().sent_as, "imported")
     assert home.run().result.exit_code == 0
 
@@ -242,12 +243,12 @@ def test_a_lost_batch_can_be_adopted_or_retried_by_a_person(home: Home, sandbox:
     home.drop()
     assert home.run().result.exit_code == 6
     lost = home.last()
-    assert lost.state is State.SENDING
+    assert lost.state is BatchState.SENDING
     planted = sandbox.add_import("imported", user_id=sandbox.user.id)
     with pytest.raises(UsageError, match="has no import 999"):
         home.say("adopt", lost.id, 999, "this one")
     assert f"is import {planted} (imported)" in home.say("adopt", lost.id, planted, "this one")
-    assert home.last().state is State.IMPORTING
+    assert home.last().state is BatchState.IMPORTING
     with pytest.raises(UsageError, match="not something to adopt"):
         home.say("adopt", lost.id, planted, "this one")
     home.configure(SIS_SYNC_POLL_LIMIT="1h")
@@ -279,12 +280,12 @@ def test_a_retry_of_what_may_have_arrived_says_what_it_repeats(home: Home, sandb
 
 
 def test_a_retry_of_applied_rows_says_how_many(home: Home, sandbox: Sandbox) -> None:
-    batch = end(home, sandbox, State.NOT_ACCEPTED)
+    batch = end(home, sandbox, BatchState.NOT_ACCEPTED)
     assert "2 rows that Canvas has applied already" in home.say("retry", batch.id, "again")
 
 
 def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox: Sandbox) -> None:
-    first = end(home, sandbox, State.HELD)
+    first = end(home, sandbox, BatchState.HELD)
     home.say("discard", first.id, "exported anew")
     sandbox.add_fault("fail")
     home.drop()
@@ -292,7 +293,9 @@ def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox:
     failed = home.last()
     with home.journal_to_write() as journal:
         target = Target(home.settings().host, 1)
-        later = Batch("20990101-000000", State.IMPORTED, target, "later", DropKind.ZIP, 1.0, import_id=99, filed=True)
+        later = Batch(
+            "20990101-000000", BatchState.IMPORTED, target, "later", DropKind.ZIP, 1.0, import_id=99, filed=True
+        )
         journal.add(later)
     with pytest.raises(UsageError, match=f"20990101-000000 was imported after {failed.id}") as caught:
         home.say("retry", failed.id, "again")
@@ -300,7 +303,7 @@ def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox:
 
 
 def test_a_release_counts_for_that_import_in_that_state_only(home: Home, sandbox: Sandbox) -> None:
-    batch = end(home, sandbox, State.FAILED)
+    batch = end(home, sandbox, BatchState.FAILED)
     home.say("skip", batch.id, "known")
     sandbox.set_state(batch.sent_as, "restored")
     home.drop({"later.csv": COURSES})
@@ -313,7 +316,7 @@ def test_a_release_counts_for_that_import_in_that_state_only(home: Home, sandbox
 
 
 def test_what_canvas_still_works_on_is_waited_for_although_its_batch_is_skipped(home: Home, sandbox: Sandbox) -> None:
-    batch = end(home, sandbox, State.FAILED)
+    batch = end(home, sandbox, BatchState.FAILED)
     sandbox.set_state(batch.sent_as, "restoring")
     home.say("skip", batch.id, "being restored")
     home.configure(SIS_SYNC_POLL_LIMIT="2s")

@@ -22,7 +22,7 @@ from support.exports import (
 )
 from support.homes import Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL = export()
@@ -118,4 +118,8 @@ def test_three_drops_behind_a_hold_become_one_import_of_the_newest(home: Home, s
     assert home.run().result.outcome == "imported"
     assert len(sandbox.imports) == 2
     assert enrolled(sandbox) == places(export(STUDENTS + 3))
-    assert [batch.state for batch in home.batches()] == [State.IMPORTED, *[State.DISCARDED] * 3, State.IMPORTED]
+    assert [batch.state for batch in home.batches()] == [
+        BatchState.IMPORTED,
+        *[BatchState.DISCARDED] * 3,
+        BatchState.IMPORTED,
+    ]

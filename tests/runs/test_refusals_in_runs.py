@@ -7,7 +7,7 @@ import zipfile
 
 from support.homes import COURSES, USERS, Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BAD = {"bad.csv": "a;b\n1;2\n"}
@@ -49,7 +49,7 @@ def test_continue_lets_the_next_drop_go_and_still_tells(home: Home, sandbox: San
     home.drop(BAD, folder="first")
     home.drop({"courses.csv": COURSES}, folder="second")
     told = home.run()
-    assert [batch.state for batch in told.result.batches] == [State.REFUSED, State.IMPORTED]
+    assert [batch.state for batch in told.result.batches] == [BatchState.REFUSED, BatchState.IMPORTED]
     assert told.result.exit_code == 3
     assert "is refused" in told.message
     home.drop({"courses.csv": COURSES, "users.csv": USERS})

@@ -11,8 +11,7 @@ import requests
 from support.homes import TOKEN, Home
 from support.rejected_rows import Entered, Unplugged, delivery, enrolled, later, remasters, send, unplug
 
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
@@ -26,12 +25,12 @@ def nightly(home: Home, sandbox: Sandbox) -> Home:
 
 def test_a_refused_enrollment_is_sent_again_with_everything_else(nightly: Home, sandbox: Sandbox) -> None:
     (first,) = send(nightly, delivery("u1", enrolled="u1 u9"))
-    assert first.state is State.IMPORTED_WITH_MESSAGES
+    assert first.state is BatchState.IMPORTED_WITH_MESSAGES
 
     diffed, remaster = send(nightly, delivery("u1", "u9"), days=8)
     assert diffed.sis_import is not None
     assert diffed.sis_import.diffed_against == first.import_id
-    assert (remaster.remaster_of, remaster.state) == (diffed.id, State.IMPORTED)
+    assert (remaster.remaster_of, remaster.state) == (diffed.id, BatchState.IMPORTED)
     assert remaster.parameters["diffing_remaster_data_set"] == "true"
     assert remaster.zip_sha256 == diffed.zip_sha256
     assert enrolled(sandbox) == {"u1": "active", "u9": "active"}
@@ -68,7 +67,7 @@ def test_everything_is_sent_once_in_an_interval(nightly: Home) -> None:
     send(nightly, delivery("u1", "u2"), days=6.9)
     assert remasters(nightly) == []
     diffed, remaster = send(nightly, delivery("u1", "u2", "u3"), days=7.1)
-    assert (remaster.remaster_of, remaster.state) == (diffed.id, State.IMPORTED)
+    assert (remaster.remaster_of, remaster.state) == (diffed.id, BatchState.IMPORTED)
     send(nightly, delivery("u1", "u2"), days=14)
     assert len(remasters(nightly)) == 1
     send(nightly, delivery("u1"), days=14.2)
@@ -92,7 +91,7 @@ def test_what_was_not_accepted_is_not_sent_again(nightly: Home, sandbox: Sandbox
     sandbox.add_fault("ignore-option=override_sis_stickiness")
     (diffed,) = send(nightly, delivery("u1", "u2"), days=8)
 
-    assert (diffed.state, diffed.sis_import and diffed.sis_import.diffed_against) == (State.NOT_ACCEPTED, 1)
+    assert (diffed.state, diffed.sis_import and diffed.sis_import.diffed_against) == (BatchState.NOT_ACCEPTED, 1)
     assert remasters(nightly) == []
 
 
@@ -138,7 +137,7 @@ def test_a_run_that_is_killed_decides_again_and_enters_one(
 
     for _ in range(2):
         nightly.run(clock=a_week_later)
-    assert [batch.state for batch in remasters(nightly)] == [State.IMPORTED]
+    assert [batch.state for batch in remasters(nightly)] == [BatchState.IMPORTED]
     assert all(batch.filed for batch in nightly.batches())
     assert len(sandbox.imports) == 3
     assert enrolled(sandbox)["u9"] == "active"
@@ -151,7 +150,7 @@ def test_one_look_at_a_time_sends_the_remaster_with_the_next(nightly: Home) -> N
     for _ in range(10):
         nightly.run(patient=False, clock=later(8))
 
-    assert [batch.state for batch in remasters(nightly)] == [State.IMPORTED]
+    assert [batch.state for batch in remasters(nightly)] == [BatchState.IMPORTED]
 
 
 @pytest.mark.slow
@@ -165,7 +164,7 @@ def test_a_remaster_that_failed_is_retried_as_one(nightly: Home, sandbox: Sandbo
     nightly.say("retry", failed.id, "mended")
     nightly.run(clock=later(8.1))
     retried = nightly.last()
-    assert (retried.retry_of, retried.state) == (failed.id, State.IMPORTED)
+    assert (retried.retry_of, retried.state) == (failed.id, BatchState.IMPORTED)
     assert retried.parameters["diffing_remaster_data_set"] == "true"
 
 
@@ -191,7 +190,7 @@ def all_rejected(home: Home, sandbox: Sandbox) -> Batch:
     sandbox.add_fault("late-attachment=0")
     home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="enrolled")
     (batch,) = send(home, {"enrollments.csv": delivery("u1", "u2")["enrollments.csv"]})
-    assert batch.state is State.NOT_ACCEPTED
+    assert batch.state is BatchState.NOT_ACCEPTED
     people = {name: text for name, text in delivery("u1", "u2").items() if name != "enrollments.csv"}
     deliver_otherwise(sandbox, people)
     return batch

@@ -6,8 +6,7 @@ import pytest
 from support.homes import Home
 from support.rejected_rows import Entered, Unplugged, delivery, enrolled, later, remasters, send, unplug
 
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 EVERY, SAME = "every:7d", delivery("u1", "u9")
@@ -28,7 +27,7 @@ def diffed(home: Home, sandbox: Sandbox) -> Batch:
 def unchanged(home: Home, days: float = 0) -> list[Batch]:
     """Deliver the same once more, and give what was entered after that."""
     batch, *entered = send(home, SAME, days)
-    assert (batch.state, batch.filed) == (State.UNCHANGED, True)
+    assert (batch.state, batch.filed) == (BatchState.UNCHANGED, True)
     return entered
 
 
@@ -39,7 +38,7 @@ def test_everything_is_sent_after_an_unchanged_delivery_once_its_time_has_come(
     assert unchanged(home, 6.9) == []
     (remaster,) = unchanged(home, 7.1)
 
-    assert (remaster.remaster_of, remaster.state) == (diffed.id, State.IMPORTED)
+    assert (remaster.remaster_of, remaster.state) == (diffed.id, BatchState.IMPORTED)
     assert (remaster.zip_sha256, remaster.drop_name) == (diffed.zip_sha256, diffed.drop_name)
     assert enrolled(sandbox) == {"u1": "active", "u9": "active"}
     same = home.batches()[3]
@@ -60,7 +59,7 @@ def test_with_never_a_delivery_without_refused_rows_is_unchanged_and_asks_for_no
 
 def test_with_never_a_delivery_is_sent_while_refused_rows_may_stay_so(home: Home, diffed: Batch) -> None:
     batch, *entered = send(home, SAME, days=8)
-    assert (batch.state, entered) == (State.IMPORTED, [])
+    assert (batch.state, entered) == (BatchState.IMPORTED, [])
 
 
 def test_after_an_import_that_was_not_diffed_nothing_is_due(home: Home, sandbox: Sandbox) -> None:
@@ -74,13 +73,13 @@ def test_one_that_was_discarded_is_not_entered_again_at_once(home: Home, diffed:
     home.configure(SIS_SYNC_REMASTER=EVERY)
     path = home.folder_of(diffed) / "import.zip"
     _, held = send(home, SAME, 7.1, show=Entered(lambda: path.rename(path.with_suffix(".away"))))
-    assert (held.remaster_of, held.state) == (diffed.id, State.HELD)
+    assert (held.remaster_of, held.state) == (diffed.id, BatchState.HELD)
     path.with_suffix(".away").rename(path)
     home.say("discard", held.id, "not now")
 
     assert unchanged(home, 8.2) == []
     (remaster,) = unchanged(home, 14.3)
-    assert (remaster.remaster_of, remaster.state) == (diffed.id, State.IMPORTED)
+    assert (remaster.remaster_of, remaster.state) == (diffed.id, BatchState.IMPORTED)
 
 
 @pytest.mark.slow
@@ -95,6 +94,6 @@ def test_a_run_that_is_killed_after_entering_it_enters_no_second_one(
     for _ in range(2):
         home.run(clock=a_week_later)
 
-    assert [batch.state for batch in remasters(home)] == [State.IMPORTED]
+    assert [batch.state for batch in remasters(home)] == [BatchState.IMPORTED]
     assert all(batch.filed for batch in home.batches())
     assert len(sandbox.imports) == 3

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from support.homes import COURSES, ENROLLMENTS, USERS, Home, Watching
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
@@ -32,7 +32,7 @@ def test_sub_folders_and_zips_are_drops_of_their_own_sent_oldest_first(home: Hom
         ready.writestr("users.csv", USERS)
         ready.writestr("courses.csv", COURSES)
     told = home.run()
-    assert [batch.state for batch in told.result.batches] == [State.IMPORTED, State.IMPORTED]
+    assert [batch.state for batch in told.result.batches] == [BatchState.IMPORTED, BatchState.IMPORTED]
     assert [batch.drop_name for batch in told.result.batches] == ["night", "later.zip"]
     assert [entry.name for entry in told.result.batches[0].entries] == ["a/users.csv"]
     assert not list(home.inbox.iterdir())
@@ -60,7 +60,7 @@ def test_a_zip_that_is_no_longer_what_was_packed_is_held(home: Home, sandbox: Sa
     told = home.run(patient=False, show=begun)
     assert told.result.outcome == "waiting"
     batch = home.last()
-    assert batch.state is State.PACKED
+    assert batch.state is BatchState.PACKED
     path = home.archive / batch.id[:4] / batch.id[4:6] / batch.id / "import.zip"
     path.unlink()
     if damage == "changed":

@@ -12,7 +12,7 @@ from support.homes import COURSES, TOKEN, USERS, Home, Watching, fast_clock
 from support.proxy import Proxy, Reply, Request
 
 from canvas_sis_sync.canvas import client
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import release
 
@@ -37,7 +37,7 @@ def test_a_rejected_upload_is_never_repeated_by_itself(home: Home, sandbox: Sand
     sandbox.add_fault(fault)
     told = home.run()
     batch = home.last()
-    assert (told.result.exit_code, batch.state) == (10, State.REJECTED)
+    assert (told.result.exit_code, batch.state) == (10, BatchState.REJECTED)
     assert fault[-3:] in told.message
     assert f"sis-sync retry {batch.id} --reason TEXT" in told.message
     assert home.run().result.exit_code == 5
@@ -76,7 +76,7 @@ def test_an_upload_that_the_token_may_not_make_goes_on_once_it_may(
 ) -> None:
     home.drop()
     told = home.run(show=Watching({"uploading": lambda: refuse(sandbox)}))
-    assert (told.result.exit_code, home.last().state) == (12, State.PACKED)
+    assert (told.result.exit_code, home.last().state) == (12, BatchState.PACKED)
     assert told.message
     assert home.run().result.exit_code == 12
     sandbox.clear_faults()
@@ -113,7 +113,7 @@ def test_a_throttled_upload_is_repeated_after_a_pause(home: Home, sandbox: Sandb
 def test_a_throttled_upload_is_left_to_the_next_run_without_waiting(home: Home, sandbox: Sandbox) -> None:
     home.drop()
     told = home.run(patient=False, show=Watching({"uploading": lambda: sandbox.add_fault("throttle=1")}))
-    assert (told.result.exit_code, home.last().state) == (0, State.PACKED)
+    assert (told.result.exit_code, home.last().state) == (0, BatchState.PACKED)
     assert home.run().result.outcome == "imported"
     assert len(sandbox.imports) == 1
 
@@ -127,7 +127,7 @@ def test_an_upload_whose_connection_is_refused_goes_on_when_canvas_is_back(
         home = new_home(sandbox.url)
         home.drop()
         told = home.run(show=Watching({"uploading": sandbox.stop}))
-    assert (told.result.exit_code, home.last().state) == (13, State.PACKED)
+    assert (told.result.exit_code, home.last().state) == (13, BatchState.PACKED)
     assert "refused the connection" in told.message
     with Sandbox(token=TOKEN, data=data, port=port) as sandbox:
         assert home.run().result.outcome == "imported"
@@ -144,7 +144,7 @@ def test_an_upload_to_a_name_that_is_not_resolved_goes_on_when_it_is(
 
     told = home.run(show=Watching({"uploading": lambda: monkeypatch.setattr(socket, "getaddrinfo", unknown)}))
     monkeypatch.undo()
-    assert (told.result.exit_code, home.last().state) == (13, State.PACKED)
+    assert (told.result.exit_code, home.last().state) == (13, BatchState.PACKED)
     assert "could not be resolved" in told.message
     assert home.run().result.outcome == "imported"
     assert (posts(sandbox), len(sandbox.imports)) == (1, 1)
@@ -172,7 +172,7 @@ def test_an_import_without_an_option_that_limits_deletions_is_aborted(
     sandbox.add_fault(f"ignore-option={option}")
     sandbox.add_fault("slow=1")
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (4, State.ABORTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
     assert states(sandbox) == ["aborted"]
     assert option in told.message
     methods = [asked.method for asked in sandbox.requests]
@@ -200,7 +200,7 @@ def test_an_abort_that_comes_too_late_leaves_an_import_that_is_not_accepted(home
     home.drop()
     sandbox.add_fault("ignore-option=skip_deletes")
     told = home.run(show=Watching({"importing": sandbox.wait_idle}, end={"uploading": sandbox.wait_idle}))
-    assert (told.result.exit_code, home.last().state) == (4, State.NOT_ACCEPTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.NOT_ACCEPTED)
     assert states(sandbox) == ["imported"]
     assert "skip_deletes" in told.message
 
@@ -210,7 +210,7 @@ def test_an_option_that_deletes_nothing_and_was_not_taken_is_told_at_the_end(hom
     home.drop()
     sandbox.add_fault("ignore-option=override_sis_stickiness")
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (4, State.NOT_ACCEPTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.NOT_ACCEPTED)
     assert states(sandbox) == ["imported"]
     assert "override_sis_stickiness" in told.message
     assert not any(asked.path.endswith("/abort") for asked in sandbox.requests)
@@ -220,19 +220,19 @@ def test_a_state_that_nobody_knows_holds_until_it_is_one_that_is_known(home: Hom
     home.drop()
     sandbox.add_fault("unknown-state=reconciled")
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (5, State.IMPORTING)
+    assert (told.result.exit_code, home.last().state) == (5, BatchState.IMPORTING)
     assert "reconciled" in told.message
     home.drop({"users.csv": USERS, "courses.csv": COURSES})
     assert home.run().result.exit_code == 5
     assert len(sandbox.imports) == 1
     sandbox.set_state(sandbox.imports[0].id, "imported")
-    assert [batch.state for batch in home.run().result.batches] == [State.IMPORTED, State.IMPORTED]
+    assert [batch.state for batch in home.run().result.batches] == [BatchState.IMPORTED, BatchState.IMPORTED]
 
 
 def test_an_import_that_canvas_forgets_is_not_accepted_and_can_be_skipped(home: Home, sandbox: Sandbox) -> None:
     home.drop()
     told = home.run(show=Watching({"importing": lambda: sandbox.add_fault("forget")}))
-    assert (told.result.exit_code, home.last().state) == (4, State.NOT_ACCEPTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.NOT_ACCEPTED)
     assert "no longer knows import 1" in told.message
     home.drop()
     assert home.run().result.exit_code == 5
@@ -342,7 +342,7 @@ def test_a_zip_that_changes_while_it_is_sent_never_arrives_and_is_held(
     assert "import.zip" in altered.message
     assert "changes files in the archive" in altered.message
     held = home.run()
-    assert (held.result.exit_code, home.last().state) == (5, State.HELD)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.HELD)
     assert all(record.workflow_state in {"initializing", "aborted"} for record in sandbox.imports)
     assert sandbox.count("user") == 0
 
@@ -352,10 +352,10 @@ def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox)
     home.configure(SIS_IMPORT_CHANGE_THRESHOLD=10)
     home.drop()
     told = home.run()
-    if home.last().state is State.HELD:
+    if home.last().state is BatchState.HELD:
         home.type("approve", home.last().id, "--yes", "--reason", "the first delivery of this home")
         told = home.run()
-    assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
+    assert (told.result.exit_code, home.last().state) == (10, BatchState.REJECTED)
     assert "2031F" in told.message
     assert "SIS_IMPORT_BATCH_MODE_TERM_ID" in told.message
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from support.homes import Home
 
 from canvas_sis_sync.home import inbox
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -46,7 +46,7 @@ def test_all_but_the_newest_night_can_be_discarded(home: Home, sandbox: Sandbox)
     done = home.type("discard", "--all-but-newest", "--reason", "only the newest counts")
     assert done.returncode == 0
     assert sorted(path.name for path in home.inbox.iterdir()) == sorted(name for name in NIGHTS if "10_1" in name)
-    assert [batch.state for batch in home.batches()] == [State.DISCARDED] * 2
+    assert [batch.state for batch in home.batches()] == [BatchState.DISCARDED] * 2
     assert home.run().result.outcome == "imported"
     assert len(sandbox.imports) == 1
 
@@ -55,7 +55,7 @@ def test_files_that_contradict_each_other_and_have_no_dates_are_held_and_named(h
     home.drop({"users.csv": USERS, "courses.csv": COURSES, "enrollments-a.csv": ENROLLED, "enrollments-b.csv": DROPPED})
     dry = home.type("run", "--dry-run")
     held = home.run()
-    assert (dry.returncode, held.result.exit_code, home.last().state) == (5, 5, State.HELD)
+    assert (dry.returncode, held.result.exit_code, home.last().state) == (5, 5, BatchState.HELD)
     assert "1 row says something else than a row of another file about the same object" in held.message
     assert not sandbox.imports
     home.type("approve", home.last().id, "--yes", "--reason", "both are of this morning")
@@ -86,7 +86,7 @@ def test_a_night_copied_before_an_older_one_is_not_taken_for_an_export_sent_befo
         when = 1_900_000_000 + 60 * ("9_30" in name)
         os.utime(home.inbox / name, (when, when))
     assert home.run().result.outcome == "imported"
-    assert [batch.state for batch in home.batches()] == [State.IMPORTED] * 2
+    assert [batch.state for batch in home.batches()] == [BatchState.IMPORTED] * 2
     assert enrolled(sandbox) == 0
 
 
@@ -96,5 +96,5 @@ def test_an_older_night_after_a_newer_one_is_held_by_its_time(home: Home, sandbo
         for path in home.inbox.iterdir():
             os.utime(path, (when, when))
         home.run()
-    assert [batch.state for batch in home.batches()] == [State.IMPORTED, State.HELD]
+    assert [batch.state for batch in home.batches()] == [BatchState.IMPORTED, BatchState.HELD]
     assert "older than that of the last accepted one" in home.last().reason

@@ -8,7 +8,7 @@ import pytest
 from support.homes import COURSES, TOKEN, Home, Watching, fast_clock
 
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import release
 
@@ -45,7 +45,7 @@ def lose(home: Home) -> None:
     home.drop()
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching(end={"uploading": pull_the_plug}))
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
 
 
 def test_a_batch_that_holds_at_one_target_does_not_hold_at_another(
@@ -118,7 +118,7 @@ def test_a_batch_in_flight_at_another_target_is_left_alone_until_the_home_is_bac
     with home.journal() as journal:
         batch = journal.batch(in_flight)
     assert batch is not None
-    assert (batch.state, batch.import_id) == (State.IMPORTED, 1)
+    assert (batch.state, batch.import_id) == (BatchState.IMPORTED, 1)
     assert len(beta.imports) == 1
 
 
@@ -127,7 +127,7 @@ def test_what_was_packed_and_not_sent_goes_to_the_present_target(
 ) -> None:
     home.drop()
     assert home.run(show=Watching({"uploading": lambda: beta.add_fault("expired-token")})).result.exit_code == 12
-    assert home.last().state is State.PACKED
+    assert home.last().state is BatchState.PACKED
     home.configure(CANVAS_BASE_URL=production.url)
     assert home.run().result.outcome == "imported"
     assert (len(beta.imports), states(production)) == (0, ["imported"])
@@ -159,7 +159,7 @@ def test_a_batch_in_flight_cannot_become_an_import_of_another_target(
     with pytest.raises(UsageError) as refused:
         release.adopt(home.settings(), home.last().id, 1, "looks like it", fast_clock())
     assert f"127.0.0.1:{beta.port}" in refused.value.hint
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
 
 
 def test_a_batch_of_another_target_is_skipped_in_the_state_that_it_was_seen_in(

@@ -11,8 +11,7 @@ from support.homes import COURSES, USERS, Home, fast_clock
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.home.archive import Archive
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 HEADER = "user_id,login_id,first_name,last_name,password,status\n"
@@ -134,7 +133,7 @@ def test_messages_that_cannot_be_had_keep_no_later_drop_waiting(home: Home, sand
     home.drop({"users.csv": users(2, 1)}, folder="a")
     home.drop({"users.csv": users(2, 0), "courses.csv": COURSES}, folder="b")
     told = home.run()
-    assert [batch.state for batch in told.result.batches] == [State.IMPORTED_WITH_MESSAGES, State.IMPORTED]
+    assert [batch.state for batch in told.result.batches] == [BatchState.IMPORTED_WITH_MESSAGES, BatchState.IMPORTED]
 
 
 def test_after_thirty_days_messages_are_given_up_and_what_was_fetched_is_kept(home: Home, sandbox: Sandbox) -> None:
@@ -211,7 +210,7 @@ def test_the_journal_has_the_final_state_before_the_receipt_is_written(
     real = Archive.write_receipt
 
     def write(self: Archive, batch: Batch, *extra: object) -> None:
-        if batch.state is State.IMPORTED:
+        if batch.state is BatchState.IMPORTED:
             raise KeyboardInterrupt
         real(self, batch)
 
@@ -219,7 +218,7 @@ def test_the_journal_has_the_final_state_before_the_receipt_is_written(
     monkeypatch.setattr(Archive, "write_receipt", write)
     with pytest.raises(KeyboardInterrupt):
         home.run()
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     assert home.receipt()["batch"]["state"] == "importing"
     monkeypatch.undo()
     assert home.run().result.exit_code == 0

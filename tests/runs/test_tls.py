@@ -11,7 +11,7 @@ import trustme
 from support.homes import TOKEN, Home, Watching
 from support.proxy import Proxy, Reply, Request
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def test_an_upload_whose_tls_is_not_agreed_on_provably_did_not_arrive(
     other = trusted.with_name("other.pem")
     trustme.CA().cert_pem.write_to_path(str(other))
     told = home.run(show=Watching({"uploading": lambda: monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))}))
-    assert (told.result.exit_code, home.last().state) == (13, State.PACKED)
+    assert (told.result.exit_code, home.last().state) == (13, BatchState.PACKED)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
     assert home.run().result.outcome == "imported"
     assert len(canvas.imports) == 1
@@ -122,9 +122,11 @@ def redirecting(elsewhere: str, which: Callable[[Request], bool]) -> Callable[[R
     return answer
 
 
-@pytest.mark.parametrize(("way", "exit_code", "state"), [("direct", 0, State.IMPORTED), ("two-step", 13, State.PACKED)])
+@pytest.mark.parametrize(
+    ("way", "exit_code", "state"), [("direct", 0, BatchState.IMPORTED), ("two-step", 13, BatchState.PACKED)]
+)
 def test_an_upload_that_is_redirected_to_another_host_is_not_followed_and_may_have_run(
-    sandbox: Sandbox, new_home: Callable[..., Home], way: str, exit_code: int, state: State
+    sandbox: Sandbox, new_home: Callable[..., Home], way: str, exit_code: int, state: BatchState
 ) -> None:
     """A redirect does not prove that nothing was taken, so Canvas is asked before anything is sent again."""
     redirects = iter([True])

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock, Timeout
 from support.homes import COURSES, Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ def race(home: Home, other: Home, sandbox: Sandbox) -> None:
     assert end([home.start("run"), other.start("run")]) == [(0, "", "")] * 2
     new = sandbox.imports[before:]
     assert [record.workflow_state for record in new] == ["imported", "imported"]
-    assert home.last().state is other.last().state is State.IMPORTED
+    assert home.last().state is other.last().state is BatchState.IMPORTED
     assert {home.last().import_id, other.last().import_id} == {record.id for record in new}
 
 
@@ -114,7 +114,7 @@ def test_a_home_waits_while_another_one_is_sending_to_the_account(home: Home, sa
         assert told.result.exit_code == 6
         assert "another home was sending" in told.message
         assert home.run(patient=False).result.exit_code == 0
-    assert (home.last().state, len(sandbox.imports)) == (State.PACKED, 0)
+    assert (home.last().state, len(sandbox.imports)) == (BatchState.PACKED, 0)
     assert home.run().result.outcome == "imported"
     assert not is_taken(lock)
 
@@ -177,7 +177,7 @@ def test_what_the_other_home_left_unfinished_is_waited_for_under_the_lock(
     home.drop()
     sandbox.add_fault("slow=1")
     assert home.run(patient=False).result.exit_code == 0
-    assert home.last().state is State.IMPORTING
+    assert home.last().state is BatchState.IMPORTING
     other.drop({"courses.csv": COURSES})
     told = other.run(patient=False)
     assert (told.result.outcome, told.result.exit_code) == ("waiting", 0)

@@ -12,7 +12,7 @@ from support.homes import TOKEN, Home, Watching, fast_clock
 from support.proxy import Proxy, Reply, Request, passes_on
 
 from canvas_sis_sync.clock import Clock
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import release
 
@@ -49,7 +49,7 @@ def pull_the_plug() -> None:
 def lose(home: Home, show: Watching) -> None:
     with pytest.raises(KeyboardInterrupt):
         home.run(show=show)
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
 
 
 def kill_once(home: Home, happened: Callable[[], bool]) -> None:
@@ -79,7 +79,7 @@ def test_a_storage_that_redirects_is_followed_to_the_confirmation(home: Home, sa
 
 def test_an_announcement_whose_answer_is_lost_is_made_again(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("lose-announcement")
-    assert (home.run().result.exit_code, home.last().state) == (13, State.PACKED)
+    assert (home.run().result.exit_code, home.last().state) == (13, BatchState.PACKED)
     assert home.last().strays == (1,)
     assert home.run(patient=False).result.exit_code == 0
     sandbox.wait_idle()
@@ -92,7 +92,7 @@ def test_an_announcement_whose_answer_is_lost_is_made_again(home: Home, sandbox:
 def test_a_process_killed_while_it_announces_is_followed_by_another_announcement(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("late-answer=30")
     kill_once(home, lambda: bool(sandbox.imports))
-    assert (home.last().state, home.last().import_id) == (State.SENDING, None)
+    assert (home.last().state, home.last().import_id) == (BatchState.SENDING, None)
     assert home.run().result.outcome == "imported"
     assert states(sandbox) == ["initializing", "imported"]
     assert len(uploads(sandbox)) == 1
@@ -165,7 +165,7 @@ def test_an_offer_older_than_25_minutes_is_not_used(home: Home, sandbox: Sandbox
 def test_a_canvas_that_offers_nothing_is_rejected_and_the_setting_named(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("no-pre-attachment")
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
+    assert (told.result.exit_code, home.last().state) == (10, BatchState.REJECTED)
     assert "SIS_SYNC_UPLOAD=direct" in told.message
     sandbox.wait_idle()
     home.configure(SIS_SYNC_UPLOAD="direct")
@@ -193,7 +193,7 @@ def test_an_import_that_begins_while_it_is_given_up_stays_ours(
 
     monkeypatch.setattr(sandbox._state, "abort", abort_late)
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (4, State.ABORTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
     assert announcements(sandbox) == 1
 
 
@@ -209,7 +209,7 @@ def test_no_data_are_sent_when_an_option_that_limits_deletions_was_not_taken(hom
     home.configure(SIS_IMPORT_SKIP_DELETES="true")
     sandbox.add_fault("ignore-option=skip_deletes")
     told = home.run()
-    assert (told.result.exit_code, home.last().state) == (4, State.ABORTED)
+    assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
     assert "skip_deletes" in told.message
     assert (states(sandbox), uploads(sandbox)) == (["aborted"], [])
 
@@ -253,7 +253,7 @@ def test_a_storage_that_cannot_be_reached_is_named_and_tried_again_by_the_next_r
         home = new_home(proxy.url, SIS_SYNC_UPLOAD="two-step", SIS_SYNC_GATE="account")
         home.drop()
         told = home.run()
-        assert (told.result.exit_code, home.last().state) == (13, State.PACKED)
+        assert (told.result.exit_code, home.last().state) == (13, BatchState.PACKED)
         assert f"{nobody} refused the connection" in told.message
         assert states(sandbox) == ["aborted"]
         proxy.answer = passes_on
@@ -271,7 +271,7 @@ def test_data_that_the_storage_refuses_are_not_sent_again_by_themselves(
         home = new_home(proxy.url, SIS_SYNC_UPLOAD="two-step")
         home.drop()
         told = home.run()
-        assert (told.result.exit_code, home.last().state) == (10, State.REJECTED)
+        assert (told.result.exit_code, home.last().state) == (10, BatchState.REJECTED)
         assert "upload the zip's data (403)" in told.message
         assert home.run().result.exit_code == 5
         assert states(sandbox) == ["aborted"]

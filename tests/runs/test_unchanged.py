@@ -6,8 +6,7 @@ import pytest
 from support.exports import BATCH_MODE, DIFFING, Files, accepted, deliver, enrolled, export, leaving, places, plan
 from support.homes import Home
 
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL = export()
@@ -29,7 +28,7 @@ def test_the_same_content_is_not_sent_and_nobody_hears_of_it(
     done = home.type("run")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     batch = home.last()
-    assert (batch.state, batch.import_id) == (State.UNCHANGED, None)
+    assert (batch.state, batch.import_id) == (BatchState.UNCHANGED, None)
     assert batch.reason == f"the same as batch {first.id} (import 1), which Canvas has accepted; not sent"
     assert (batch.filed, plan(home, batch)["unchanged"], home.receipt()["batch"]["state"]) == (True, True, "unchanged")
     assert len(sandbox.imports) == 1
@@ -38,7 +37,7 @@ def test_the_same_content_is_not_sent_and_nobody_hears_of_it(
 
 def test_what_comes_after_it_is_compared_with_the_last_accepted_one(home: Home, sandbox: Sandbox, first: Batch) -> None:
     for _ in range(2):
-        assert deliver(home, FULL).state is State.UNCHANGED
+        assert deliver(home, FULL).state is BatchState.UNCHANGED
     batch = accepted(home, leaving(FULL, 6))
     assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
     assert enrolled(sandbox) == places(leaving(FULL, 6))
@@ -79,8 +78,8 @@ def test_batch_mode_is_sent_each_time(home: Home, sandbox: Sandbox) -> None:
 def test_a_failed_import_in_between_makes_the_same_worth_sending(home: Home, sandbox: Sandbox, first: Batch) -> None:
     sandbox.add_fault("fail")
     failed = deliver(home, export(121))
-    assert failed.state is State.FAILED
+    assert failed.state is BatchState.FAILED
     home.say("skip", failed.id, "the next export has it all")
     accepted(home, FULL)
     assert len(sandbox.imports) == 3
-    assert deliver(home, FULL).state is State.UNCHANGED
+    assert deliver(home, FULL).state is BatchState.UNCHANGED

@@ -10,7 +10,7 @@ import pytest
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.clock import Clock
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
@@ -132,7 +132,7 @@ def test_no_wait_sends_at_most_one_batch_and_ends_well(home: Home, sandbox: Sand
         assert len(home.batches()) <= before + 1
         before = len(home.batches())
         sandbox.wait_idle()
-    assert [batch.state for batch in home.batches()] == [State.IMPORTED, State.IMPORTED]
+    assert [batch.state for batch in home.batches()] == [BatchState.IMPORTED, BatchState.IMPORTED]
 
 
 def test_no_wait_takes_one_look_at_an_unfinished_import(home: Home, sandbox: Sandbox) -> None:
@@ -144,7 +144,7 @@ def test_no_wait_takes_one_look_at_an_unfinished_import(home: Home, sandbox: San
         assert (told.result.outcome, told.result.exit_code) == ("waiting", 0)
         assert "--no-wait" in told.message
     assert len(sandbox.requests) - asked == 1
-    assert home.last().state is State.IMPORTING
+    assert home.last().state is BatchState.IMPORTING
 
 
 def test_no_wait_still_says_by_its_exit_code_that_somebody_must_act(home: Home, sandbox: Sandbox) -> None:

@@ -26,8 +26,7 @@ from support.exports import (
 )
 from support.homes import Home, Watching
 
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 FULL, FEWER, FEWEST = export(), leaving(export(), 6), leaving(export(), 13)
@@ -42,12 +41,12 @@ def first(home: Home, sandbox: Sandbox) -> Batch:
 
 def fail(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("fail")
-    assert deliver(home, FEWER).state is State.FAILED
+    assert deliver(home, FEWER).state is BatchState.FAILED
 
 
 def abort(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("abort")
-    assert deliver(home, FEWER).state is State.ABORTED
+    assert deliver(home, FEWER).state is BatchState.ABORTED
 
 
 def undo(home: Home, sandbox: Sandbox) -> None:
@@ -140,7 +139,7 @@ def test_what_canvas_imported_is_compared_with_although_it_was_not_accepted_here
     home.configure(**DIFFING, SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
     sandbox.add_fault("ignore-option=override_sis_stickiness")
     first = deliver(home, FULL)
-    assert first.state is State.NOT_ACCEPTED
+    assert first.state is BatchState.NOT_ACCEPTED
     home.say("skip", first.id, "the option does not matter")
     batch = held(home, FEWEST, "removals", "group-removals")
     assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
@@ -152,7 +151,7 @@ def test_without_an_accepted_delivery_the_base_of_diffing_is_compared_with(home:
     """Canvas refused all rows of the first import, which is the base all the same."""
     home.configure(**DIFFING, SIS_SYNC_MAX_ERROR_ROWS="off")
     first = deliver(home, {"enrollments.csv": FULL["enrollments.csv"]})
-    assert (first.state, enrolled(sandbox)) == (State.NOT_ACCEPTED, set())
+    assert (first.state, enrolled(sandbox)) == (BatchState.NOT_ACCEPTED, set())
     home.say("skip", first.id, "the users were missing")
     batch = held(home, FEWEST, "removals", "group-removals")
     assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
@@ -165,7 +164,7 @@ def test_batch_mode_counts_what_vanished_while_its_kind_was_left_out(home: Home,
     noon = held(home, without(FULL, "enrollments.csv"), "empty")
     approve(home, noon)
     run(home)
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     batch = held(home, FEWEST, "group-removals")
     assert f"enrollment is compared with batch {first.id}" in " ".join(plan(home, batch)["notes"])
     assert enrolled(sandbox) == places(FULL)
@@ -178,7 +177,7 @@ def test_the_first_delivery_in_batch_mode_may_delete_what_an_earlier_program_lef
     batch = held(home, FEWER, "first-in-batch-mode")
     approve(home, batch)
     assert run(home).result.exit_code == 0
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     assert enrolled(sandbox) < places(FULL)
     assert places(FEWER) <= enrolled(sandbox)
 
@@ -195,5 +194,5 @@ def test_a_held_batch_is_weighed_again_under_other_settings_and_only_then(home: 
     assert "canary" in tripped(home, batch)
     home.configure(SIS_SYNC_CANARIES="", SIS_SYNC_BREAKER_ENROLLMENT="50%")
     assert run(home).result.exit_code == 0
-    assert (home.last().id, home.last().state) == (batch.id, State.IMPORTED)
+    assert (home.last().id, home.last().state) == (batch.id, BatchState.IMPORTED)
     assert enrolled(sandbox) == places(FEWEST)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.homes import COURSES, USERS, Home, Watching
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 BAD = USERS.replace("login_id", "logon_id")
@@ -180,7 +180,7 @@ def test_there_must_be_room_for_every_copy(home: Home, sandbox: Sandbox, monkeyp
     assert asked[:2] == [2 * len(ready), len(BAD)]
     assert len(asked) == 3
     assert asked[2] >= 2 * home.batches()[1].zip_size
-    assert home.last().state is State.REFUSED
+    assert home.last().state is BatchState.REFUSED
 
 
 def test_files_that_no_zip_for_canvas_can_hold_are_refused_and_kept(

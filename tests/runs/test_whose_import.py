@@ -10,7 +10,7 @@ import pytest
 from support.homes import USERS, Home, Watching, fast_clock
 from support.proxy import Proxy, Reply, Request
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 MINE = {"users.csv": USERS.replace("Ada", "Amy")}
@@ -27,7 +27,7 @@ def lose(home: Home, sandbox: Sandbox, *, accepted: bool) -> None:
     moment = {"uploading": pull_the_plug}
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching(end=moment) if accepted else Watching(begin=moment))
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
     sandbox.wait_idle()
 
 
@@ -65,7 +65,7 @@ def test_an_import_that_another_home_may_have_made_holds_when_its_content_cannot
     lose(other, sandbox, accepted=True)
     sandbox.add_fault("attachments-unreadable")
     held = home.run()
-    assert (held.result.exit_code, home.last().state) == (5, State.SENDING)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.SENDING)
     assert f"sis-sync adopt {home.last().id} 1 --reason TEXT" in held.message
     assert posts(sandbox) == 1
 
@@ -92,7 +92,7 @@ def test_content_tells_files_with_passwords_apart_without_the_passwords(
     other.drop({"users.csv": rows.format("two", "Ben")})
     lose(other, sandbox, accepted=True)
     held = home.run()
-    assert (held.result.exit_code, home.last().state) == (5, State.SENDING)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.SENDING)
     assert other.run().result.outcome == "imported"
     assert home.run().result.outcome == "imported"
     assert (home.last().import_id, posts(sandbox)) == (2, 2)
@@ -164,7 +164,7 @@ def test_a_batch_of_a_restored_archive_that_was_sent_already_holds(
     if record_is_lost:
         shutil.rmtree(tmp_path / "state")
     held = home.run()
-    assert (held.result.exit_code, home.last().state) == (5, State.SENDING)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.SENDING)
     assert "restored from a backup" in held.message
     assert posts(sandbox) == 1
     home.say("adopt", home.last().id, 2, "restored the archive")
@@ -177,7 +177,7 @@ def pack_only(home: Home, sandbox: Sandbox) -> None:
     blocking: list[int] = []
     show = Watching(begin={"zipping": lambda: blocking.append(sandbox.add_import("importing"))})
     home.run(patient=False, show=show)
-    assert home.last().state is State.PACKED
+    assert home.last().state is BatchState.PACKED
     sandbox.set_state(blocking[0], "imported")
 
 
@@ -195,7 +195,7 @@ def test_a_retry_of_a_restored_archive_that_was_sent_already_holds(
     shutil.copytree(backup, home.archive)
     home.say("retry", home.last().id, "Canvas had a bad night")
     held = home.run()
-    assert (held.result.exit_code, home.last().state) == (5, State.SENDING)
+    assert (held.result.exit_code, home.last().state) == (5, BatchState.SENDING)
     assert posts(sandbox) == 2
     home.say("retry", home.last().id, "send it all the same")
     assert home.run().result.outcome == "imported"
@@ -218,7 +218,7 @@ def test_a_person_cannot_give_a_batch_the_import_of_another_home(home: Home, oth
     refused = home.type("adopt", home.last().id, "1", "--reason", "it looks like it")
     assert refused.returncode == 2
     assert "another home" in refused.stderr
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
 
 
 def test_no_home_sends_while_another_one_looks_for_its_import(home: Home, other: Home, sandbox: Sandbox) -> None:
@@ -234,7 +234,7 @@ def test_no_home_sends_while_another_one_looks_for_its_import(home: Home, other:
 
     assert home.run(clock=clock, show=Looking()).result.outcome == "imported"
     assert [result.outcome for result in seen] == ["waiting"]
-    assert other.last().state is State.PACKED
+    assert other.last().state is BatchState.PACKED
     assert other.run().result.outcome == "imported"
 
 
@@ -285,7 +285,7 @@ def test_between_runs_the_smaller_of_the_two_clocks_counts(home: Home, sandbox: 
     assert home.run(clock=clock, patient=False).result.outcome == "waiting"
     sandbox.add_fault("clock-skew=300")
     assert home.run(clock=clock, patient=False).result.outcome == "waiting"
-    assert home.last().state is State.SENDING
+    assert home.last().state is BatchState.SENDING
     clock.sleep(121)
     home.run(clock=clock, patient=False)
     assert posts(sandbox) == 1
@@ -328,7 +328,7 @@ def test_an_archive_that_was_restored_to_another_folder_holds_too(
     shutil.copytree(home.archive, moved.archive)
     assert home.run().result.outcome == "imported"
     held = moved.run()
-    assert (held.result.exit_code, moved.last().state) == (5, State.SENDING)
+    assert (held.result.exit_code, moved.last().state) == (5, BatchState.SENDING)
     assert posts(sandbox) == 1
     moved.say("adopt", moved.last().id, 2, "this home was moved")
     assert moved.run().result.outcome == "imported"

@@ -19,7 +19,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import EXIT_HELD, EXIT_TIME_RAN_OUT, DropChanged
 from canvas_sis_sync.files import Folder
 from canvas_sis_sync.home import inbox
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.home.drops import DropFile
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import _claim, pack
@@ -202,7 +202,7 @@ def stop_before_the_claim(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(_claim, "_move_in", stop)
         with pytest.raises(KeyboardInterrupt):
             home.run()
-    assert home.last().state is State.CLAIMED
+    assert home.last().state is BatchState.CLAIMED
 
 
 def claim_one_of_two(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ def claim_one_of_two(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         patched.setattr(inbox, "move", stop_at_users)
         with pytest.raises(KeyboardInterrupt):
             home.run()
-    assert home.last().state is State.CLAIMED
+    assert home.last().state is BatchState.CLAIMED
 
 
 def test_the_rest_of_an_interrupted_claim_is_claimed_when_it_is_unchanged(
@@ -270,7 +270,7 @@ def test_a_claim_that_moved_nothing_gives_way_to_a_newer_export(
     home.drop({"users.csv": USERS + MORE}, folder="night")
     told = home.run()
     assert told.result.exit_code == 0
-    assert [batch.state for batch in told.result.batches] == [State.DISCARDED, State.IMPORTED]
+    assert [batch.state for batch in told.result.batches] == [BatchState.DISCARDED, BatchState.IMPORTED]
     assert packed(home) == USERS + MORE
     assert len(sandbox.imports) == 1
 
@@ -284,7 +284,7 @@ def test_a_claimed_folder_that_became_a_file_is_no_bug(
     (home.inbox / "night").rmdir()
     (home.inbox / "night").write_text("what is this?")
     assert home.run().result.exit_code == 0
-    assert home.last().state is State.DISCARDED
+    assert home.last().state is BatchState.DISCARDED
     assert not sandbox.imports
 
 

@@ -22,7 +22,7 @@ from support.exports import (
 )
 from support.homes import Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -45,10 +45,10 @@ def send_by_hand(home: Home, files: Files) -> None:
     home.configure(**NO_BATCH_MODE)
     home.drop(files)
     home.run()
-    if home.last().state is State.HELD:
+    if home.last().state is BatchState.HELD:
         assert home.type("approve", home.last().id, "--yes", "--reason", "by hand").returncode == 0
         home.run()
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
     home.configure(**BATCH_MODE)
 
 
@@ -131,7 +131,7 @@ def test_what_canvas_applied_of_an_aborted_import_counts_too(home: Home, sandbox
     kept = [row for row in FULL["enrollments.csv"].splitlines(keepends=True) if ",s006" not in row[:13]]
     more = {**FULL, "enrollments.csv": "".join(kept)}
     batch = deliver(home, more)
-    assert batch.state is State.ABORTED
+    assert batch.state is BatchState.ABORTED
     assert enrolled(sandbox) > places(few)
     home.say("skip", batch.id, "seen")
     home.configure(**BATCH_MODE, SIS_SYNC_BREAKER_ENROLLMENT="")
@@ -151,7 +151,7 @@ def test_what_was_undone_since_does_not_count(home: Home, sandbox: Sandbox) -> N
     assert home.run().result.exit_code == 5
     home.say("skip", home.batches()[2].id, "undone by hand")
     home.run()
-    assert home.last().state is State.IMPORTED
+    assert home.last().state is BatchState.IMPORTED
 
 
 def test_an_approval_is_for_the_parameters_that_it_was_held_with(home: Home, sandbox: Sandbox) -> None:
@@ -193,7 +193,7 @@ def test_without_diffing_the_same_is_sent_again(home: Home, sandbox: Sandbox) ->
 def test_without_diffing_the_same_is_skipped_by_setting(home: Home, sandbox: Sandbox) -> None:
     home.configure(SIS_SYNC_SKIP_UNCHANGED="true")
     accepted(home, FULL)
-    assert deliver(home, FULL).state is State.UNCHANGED
+    assert deliver(home, FULL).state is BatchState.UNCHANGED
 
 
 @pytest.mark.parametrize("settings", [{"SIS_SYNC_SKIP_UNCHANGED": "true"}, DIFFING], ids=["plain", "diffing"])
@@ -201,8 +201,8 @@ def test_after_rejected_rows_the_same_is_sent_again(home: Home, sandbox: Sandbox
     home.configure(**settings)
     unknown = "art-F25,nobody,student,active\n" * 3
     files = {**FULL, "enrollments.csv": FULL["enrollments.csv"] + unknown}
-    assert deliver(home, files).state is State.IMPORTED_WITH_MESSAGES
-    assert deliver(home, files).state is not State.UNCHANGED
+    assert deliver(home, files).state is BatchState.IMPORTED_WITH_MESSAGES
+    assert deliver(home, files).state is not BatchState.UNCHANGED
     assert len(sandbox.imports) == 2
 
 
@@ -211,7 +211,7 @@ def test_what_canvas_was_never_given_again_is_sent_each_night(home: Home, sandbo
     home.configure(**DIFFING)
     nobody = {"enrollments.csv": FULL["enrollments.csv"]}
     batch = deliver(home, nobody)
-    assert batch.state is State.NOT_ACCEPTED
+    assert batch.state is BatchState.NOT_ACCEPTED
     home.say("skip", batch.id, "the users come later")
     for _ in range(3):
         accepted(home, nobody)
@@ -239,7 +239,7 @@ def test_what_was_undone_is_sent_again(home: Home, sandbox: Sandbox, settings: d
     home.say("skip", batch.id, "seen")
     home.run()
     assert home.last().id != batch.id
-    assert home.last().state is not State.UNCHANGED
+    assert home.last().state is not BatchState.UNCHANGED
     assert len(sandbox.imports) == 2
 
 
@@ -254,5 +254,5 @@ def test_what_canvas_no_longer_knows_is_sent_again(home: Home, sandbox: Sandbox,
     home.say("skip", batch.id, "the test environment was overwritten")
     home.run()
     assert home.last().id != batch.id
-    assert home.last().state is not State.UNCHANGED
+    assert home.last().state is not BatchState.UNCHANGED
     assert len(sandbox.imports) == 2

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from support.homes import COURSES, USERS, Home
 
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
@@ -88,7 +88,7 @@ def test_a_refused_zip_may_be_discarded_and_a_repaired_one_sent(home: Home, sand
     assert home.run().result.exit_code == 5
     home.say("discard", home.last().id, "exported anew")
     assert home.run().result.outcome == "imported"
-    assert [batch.state for batch in home.batches()] == [State.DISCARDED, State.IMPORTED]
+    assert [batch.state for batch in home.batches()] == [BatchState.DISCARDED, BatchState.IMPORTED]
 
 
 def test_a_repacked_batch_is_retried_with_its_repacked_zip(home: Home, sandbox: Sandbox) -> None:

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
-from canvas_sis_sync.home.batch import Batch, Release
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState, Release
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
@@ -15,7 +14,7 @@ HERE = Target("canvas.example.edu", 1)
 
 
 def batch(
-    batch_id: str = "20260101-000000", state: State = State.CLAIMED, target: Target = HERE, **more: object
+    batch_id: str = "20260101-000000", state: BatchState = BatchState.CLAIMED, target: Target = HERE, **more: object
 ) -> Batch:
     return replace(Batch(batch_id, state, target, "night", DropKind.FOLDER, 900.0), **more)
 
@@ -43,7 +42,7 @@ def full() -> Batch:
     )
     basis = Basis("ab", {"skip_deletes": "true"}, HERE, "20251231-000000", 4)
     return batch(
-        state=State.NOT_ACCEPTED,
+        state=BatchState.NOT_ACCEPTED,
         files=(DropFile("users.csv", 10, 20, "1:2"),),
         entries=(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0)),
         zip_name="import.zip",

@@ -15,8 +15,7 @@ import requests
 from support.homes import Home, fast_clock
 
 from canvas_sis_sync.cli import _run as run_command
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.plan.breakers.limits import raised
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox.sandbox import Sandbox
@@ -131,14 +130,14 @@ def run(home: Home, *breakers: str) -> run_command.Told:
 def accepted(home: Home, files: Files) -> Batch:
     """Deliver what Canvas must accept."""
     batch = deliver(home, files)
-    assert batch.state in {State.IMPORTED, State.IMPORTED_WITH_MESSAGES}, batch.reason
+    assert batch.state in {BatchState.IMPORTED, BatchState.IMPORTED_WITH_MESSAGES}, batch.reason
     return batch
 
 
 def held(home: Home, files: Files, *breakers: str) -> Batch:
     """Deliver what must be held by these breakers, in their order."""
     batch = deliver(home, files)
-    assert (batch.state, batch.import_id) == (State.HELD, None), batch.reason
+    assert (batch.state, batch.import_id) == (BatchState.HELD, None), batch.reason
     assert tripped(home, batch) == list(breakers)
     return batch
 

@@ -11,8 +11,7 @@ from support.homes import COURSES, Home
 
 from canvas_sis_sync.canvas.records import SisImport, Taken, Target
 from canvas_sis_sync.delivery.files import Entry
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Basis, Planned
@@ -24,7 +23,7 @@ DIFFED = {"diffing_data_set_identifier": "nightly"}
 BASIS = Basis("0" * 64, DIFFED, TARGET, before="earlier", base_import=11)
 BATCH = Batch(
     "2026-night",
-    State.IMPORTING,
+    BatchState.IMPORTING,
     TARGET,
     "loose files",
     DropKind.LOOSE,
@@ -49,18 +48,18 @@ def with_statistics(**words: Any) -> SisImport:
 def test_what_stays_within_the_plan_is_accepted_in_silence() -> None:
     ended = end(with_statistics(Enrollment={"created": 50, "deleted": 1, "concluded": 1, "deactivated": 1}))
 
-    assert (ended.state, ended.notes) == (State.IMPORTED, ())
+    assert (ended.state, ended.notes) == (BatchState.IMPORTED, ())
 
 
 @pytest.mark.parametrize("planned", [None, Planned(), Planned({"no_such_kind": 0})])
 def test_without_bounds_nothing_is_compared(planned: Planned | None) -> None:
-    assert end(with_statistics(Course={"deleted": 7}), replace(BATCH, planned=planned)).state is State.IMPORTED
+    assert end(with_statistics(Course={"deleted": 7}), replace(BATCH, planned=planned)).state is BatchState.IMPORTED
 
 
 def test_more_rows_than_planned_are_not_accepted() -> None:
     ended = end(replace(CLEAN, counts={"users": 1001, "courses": 200}))
 
-    assert ended.state is State.NOT_ACCEPTED
+    assert ended.state is BatchState.NOT_ACCEPTED
     assert "processed 1,001 user rows, and the plan knows of 1,000" in ended.reason
 
 
@@ -68,14 +67,14 @@ def test_more_rows_than_planned_are_not_accepted() -> None:
 def test_more_removals_than_planned_are_not_accepted(word: str) -> None:
     ended = end(with_statistics(Enrollment={word: 4, "created": 1}))
 
-    assert ended.state is State.NOT_ACCEPTED
+    assert ended.state is BatchState.NOT_ACCEPTED
     assert "4 of Enrollment, and by the plan it is 3 at most" in ended.reason
-    assert end(with_statistics(Enrollment={word: 3, "created": 90})).state is State.IMPORTED
+    assert end(with_statistics(Enrollment={word: 3, "created": 90})).state is BatchState.IMPORTED
 
 
 @pytest.mark.parametrize("odd", [None, 7, [], {"deleted": "many"}])
 def test_statistics_without_numbers_break_nothing(odd: object) -> None:
-    assert end(with_statistics(Enrollment=odd, Group={"deleted": 9})).state is State.IMPORTED
+    assert end(with_statistics(Enrollment=odd, Group={"deleted": 9})).state is BatchState.IMPORTED
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_another_base_than_expected_is_not_accepted(
     batch = replace(BATCH, basis=replace(BASIS, base_import=expected), parameters=parameters)
     ended = end(replace(CLEAN, diffed_against=actual), batch)
 
-    assert (ended.state is State.IMPORTED) is accepted
+    assert (ended.state is BatchState.IMPORTED) is accepted
     assert ("the plan was made for" in ended.reason) is not accepted
 
 
@@ -115,7 +114,7 @@ def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: b
     batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=Planned(threshold=planned))
     ended = end(replace(CLEAN, threshold_exceeded=actual, diffed_against=None if actual else 11), batch)
 
-    assert (ended.state is State.IMPORTED) is (words == "")
+    assert (ended.state is BatchState.IMPORTED) is (words == "")
     assert words in ended.reason
 
 
@@ -133,7 +132,7 @@ def test_where_the_plan_was_made_for_something_else_only_that_is_told(otherwise:
 
     assert "the plan knows of 10" in bounds
     assert "by the plan it is 0 at most" in bounds
-    assert only.state is State.NOT_ACCEPTED
+    assert only.state is BatchState.NOT_ACCEPTED
     assert "at most" not in only.reason
     assert "the plan knows of" not in only.reason
 
@@ -151,7 +150,7 @@ def test_a_shortfall_is_a_note(users: int, warnings: int, note: str) -> None:
     final = replace(CLEAN, workflow_state="imported_with_messages")
     ended = end(replace(final, counts={"users": users, "courses": 200, "warning_count": warnings}))
 
-    assert (ended.state, " ".join(ended.notes)) == (State.IMPORTED_WITH_MESSAGES, note)
+    assert (ended.state, " ".join(ended.notes)) == (BatchState.IMPORTED_WITH_MESSAGES, note)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_a_shortfall_is_a_note(users: int, warnings: int, note: str) -> None:
 def test_an_abort_says_what_was_and_was_not_applied(changes: dict[str, Any], words: list[str]) -> None:
     ended = end(replace(ABORTED, **changes), replace(BATCH, parameters={"change_threshold": "20"}))
 
-    assert ended.state is State.ABORTED
+    assert ended.state is BatchState.ABORTED
     assert [word for word in words if word not in ended.reason] == []
 
 

@@ -15,8 +15,7 @@ from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.files import Folder
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.progress import Show, Silent
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.all_but_newest import discard_all_but_newest
@@ -56,7 +55,7 @@ def test_of_three_drops_behind_a_hold_one_is_sent(home: Home, sandbox: Sandbox, 
     done = home.type("discard", "--all-but-newest", "--reason", "only the newest")
     assert (done.returncode, done.stderr) == (0, "")
     batches = home.batches()
-    assert [batch.state for batch in batches] == [State.DISCARDED] * 3
+    assert [batch.state for batch in batches] == [BatchState.DISCARDED] * 3
     assert [batch.drop_name for batch in batches] == ["ready.zip", "monday", "tuesday"]
     for batch in batches:
         assert batch.filed
@@ -79,7 +78,7 @@ def test_with_nothing_held_the_older_drops_are_passed_over_all_the_same(home: Ho
     os.utime(home.inbox / "users.csv", (1_000_001, 1_000_001))
     home.drop({"courses.csv": COURSES}, folder="newest")
     assert discard(home).endswith("newest waits for the next run.")
-    assert [batch.state for batch in home.batches()] == [State.DISCARDED] * 2
+    assert [batch.state for batch in home.batches()] == [BatchState.DISCARDED] * 2
     assert (home.folder_of(home.batches()[0]) / "original.zip").read_bytes() == b"half"
     assert discard(home) == "newest waits for the next run."
     assert len(home.batches()) == 2
@@ -98,7 +97,7 @@ def test_a_hold_about_what_was_sent_is_not_touched(home: Home, sandbox: Sandbox)
     home.run()
     drop_nights(home, "monday", "tuesday")
     discard(home)
-    assert [batch.state for batch in home.batches()] == [State.FAILED, State.DISCARDED]
+    assert [batch.state for batch in home.batches()] == [BatchState.FAILED, BatchState.DISCARDED]
 
 
 def test_drops_not_seen_before_are_looked_at_twice(home: Home, sandbox: Sandbox, refused: Batch) -> None:
@@ -111,7 +110,7 @@ def test_drops_not_seen_before_are_looked_at_twice(home: Home, sandbox: Sandbox,
     discard(home, clock, show)
     assert slept == [60]
     assert show.notes == ["Waiting until nobody has written to the older drops for a while."]
-    assert [batch.state for batch in home.batches()] == [State.DISCARDED] * 3
+    assert [batch.state for batch in home.batches()] == [BatchState.DISCARDED] * 3
 
 
 def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
@@ -130,8 +129,8 @@ def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
     assert f"So batch {refused.id} is refused as before, and nothing is sent." in text
     assert "Next: `sis-sync discard --all-but-newest --reason TEXT`" in text
     assert [(batch.drop_name, batch.state) for batch in home.batches()] == [
-        ("ready.zip", State.REFUSED),
-        ("monday", State.DISCARDED),
+        ("ready.zip", BatchState.REFUSED),
+        ("monday", BatchState.DISCARDED),
     ]
     assert sorted(path.name for path in home.inbox.iterdir()) == ["tuesday", "wednesday"]
 
@@ -143,7 +142,7 @@ def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sa
         (home.folder_of(home.last()) / "files" / "users.csv").unlink()
 
     text = discard(home, show=Watching(end={"reading back": vanish}))
-    assert (home.batches()[0].state, home.batches()[0].drop_name) == (State.HELD, "monday")
+    assert (home.batches()[0].state, home.batches()[0].drop_name) == (BatchState.HELD, "monday")
     assert f"Batch {home.batches()[0].id} (monday) is held: users.csv vanished from" in text
     assert "Left alone" not in text
     assert text.endswith("Next: `sis-sync discard --all-but-newest --reason TEXT` once that is over.")
@@ -187,9 +186,9 @@ def test_what_was_cut_short_is_finished_by_the_next_run_and_never_sent(
     with pytest.raises(PulledPlug):
         discard(home, show=Watching({stage: pull_at(stage)}))
     cut = home.last()
-    assert (cut.state, cut.set_aside) == (State.CLAIMED, "discard --all-but-newest: only the newest")
+    assert (cut.state, cut.set_aside) == (BatchState.CLAIMED, "discard --all-but-newest: only the newest")
     assert home.run().result.exit_code == 5
-    assert [batch.state for batch in home.batches()] == [State.REFUSED, State.DISCARDED]
+    assert [batch.state for batch in home.batches()] == [BatchState.REFUSED, BatchState.DISCARDED]
     assert content(home, home.last()) == USERS + MORE.format(0)
     assert home.last().steps[-1].who == getpass.getuser()
     discard(home)
@@ -216,7 +215,7 @@ def test_a_claim_cut_short_between_two_files_is_finished_too(
         with pytest.raises(PulledPlug):
             discard(home)
     assert home.run().result.outcome == "imported"
-    assert [batch.state for batch in home.batches()] == [State.DISCARDED, State.IMPORTED]
+    assert [batch.state for batch in home.batches()] == [BatchState.DISCARDED, BatchState.IMPORTED]
     with zipfile.ZipFile(home.folder_of(home.batches()[0]) / "import.zip") as packed:
         assert sorted(packed.namelist()) == ["courses.csv", "users.csv"]
 

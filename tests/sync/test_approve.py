@@ -13,8 +13,7 @@ from support.college import STUDENTS, college
 from support.homes import Home, fast_clock
 
 from canvas_sis_sync.errors import HeldError, UsageError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.lock import home_lock
 from canvas_sis_sync.plan import text
 from canvas_sis_sync.plan.values import Basis
@@ -65,7 +64,7 @@ def test_what_was_held_is_shown_and_goes_with_the_next_run(home: Home, sandbox: 
     assert said.startswith(text.table(plan))
     assert said.endswith(f"Batch {held.id} is approved, exactly as it is. The next run sends it.\n")
     batch = home.last()
-    assert (batch.state, batch.steps[-1].who, batch.steps[-1].reason) == (State.PACKED, getpass.getuser(), "known")
+    assert (batch.state, batch.steps[-1].who, batch.steps[-1].reason) == (BatchState.PACKED, getpass.getuser(), "known")
     assert batch.approval is not None
     assert (batch.approval.basis, batch.approval.who, batch.approval.remembered) == (held.basis, getpass.getuser(), ())
     assert home.receipt()["batch"]["approval"]["reason"] == "known"
@@ -92,9 +91,9 @@ def terminal() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
-@pytest.mark.parametrize(("word", "code", "state"), [("n", 5, State.HELD), ("y", 0, State.PACKED)])
+@pytest.mark.parametrize(("word", "code", "state"), [("n", 5, BatchState.HELD), ("y", 0, BatchState.PACKED)])
 def test_at_a_terminal_it_asks(
-    home: Home, sandbox: Sandbox, held: Batch, terminal: tuple[int, int], word: str, code: int, state: State
+    home: Home, sandbox: Sandbox, held: Batch, terminal: tuple[int, int], word: str, code: int, state: BatchState
 ) -> None:
     ours, theirs = terminal
     process = home.start("approve", held.id, "--reason", "known", stdin=theirs)
@@ -108,7 +107,7 @@ def test_at_a_terminal_it_asks(
 def test_it_needs_no_canvas(home: Home, sandbox: Sandbox, held: Batch) -> None:
     sandbox.add_fault("get-500=100")
     yes(home, held)
-    assert home.last().state is State.PACKED
+    assert home.last().state is BatchState.PACKED
 
 
 def test_a_term_that_is_over_may_be_missing_from_then_on(home: Home, sandbox: Sandbox, term_over: Batch) -> None:
@@ -165,7 +164,7 @@ def test_a_plan_that_is_lost_leaves_the_reason_to_judge_by(home: Home, sandbox: 
     assert home.type("approve", held.id, "--reason", "known", "--yes", "--remember").returncode == 2
     said = yes(home, held)
     assert said.startswith(f"The plan of batch {held.id} cannot be read any more. It is held for this: {held.reason}")
-    assert home.last().state is State.PACKED
+    assert home.last().state is BatchState.PACKED
 
 
 def test_a_yes_to_an_older_plan_is_none(home: Home, sandbox: Sandbox, held: Batch) -> None:
@@ -206,7 +205,7 @@ def test_an_approval_is_taken_back_by_a_discard_until_the_next_run(
     yes(home, term_over, "--remember")
     assert home.say("discard", term_over.id, "a slip").startswith(f"Batch {term_over.id} will not be sent.")
     batch = home.last()
-    assert (batch.state, batch.approval) == (State.DISCARDED, None)
+    assert (batch.state, batch.approval) == (BatchState.DISCARDED, None)
     assert [step.reason for step in batch.steps[-2:]] == ["known", "a slip"]
     with home.journal() as journal:
         assert not journal.remembered(batch.target)

@@ -17,8 +17,7 @@ from canvas_sis_sync.cli._run import Told
 from canvas_sis_sync.errors import EXIT_HELD
 from canvas_sis_sync.files import Folder
 from canvas_sis_sync.home import inbox
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import Drop
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import run
@@ -133,7 +132,7 @@ def test_a_folder_swapped_for_a_link_gives_nothing_of_what_the_link_names(
     after_the_last_look(monkeypatch, swap)
     told = home.run()
     assert_nothing_strange_was_sent(home, sandbox, told)
-    assert home.last().state is State.DISCARDED
+    assert home.last().state is BatchState.DISCARDED
     assert "changed or vanished" in home.last().reason
     assert (home.inbox / where).is_symlink()
     assert "night" in told.message
@@ -162,7 +161,7 @@ def test_what_takes_a_files_place_is_neither_opened_nor_sent(
     if home.archive.is_symlink() and moment is before_the_rename:
         assert sandbox.count("user") == 2, told.message  # the listed file, which was open, was copied
     else:
-        assert home.last().state is State.DISCARDED
+        assert home.last().state is BatchState.DISCARDED
         assert not sandbox.imports
     assert home.run().result.exit_code == 0
     if kind == "link":  # whose content is the token
@@ -181,10 +180,13 @@ def test_another_file_of_the_same_size_and_time_is_a_drop_of_its_own(
     moment(monkeypatch, lambda: put(home.inbox / "users.csv", "file", home.folder))
     assert home.run().result.exit_code == 0
     old, new = home.batches()
-    assert (old.state, new.state) in [(State.DISCARDED, State.IMPORTED), (State.IMPORTED, State.IMPORTED)]
+    assert (old.state, new.state) in [
+        (BatchState.DISCARDED, BatchState.IMPORTED),
+        (BatchState.IMPORTED, BatchState.IMPORTED),
+    ]
     with zipfile.ZipFile(home.folder_of(new) / "import.zip") as packed:
         assert packed.read("users.csv").decode() == USERS.replace("Ada", "Eva")
-    if old.state is State.IMPORTED:
+    if old.state is BatchState.IMPORTED:
         with zipfile.ZipFile(home.folder_of(old) / "import.zip") as packed:
             assert packed.read("users.csv").decode() == USERS
     assert not list(home.inbox.iterdir())

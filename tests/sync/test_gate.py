@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Listing, SisImport, Target
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
 from canvas_sis_sync.sync.gate import GONE, Account, Known, Policy, decide
@@ -24,7 +23,7 @@ FAILED = ["failed", "failed_with_messages", "aborted"]
 SKIP, RETRY = "sis-sync skip 2026-night --reason TEXT", "sis-sync retry 2026-night --reason TEXT"
 
 
-def batch(state: State = State.IMPORTED) -> Batch:
+def batch(state: BatchState = BatchState.IMPORTED) -> Batch:
     target = Target("canvas.example.edu", 1)
     return Batch("2026-night", state, target, "loose files", DropKind.LOOSE, NOW, import_id=OURS)
 
@@ -37,7 +36,7 @@ def listing(*imports: SisImport, now: float | None = NOW) -> Listing:
     return Listing(imports, now)
 
 
-def known(state: State = State.IMPORTED, **changes: object) -> Known:
+def known(state: BatchState = BatchState.IMPORTED, **changes: object) -> Known:
     return replace(Known(batch(state), own_imports=frozenset({OURS})), **changes)
 
 
@@ -139,24 +138,24 @@ def test_our_own_upload_is_waited_for_however_old() -> None:
 
 
 def test_too_many_refused_rows_hold() -> None:
-    decision = ask(ours="imported_with_messages", knowing=known(State.IMPORTED_WITH_MESSAGES, over_limit=True))
+    decision = ask(ours="imported_with_messages", knowing=known(BatchState.IMPORTED_WITH_MESSAGES, over_limit=True))
 
     assert (decision.verdict, decision.hint) == (HOLD, SKIP)
     assert "SIS_SYNC_MAX_ERROR_ROWS" in decision.reason
 
 
 def test_a_batch_that_is_not_accepted_holds_although_canvas_is_content() -> None:
-    decision = ask(ours="imported", knowing=known(State.NOT_ACCEPTED))
+    decision = ask(ours="imported", knowing=known(BatchState.NOT_ACCEPTED))
 
     assert (decision.verdict, decision.hint) == (HOLD, f"{SKIP} or {RETRY}")
     assert "not_accepted" in decision.reason
-    assert ask(ours="imported", knowing=known(State.SKIPPED)).verdict is GO
+    assert ask(ours="imported", knowing=known(BatchState.SKIPPED)).verdict is GO
 
 
-@pytest.mark.parametrize("state", [State.FAILED, State.FAILED_WITH_MESSAGES, State.ABORTED])
-def test_retry_is_offered_where_the_batch_allows_it(state: State) -> None:
+@pytest.mark.parametrize("state", [BatchState.FAILED, BatchState.FAILED_WITH_MESSAGES, BatchState.ABORTED])
+def test_retry_is_offered_where_the_batch_allows_it(state: BatchState) -> None:
     assert ask(ours=state.value, knowing=known(state)).hint == f"{SKIP} or {RETRY}"
-    assert ask(ours=state.value, knowing=known(State.IMPORTED)).hint == SKIP
+    assert ask(ours=state.value, knowing=known(BatchState.IMPORTED)).hint == SKIP
 
 
 ABORTS = {
@@ -320,7 +319,7 @@ imports = st.builds(
 mixtures = st.lists(imports, max_size=6)
 knowledge = st.builds(
     Known,
-    previous=st.sampled_from([None, batch(), batch(State.FAILED)]),
+    previous=st.sampled_from([None, batch(), batch(BatchState.FAILED)]),
     over_limit=st.booleans(),
     own_imports=st.frozensets(st.integers(45, 65), max_size=4),
     strays=st.frozensets(st.integers(66, 70), max_size=2),

@@ -9,8 +9,7 @@ import pytest
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, SisImport, Taken, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import NotFound, RequestRejected
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.sync.outcome import Outcome, first_messages, of, rejection
@@ -19,7 +18,7 @@ USERS = Entry("users.csv", 900, 0, kind="user", rows=1000)
 COURSES = Entry("courses.csv", 500, 0, kind="course", rows=200)
 BATCH = Batch(
     "2026-night",
-    State.IMPORTING,
+    BatchState.IMPORTING,
     Target("canvas.example.edu", 1),
     "loose files",
     DropKind.LOOSE,
@@ -51,7 +50,7 @@ def with_messages(warnings: int, **changes: object) -> SisImport:
 def test_each_end_of_canvas_is_an_end_of_the_batch(word: str) -> None:
     outcome = end(replace(CLEAN, workflow_state=word))
 
-    assert (outcome.state, outcome.over_limit) == (State(word), False)
+    assert (outcome.state, outcome.over_limit) == (BatchState(word), False)
     assert outcome.reason.endswith(".")
 
 
@@ -95,7 +94,7 @@ def test_a_failure_gives_canvas_reason_shortened_to_one_line() -> None:
 def test_aborted_says_by_whom_and_what_became_of_the_rows(changes: dict[str, object], words: str) -> None:
     outcome = end(replace(CLEAN, workflow_state="aborted", **changes))
 
-    assert outcome.state is State.ABORTED
+    assert outcome.state is BatchState.ABORTED
     assert words in outcome.reason
 
 
@@ -105,9 +104,9 @@ def test_no_row_processed_is_not_accepted(word: str, counts: dict[str, int]) -> 
     nothing = replace(CLEAN, workflow_state=word, counts=counts)
 
     outcome = end(nothing, allowed=NO_LIMIT)
-    assert outcome.state is State.NOT_ACCEPTED
+    assert outcome.state is BatchState.NOT_ACCEPTED
     assert "processed no row" in outcome.reason
-    assert end(replace(nothing, diffed_against=11), allowed=NO_LIMIT).state is State(word)
+    assert end(replace(nothing, diffed_against=11), allowed=NO_LIMIT).state is BatchState(word)
 
 
 def test_no_row_processed_is_fine_when_there_was_none() -> None:
@@ -115,15 +114,15 @@ def test_no_row_processed_is_fine_when_there_was_none() -> None:
     empty = replace(BATCH, entries=(replace(USERS, rows=0), replace(COURSES, rows=0)))
     uncounted = replace(BATCH, entries=(replace(USERS, rows=0), replace(COURSES, rows=None)))
 
-    assert end(nothing, batch=empty).state is State.IMPORTED
-    assert end(nothing, batch=uncounted).state is State.NOT_ACCEPTED
+    assert end(nothing, batch=empty).state is BatchState.IMPORTED
+    assert end(nothing, batch=uncounted).state is BatchState.NOT_ACCEPTED
 
 
 @pytest.mark.parametrize("diffed_against", [None, 11])
 def test_a_kind_that_canvas_did_not_recognise_is_not_accepted(diffed_against: int | None) -> None:
     for supplied in (("course",), None):
         outcome = end(replace(CLEAN, supplied=supplied, diffed_against=diffed_against))
-        assert outcome.state is State.NOT_ACCEPTED
+        assert outcome.state is BatchState.NOT_ACCEPTED
         assert "user" in outcome.reason
 
 
@@ -133,30 +132,30 @@ def test_a_header_is_enough_to_be_supplied_and_nothing_is_not() -> None:
     unrecognised = replace(BATCH, entries=(USERS, replace(COURSES, kind=None)))
     final = replace(CLEAN, supplied=("user",))
 
-    assert end(final, batch=header_only).state is State.NOT_ACCEPTED
-    assert end(final, batch=no_content).state is State.IMPORTED
-    assert end(final, batch=unrecognised).state is State.IMPORTED
+    assert end(final, batch=header_only).state is BatchState.NOT_ACCEPTED
+    assert end(final, batch=no_content).state is BatchState.IMPORTED
+    assert end(final, batch=unrecognised).state is BatchState.IMPORTED
 
 
 @pytest.mark.parametrize("taken", [Taken(dangerous=("A.",)), Taken(other=("A.",)), Taken(("A.",), ("B.",))])
 def test_options_not_taken_are_not_accepted(taken: Taken) -> None:
     outcome = end(taken=taken)
 
-    assert (outcome.state, outcome.reason) == (State.NOT_ACCEPTED, " ".join((*taken.dangerous, *taken.other)))
+    assert (outcome.state, outcome.reason) == (BatchState.NOT_ACCEPTED, " ".join((*taken.dangerous, *taken.other)))
     failed = end(replace(CLEAN, workflow_state="failed"), taken=taken)
-    assert (failed.state, "A." in failed.reason) == (State.FAILED, True)
+    assert (failed.state, "A." in failed.reason) == (BatchState.FAILED, True)
 
 
 @pytest.mark.parametrize("word", ["restored", "partially_restored", "restore_failed"])
 def test_an_import_undone_meanwhile_counts_as_what_it_had_been(word: str) -> None:
     clean, messages = replace(CLEAN, workflow_state=word), replace(with_messages(5), workflow_state=word)
 
-    assert end(clean).state is State.IMPORTED
+    assert end(clean).state is BatchState.IMPORTED
     assert f"It is {word} now: somebody has undone" in end(clean).reason
-    assert end(messages).state is State.IMPORTED_WITH_MESSAGES
+    assert end(messages).state is BatchState.IMPORTED_WITH_MESSAGES
     for sign in ({"processing_errors": ((None, "bad"),)}, {"counts": {"error_count": 1}}):
-        assert end(replace(clean, **sign)).state is State.FAILED_WITH_MESSAGES
-    assert end(replace(clean, counts={})).state is State.NOT_ACCEPTED
+        assert end(replace(clean, **sign)).state is BatchState.FAILED_WITH_MESSAGES
+    assert end(replace(clean, counts={})).state is BatchState.NOT_ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_more_refused_rows_than_allowed_are_accepted_over_the_limit(
 ) -> None:
     outcome = end(with_messages(refused), allowed=allowed)
 
-    assert (outcome.state, outcome.over_limit) == (State.IMPORTED_WITH_MESSAGES, over)
+    assert (outcome.state, outcome.over_limit) == (BatchState.IMPORTED_WITH_MESSAGES, over)
     assert ("more than SIS_SYNC_MAX_ERROR_ROWS allows" in outcome.reason) == over
 
 

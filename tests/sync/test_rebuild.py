@@ -11,8 +11,7 @@ from support.homes import COURSES, USERS, Home, Watching, fast_clock
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import HeldError, HomeError, UsageError
 from canvas_sis_sync.home.archive import Archive
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.home.journal_file import FILE_NAME
 from canvas_sis_sync.home.lock import home_lock
@@ -50,12 +49,12 @@ def lived(home: Home, sandbox: Sandbox) -> Home:
         home.drop({"users.csv": USERS.replace("Ada", "Eva")})
         home.run()
     assert {batch.state for batch in home.batches()} == {
-        State.IMPORTED_WITH_MESSAGES,
-        State.UNCHANGED,
-        State.RETRIED,
-        State.IMPORTED,
-        State.SKIPPED,
-        State.DISCARDED,
+        BatchState.IMPORTED_WITH_MESSAGES,
+        BatchState.UNCHANGED,
+        BatchState.RETRIED,
+        BatchState.IMPORTED,
+        BatchState.SKIPPED,
+        BatchState.DISCARDED,
     }
     return home
 
@@ -164,7 +163,7 @@ def test_batches_of_one_second_come_back_in_their_order(home: Home, sandbox: San
         ids.append(archive.new_id(1_000_000_000))
         archive.make_batch_folder(ids[-1])
         archive.write_receipt(
-            Batch(ids[-1], State.IMPORTED, target, "d", DropKind.ZIP, 1e9, import_id=number + 1, filed=True)
+            Batch(ids[-1], BatchState.IMPORTED, target, "d", DropKind.ZIP, 1e9, import_id=number + 1, filed=True)
         )
     assert archive.newest_batch() == ids[-1] == "20010909-014640-012"
     assert [batch.id for batch in made_anew(home)] == ids

@@ -14,8 +14,7 @@ from support.homes import Home, fast_clock
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import HeldError
 from canvas_sis_sync.home.archive import Archive, read_receipt
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.home.journal_file import FILE_NAME
 from canvas_sis_sync.sync.rebuild import rebuild
@@ -32,7 +31,7 @@ def old(new_home: Callable[..., Home]) -> Home:
         archive.make_batch_folder(batch_id)
         target = Target("canvas.example.edu", 1)
         archive.write_receipt(
-            Batch(batch_id, State.IMPORTED, target, "d", DropKind.ZIP, 1e9, import_id=number, filed=True)
+            Batch(batch_id, BatchState.IMPORTED, target, "d", DropKind.ZIP, 1e9, import_id=number, filed=True)
         )
     return home
 
@@ -70,8 +69,8 @@ def assert_refused(home: Home, *words: str) -> None:
         ({"zip_size": -1}, "zip_size is not a number from 0"),
         ({"import_id": 2**63}, "import_id is not a number from 0"),
         ({"claimed_at": 1e15}, "claimed_at is not a time"),
-        ({"state": "beamed"}, "state is not a state"),
-        ({"steps": [{"at": 1, "state": "beamed", "who": "", "reason": ""}]}, "steps[0].state is not a state"),
+        ({"state": "beamed"}, "state is not one that"),
+        ({"steps": [{"at": 1, "state": "beamed", "who": "", "reason": ""}]}, "steps[0].state is not one that"),
         ({"releases": 1}, "releases is not a list"),
     ],
 )

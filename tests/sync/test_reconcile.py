@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Attachment, Listing, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sync._reconcile import Evidence, Found, candidates, judge
 
@@ -22,7 +21,7 @@ STRAY = Entry("night/notes.csv", 30, 0)
 
 
 def batch(*entries: Entry, **changes: object) -> Batch:
-    made = Batch("2026-night", State.SENDING, TARGET, "night", DropKind.FOLDER, 0.0, entries=entries, mark=100)
+    made = Batch("2026-night", BatchState.SENDING, TARGET, "night", DropKind.FOLDER, 0.0, entries=entries, mark=100)
     return replace(made, **changes)
 
 

@@ -11,8 +11,7 @@ from support.homes import COURSES, Home
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.errors import AccessRefused, CanvasError, HeldError, HomeError, SettingsError, UsageError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import State
+from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.lock import home_lock
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -46,7 +45,7 @@ def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox)
     done = home.type("discard", home.last().id, "--reason", "exported anew")
     assert (done.returncode, done.stderr) == (0, "")
     assert str(home.folder_of(home.last())) in done.stdout
-    assert home.last().state is State.DISCARDED
+    assert home.last().state is BatchState.DISCARDED
 
 
 def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: Sandbox) -> None:
@@ -146,20 +145,20 @@ def test_a_released_batch_is_filed_when_its_messages_come(home: Home, sandbox: S
     sandbox.clear_faults()
     assert home.run().result.exit_code == 0
     batch = home.last()
-    assert (batch.state, batch.filed, batch.errors_complete) == (State.SKIPPED, True, True)
+    assert (batch.state, batch.filed, batch.errors_complete) == (BatchState.SKIPPED, True, True)
     assert home.receipt()["batch"]["releases"][0]["reason"] == "known"
 
 
 def test_what_is_only_claimed_is_discarded_once_its_bytes_are_in_a_zip(home: Home, failed: Batch) -> None:
     home.say("retry", failed.id, "again")
     retried = home.last()
-    assert retried.state is State.CLAIMED
+    assert retried.state is BatchState.CLAIMED
     home.say("discard", retried.id, "a slip")
-    assert home.last().state is State.DISCARDED
+    assert home.last().state is BatchState.DISCARDED
     assert home.run().result.outcome == "idle"
     loose = replace(retried, id="20990101-000000", retry_of=None, steps=())
     with home.journal_to_write() as journal:
         journal.add(loose)
     with pytest.raises(UsageError, match="is claimed, and that is not something to discard"):
         home.say("discard", loose.id, "a slip")
-    assert home.last().state is State.CLAIMED
+    assert home.last().state is BatchState.CLAIMED

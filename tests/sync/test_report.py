@@ -9,8 +9,7 @@ import pytest
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import HeldError, SyncError, TimeRanOut, UsageError
-from canvas_sis_sync.home.batch import Batch
-from canvas_sis_sync.home.batch_states import TRANSITIONS, State
+from canvas_sis_sync.home.batch import TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.sync import report
@@ -26,7 +25,7 @@ RECORD = SisImport(
 )
 BATCH = Batch(
     "20260102-030405",
-    State.IMPORTED_WITH_MESSAGES,
+    BatchState.IMPORTED_WITH_MESSAGES,
     TARGET,
     "night",
     DropKind.FOLDER,
@@ -89,7 +88,7 @@ def test_a_batch_that_ended_well_is_one_line() -> None:
 
 
 def test_a_batch_that_needs_somebody_is_told_in_four_parts() -> None:
-    failed = replace(BATCH, state=State.FAILED)
+    failed = replace(BATCH, state=BatchState.FAILED)
     assert report.batch_message(failed, URL, messages, "Two drops wait.").splitlines() == [
         "Batch 20260102-030405 (night) is failed: because.",
         "It is import 12 at https://canvas.example.edu/accounts/7/sis_import",
@@ -104,24 +103,30 @@ def test_a_batch_that_needs_somebody_is_told_in_four_parts() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"state": State.REFUSED, "import_id": None, "sis_import": None}, "Canvas has nothing of it"),
-        ({"state": State.SENDING, "import_id": None, "sis_import": None}, "Whether Canvas has it is not known yet."),
+        ({"state": BatchState.REFUSED, "import_id": None, "sis_import": None}, "Canvas has nothing of it"),
         (
-            {"state": State.FAILED, "sis_import": SisImport(12, "failed")},
+            {"state": BatchState.SENDING, "import_id": None, "sis_import": None},
+            "Whether Canvas has it is not known yet.",
+        ),
+        (
+            {"state": BatchState.FAILED, "sis_import": SisImport(12, "failed")},
             "no applied row (of 1,500 sent), but some may",
         ),
-        ({"state": State.FAILED, "sis_import": None}, "but some may have been applied"),
-        ({"state": State.IMPORTED, "sis_import": SisImport(12, "imported")}, "applied none of the 1,500 rows sent"),
+        ({"state": BatchState.FAILED, "sis_import": None}, "but some may have been applied"),
+        (
+            {"state": BatchState.IMPORTED, "sis_import": SisImport(12, "imported")},
+            "applied none of the 1,500 rows sent",
+        ),
     ],
 )
 def test_what_canvas_has_is_never_promised_beyond_what_is_known(changes: dict[str, object], says: str) -> None:
     assert says in report.batch_message(replace(BATCH, **changes), URL, messages)
 
 
-@pytest.mark.parametrize("state", State)
-def test_the_next_command_is_one_that_the_state_allows(state: State) -> None:
+@pytest.mark.parametrize("state", BatchState)
+def test_the_next_command_is_one_that_the_state_allows(state: BatchState) -> None:
     text = report.next_command(replace(BATCH, state=state))
-    words = {"skip": State.SKIPPED, "discard": State.DISCARDED, "retry": State.RETRIED}
+    words = {"skip": BatchState.SKIPPED, "discard": BatchState.DISCARDED, "retry": BatchState.RETRIED}
     named = {word for word in words if f"sis-sync {word} " in text}
     assert all(words[word] in TRANSITIONS[state] for word in named)
     assert named or "sis-sync run" in text
@@ -129,22 +134,22 @@ def test_the_next_command_is_one_that_the_state_allows(state: State) -> None:
 
 def test_a_batch_that_its_plan_holds_is_looked_at_and_approved_or_passed_over() -> None:
     basis = Basis("ab", {}, BATCH.target)
-    text = report.next_command(replace(BATCH, state=State.HELD, basis=basis))
+    text = report.next_command(replace(BATCH, state=BatchState.HELD, basis=basis))
     for word in ("plan", "approve", "discard"):
         assert f"`sis-sync {word} {BATCH.id}" in text
-    assert "approve" not in report.next_command(replace(BATCH, state=State.HELD))
+    assert "approve" not in report.next_command(replace(BATCH, state=BatchState.HELD))
 
 
 @pytest.mark.parametrize(
     ("reason", "ending"), [("gone", "gone."), ("gone.", "gone."), ("older?", "older?"), ("!", "!")]
 )
 def test_a_sentence_that_has_an_end_gets_no_other(reason: str, ending: str) -> None:
-    first = report.batch_message(replace(BATCH, state=State.FAILED, reason=reason), URL, messages).splitlines()[0]
+    first = report.batch_message(replace(BATCH, state=BatchState.FAILED, reason=reason), URL, messages).splitlines()[0]
     assert first.endswith(f"is failed: {ending}")
 
 
 def test_what_vanishes_whole_can_be_remembered() -> None:
-    held = replace(BATCH, state=State.HELD, basis=Basis("ab", {}, BATCH.target))
+    held = replace(BATCH, state=BatchState.HELD, basis=Basis("ab", {}, BATCH.target))
     assert "--remember" in report.batch_message(held, URL, messages, gone=True)
     assert "--remember" not in report.batch_message(held, URL, messages)
 
@@ -165,7 +170,7 @@ def test_too_many_messages_lead_to_errors_csv_and_skip() -> None:
 
 def test_a_trouble_is_told_with_the_batch_that_it_left_open() -> None:
     trouble = TimeRanOut("Time ran out.", "Wait.", details=["A detail."])
-    sending = replace(BATCH, state=State.IMPORTING)
+    sending = replace(BATCH, state=BatchState.IMPORTING)
     assert report.trouble_message(trouble, sending, URL, messages).splitlines() == [
         "Time ran out.",
         "A detail.",
