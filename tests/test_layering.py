@@ -147,6 +147,16 @@ def test_a_library_has_one_importer(library: str) -> None:
     assert all(name in ONLY_IN[library] or room(name) in ONLY_IN[library] for name in importers)
 
 
+def test_a_public_class_name_exists_once() -> None:
+    names = [
+        node.name
+        for name in FILES
+        for node in tree_of(name).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
 def reads_environment(name: str) -> bool:
     return any(
         isinstance(node, ast.Attribute)

@@ -55,7 +55,7 @@ _HINT_NOT_FOUND = "Check CANVAS_BASE_URL, CANVAS_ACCOUNT_ID and, if one was give
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asking:
     """What an answer is an answer to."""
 
     #: The host, with its port if that is not the usual one.
@@ -69,7 +69,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedAnswer:
     """An answer that is not what was asked for."""
 
     status: int
@@ -109,38 +109,38 @@ class Refusal:
         return bool(self.json and self.text) or self.json.get("status") in {"unauthorized", "unauthenticated"}
 
 
-def not_connected(asked: Asked, problem: BaseException, proxy: str | None) -> NothingArrived:
+def not_connected(asked: Asking, problem: BaseException, proxy: str | None) -> NothingArrived:
     """Say why no connection came about, through `proxy` if there is one."""
     reason, hint = _why_not_connected(problem, proxy or asked.host)
     return NothingArrived(f"Could not {asked.what}: {reason}. Nothing was sent.", hint)
 
 
-def not_plain(asked: Asked) -> NothingArrived:
+def not_plain(asked: Asking) -> NothingArrived:
     """Say that an address that Canvas named is one that no request is made to."""
     sentence = f"Could not {asked.what}: the address for it is not a plain web address. Nothing was sent."
     return NothingArrived(sentence, _HINT_ODD)
 
 
-def without_tls(asked: Asked) -> NothingArrived:
+def without_tls(asked: Asking) -> NothingArrived:
     """Say that nothing is sent in clear."""
     sentence = f"Could not {asked.what}: {asked.host} would be spoken to without TLS. Nothing was sent."
     return NothingArrived(sentence, "Set CANVAS_BASE_URL to an address that begins with https://.")
 
 
 def lost(
-    asked: Asked, reason: str, seconds: float, status: int | None = None, *, hint: str = _HINT_LATER
+    asked: Asking, reason: str, seconds: float, status: int | None = None, *, hint: str = _HINT_LATER
 ) -> AnswerLost:
     """Say that it is unknown whether the request was carried out."""
     sentence = f"Tried to {asked.what}, but {asked.host} {reason} (after {seconds:.0f} s)."
     return AnswerLost(sentence, hint, status=status, seconds=seconds)
 
 
-def lost_way(asked: Asked, problem: _addresses.NotPlain, seconds: float, status: int) -> AnswerLost:
+def lost_way(asked: Asking, problem: _addresses.NotPlain, seconds: float, status: int) -> AnswerLost:
     """Say that an answer points to an address that is not followed."""
     return lost(asked, f"points to {problem}, which is not followed", seconds, status, hint=_HINT_ODD)
 
 
-def astray(asked: Asked, address: str) -> RedirectRefused:
+def astray(asked: Asking, address: str) -> RedirectRefused:
     """Say that Canvas points to `address`, where the token does not go. Only its scheme and host are named."""
     place = _addresses.shown(address)
     if place:
@@ -150,7 +150,7 @@ def astray(asked: Asked, address: str) -> RedirectRefused:
     return RedirectRefused(f"Could not {asked.what}: {asked.host} sent the request on to {where}.", _HINT_ADDRESS)
 
 
-def refused(asked: Asked, refusal: Refusal, seconds: float) -> CanvasError:
+def refused(asked: Asking, refusal: RefusedAnswer, seconds: float) -> CanvasError:
     """Turn an answer that is not a success into the error that says so.
 
     After a request that changes something, only Canvas's own words and its throttle prove that it did not run.
@@ -174,7 +174,7 @@ def refused(asked: Asked, refusal: Refusal, seconds: float) -> CanvasError:
     return kind(sentence, _HINT_NOT_FOUND if status == 404 else _HINT_REJECTED, status=status)
 
 
-def _redirected(asked: Asked, refusal: Refusal, seconds: float) -> CanvasError:
+def _redirected(asked: Asking, refusal: RefusedAnswer, seconds: float) -> CanvasError:
     there = refusal.headers.get("Location", "")
     if not asked.changes:
         return astray(asked, there)
@@ -183,13 +183,13 @@ def _redirected(asked: Asked, refusal: Refusal, seconds: float) -> CanvasError:
     return lost(asked, reason, seconds, refusal.status, hint=_HINT_NOT_CANVAS)
 
 
-def _access_refused(asked: Asked, refusal: Refusal) -> AccessRefused:
+def _access_refused(asked: Asking, refusal: RefusedAnswer) -> AccessRefused:
     sentence, hint = _why_refused(refusal)
     whole = f"{asked.host} refused to {asked.what} ({refusal.status}): {sentence}{_told(refusal)}."
     return AccessRefused(whole, hint, status=refusal.status)
 
 
-def _why_refused(refusal: Refusal) -> tuple[str, str]:
+def _why_refused(refusal: RefusedAnswer) -> tuple[str, str]:
     """Tell the kinds of 401 and 403 apart (API 7)."""
     errors = refusal.json.get("errors")
     if refusal.json.get("status") == "unauthorized":
@@ -201,7 +201,7 @@ def _why_refused(refusal: Refusal) -> tuple[str, str]:
     return "neither token nor permission is named as the reason", _HINT_REFUSED
 
 
-def _told(refusal: Refusal) -> str:
+def _told(refusal: RefusedAnswer) -> str:
     return f". It says: {refusal.text.rstrip('.')}" if refusal.text else ""
 
 

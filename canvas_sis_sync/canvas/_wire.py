@@ -31,7 +31,7 @@ _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One question. Nothing in it is retried, followed or guessed."""
 
     method: str
@@ -51,11 +51,11 @@ class Request:
     #: Statuses from 300 on that are an answer and no error; their bodies are not read.
     welcome: frozenset[int] = frozenset()
     #: Where the body of an answer of status 2xx is written, instead of being kept in memory.
-    into: Sink | None = None
+    into: BodySink | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sink:
+class BodySink:
     """A file that takes the body of an answer, how much of it there may be, and when it must have come."""
 
     file: BinaryIO
@@ -68,7 +68,7 @@ class Sink:
 class Answer:
     """An answer that has arrived whole."""
 
-    asked: _refusals.Asked
+    asked: _refusals.Asking
     #: The address that was asked.
     url: str
     status: int
@@ -135,7 +135,7 @@ class Wire:
         """Tell whether a URL is plain and on the configured Canvas: same scheme, host and port."""
         return _addresses.origin(url) is not None and self._origin(url) == self._home
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: HttpRequest) -> Answer:
         """Send one request and return its answer, of status 2xx or a welcome one.
 
         Raises `NothingArrived` when no connection came about, `AnswerLost` when it was cut, timed out or ended in
@@ -161,13 +161,13 @@ class Wire:
         """Read an answer's body as JSON, without the token. Raises `Unreadable`."""
         return _bodies.parse_json(answer.body, self._secrets)
 
-    def _prepared(self, request: Request) -> tuple[_refusals.Asked, requests.PreparedRequest]:
+    def _prepared(self, request: HttpRequest) -> tuple[_refusals.Asking, requests.PreparedRequest]:
         """Make a request ready to be sent; this is where the token is added, once it is known where it goes."""
         url = request.where if request.given else self._base + request.where
         written = _addresses.origin(url) if request.given else self._home
         changes = request.method != "GET"
         host = _bodies.redact((written or self._home).netloc, self._secrets)
-        asked = _refusals.Asked(host, request.what, request.with_token, changes)
+        asked = _refusals.Asking(host, request.what, request.with_token, changes)
         if written is None:
             raise _refusals.not_plain(asked)
         try:
@@ -190,12 +190,14 @@ class Wire:
             raise _refusals.without_tls(asked)
         if request.with_token:
             if there != self._home:
-                at_home = _refusals.Asked(self._home.netloc, asked.what, asked.with_token, changes)
+                at_home = _refusals.Asking(self._home.netloc, asked.what, asked.with_token, changes)
                 raise _refusals.astray(at_home, _bodies.redact(url, self._secrets))
             prepared.headers["Authorization"] = f"Bearer {self._token}"
         return asked, prepared
 
-    def _exchange(self, request: Request, prepared: requests.PreparedRequest) -> tuple[int, Mapping[str, str], bytes]:
+    def _exchange(
+        self, request: HttpRequest, prepared: requests.PreparedRequest
+    ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request through the adapter itself: a session would read the whole body of a redirect."""
         url = prepared.url or ""
         settings: Any = self._session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
@@ -221,7 +223,7 @@ class Wire:
             return None
 
     def _refused(
-        self, asked: _refusals.Asked, status: int, headers: Mapping[str, str], body: bytes, seconds: float
+        self, asked: _refusals.Asking, status: int, headers: Mapping[str, str], body: bytes, seconds: float
     ) -> CanvasError:
         try:
             answer = _bodies.parse_json(body, self._secrets)
@@ -230,7 +232,7 @@ class Wire:
         text = _bodies.error_text(answer, body, headers.get("Content-Type", ""), self._secrets)
         shown = CaseInsensitiveDict({name: _bodies.redact(value, self._secrets) for name, value in headers.items()})
         start = body[:2000].decode(errors="replace").lower()
-        return _refusals.refused(asked, _refusals.Refusal(status, shown, answer, start, text), seconds)
+        return _refusals.refused(asked, _refusals.RefusedAnswer(status, shown, answer, start, text), seconds)
 
 
 _UNSENDABLE = (
@@ -247,7 +249,7 @@ def _unsigned(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
 
 
-def _body(response: requests.Response, request: Request) -> bytes:
+def _body(response: requests.Response, request: HttpRequest) -> bytes:
     """Read an answer that may be neither endless nor larger than it may be, or write it where it belongs."""
     if response.status_code in request.welcome:
         return b""
@@ -264,7 +266,7 @@ def _body(response: requests.Response, request: Request) -> bytes:
     return b"".join(_up_to(_connections.LARGEST_ANSWER_BYTES, _pieces(response)))
 
 
-def _write(response: requests.Response, sink: Sink) -> None:
+def _write(response: requests.Response, sink: BodySink) -> None:
     left = sink.ends - time.monotonic()
     patience = _connections.patience_of(response)
     patience.allow(left, _connections.STALL_SECONDS, sink.most_bytes + _connections.LARGEST_ANSWER_BYTES)

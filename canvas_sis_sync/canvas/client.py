@@ -17,7 +17,7 @@ from urllib.parse import quote
 from canvas_sis_sync.canvas import _refusals, answers
 from canvas_sis_sync.canvas._bodies import Unreadable
 from canvas_sis_sync.canvas._upload import FileBody, FormBody, Progress
-from canvas_sis_sync.canvas._wire import READ_SECONDS, Answer, Request, Sink, Wire
+from canvas_sis_sync.canvas._wire import READ_SECONDS, Answer, BodySink, HttpRequest, Wire
 from canvas_sis_sync.canvas.answers import Account, Offer, User
 from canvas_sis_sync.canvas.records import ImportMessage, Listing, SisImport
 from canvas_sis_sync.errors import AccessRefused, AnswerLost, CanvasError, NotFound, RedirectRefused, RequestRejected
@@ -39,7 +39,7 @@ LISTING_SECONDS = 900
 ZIP = "application/zip"
 
 
-class Retry(Protocol):
+class Retrying(Protocol):
     """Calls a question, again when that can help, and returns its answer or raises its last error."""
 
     def __call__(self, ask: Callable[[], T]) -> T:
@@ -62,7 +62,7 @@ class Canvas:
     `base_url` is scheme, host and port. `retry` is used for questions that only ask.
     """
 
-    def __init__(self, base_url: str, token: str, *, retry: Retry, user_agent: str) -> None:
+    def __init__(self, base_url: str, token: str, *, retry: Retrying, user_agent: str) -> None:
         self._wire = Wire(base_url, token, user_agent=user_agent)
         self._retry = retry
 
@@ -167,7 +167,7 @@ class Canvas:
     def abort_import(self, account_id: int, import_id: int) -> SisImport:
         """Abort an import, once (API 6). Raises `NotFound` when it is finished already."""
         where = f"{_imports(account_id)}/{import_id}/abort"
-        return self._ask(Request("PUT", where, f"abort SIS import {import_id}"), answers.parse_import)
+        return self._ask(HttpRequest("PUT", where, f"abort SIS import {import_id}"), answers.parse_import)
 
     def create_import(
         self,
@@ -184,7 +184,7 @@ class Canvas:
         Canvas has not seen the request, and `ZipAltered` that it has not got all of it; after `AnswerLost` the import
         may exist.
         """
-        request = Request(
+        request = HttpRequest(
             "POST",
             _imports(account_id),
             "send the zip",
@@ -204,7 +204,7 @@ class Canvas:
         The offer is None when this Canvas does not know the two-step way.
         """
         file = {"name": name, "size": str(size), "content_type": ZIP}
-        request = Request(
+        request = HttpRequest(
             "POST",
             _imports(account_id),
             "announce the zip",
@@ -226,7 +226,7 @@ class Canvas:
         `sha256` and `ZipAltered` are as for `create_import`.
         """
         body = FormBody(zip_path, progress, sha256=sha256, fields=offer.fields, file_field=offer.file_field)
-        request = Request(
+        request = HttpRequest(
             "POST",
             offer.url,
             "upload the zip's data",
@@ -246,7 +246,7 @@ class Canvas:
     def confirm(self, location: str) -> None:
         """Follow the storage's Location, once; the token goes along only on the Canvas host (API 10, step 3)."""
         at_home = self._wire.is_home(location)
-        self._wire.ask(Request("GET", location, "confirm the upload", given=True, with_token=at_home, fresh=True))
+        self._wire.ask(HttpRequest("GET", location, "confirm the upload", given=True, with_token=at_home, fresh=True))
 
     def fetch_attachment(self, url: str, into: BinaryIO, *, most_bytes: int) -> None:
         """Write a file that Canvas keeps with an import to `into`, once; after an error `into` holds a part of it.
@@ -256,7 +256,7 @@ class Canvas:
         `Throttled` and `NothingArrived`; `AnswerLost` for everything else, also for more than `most_bytes`. HomeError
         when `into` cannot be written.
         """
-        sink = Sink(into, most_bytes, time.monotonic() + ATTACHMENT_SECONDS + most_bytes / SLOWEST_BYTES)
+        sink = BodySink(into, most_bytes, time.monotonic() + ATTACHMENT_SECONDS + most_bytes / SLOWEST_BYTES)
         with_token = self._wire.is_home(url)
         for _ in range(MOST_REDIRECTS + 1):
             answer = self._fetch(url, sink, with_token=with_token)
@@ -265,8 +265,8 @@ class Canvas:
             url, with_token = _location(answer), False
         raise _refusals.lost(answer.asked, "redirects again and again", answer.seconds, answer.status)
 
-    def _fetch(self, url: str, sink: Sink, *, with_token: bool) -> Answer:
-        request = Request(
+    def _fetch(self, url: str, sink: BodySink, *, with_token: bool) -> Answer:
+        request = HttpRequest(
             "GET",
             url,
             "fetch a file of an import",
@@ -291,7 +291,7 @@ class Canvas:
     def _look(self, where: str, what: str, parse: Callable[[Any], T]) -> T:
         return self._retry(lambda: self._ask(_question(where, what), parse))
 
-    def _ask(self, request: Request, parse: Callable[[Any], T]) -> T:
+    def _ask(self, request: HttpRequest, parse: Callable[[Any], T]) -> T:
         return self._read(self._wire.ask(request), parse)
 
     def _read(self, answer: Answer, parse: Callable[[Any], T]) -> T:
@@ -307,7 +307,7 @@ class Canvas:
         params = [("per_page", str(PER_PAGE)), *filters]
         return self._pages(_question(_imports(account_id), "list the SIS imports", params), answers.parse_imports)
 
-    def _pages(self, question: Request, parse: Callable[[Any], list[T]]) -> Iterator[tuple[list[T], float | None]]:
+    def _pages(self, question: HttpRequest, parse: Callable[[Any], list[T]]) -> Iterator[tuple[list[T], float | None]]:
         """Yield each page and its Date, following Link headers; each page is retried for itself (API 4).
 
         Raises `AnswerLost` when the pages are without end.
@@ -316,7 +316,7 @@ class Canvas:
         ends, records, size = time.monotonic() + LISTING_SECONDS, 0, 0
         following: str | None = question.where
         while following is not None:
-            asking = question if not seen else Request("GET", following, question.what, given=True)
+            asking = question if not seen else HttpRequest("GET", following, question.what, given=True)
             page, answer = self._retry(self._page_of(asking, parse))
             yield page, answers.parse_date(answer.headers.get("Date"))
             seen.add(following)
@@ -328,7 +328,7 @@ class Canvas:
             if following and (endless or time.monotonic() > ends):
                 raise _refusals.lost(answer.asked, f"lists pages without an end ({len(seen):,} so far)", answer.seconds)
 
-    def _page_of(self, request: Request, parse: Callable[[Any], T]) -> Callable[[], tuple[T, Answer]]:
+    def _page_of(self, request: HttpRequest, parse: Callable[[Any], T]) -> Callable[[], tuple[T, Answer]]:
         def page() -> tuple[T, Answer]:
             answer = self._wire.ask(request)
             return self._read(answer, parse), answer
@@ -340,8 +340,8 @@ def _imports(account_id: int) -> str:
     return f"/accounts/{account_id}/sis_imports"
 
 
-def _question(where: str, what: str, params: Sequence[tuple[str, str]] = ()) -> Request:
-    return Request("GET", where, what, params)
+def _question(where: str, what: str, params: Sequence[tuple[str, str]] = ()) -> HttpRequest:
+    return HttpRequest("GET", where, what, params)
 
 
 def _location(answer: Answer) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvas_sis_sync.check._known import Known, Result
+from canvas_sis_sync.check._known import FileResult, SetKnowledge
 
-Fault = tuple[Result, str, int, str]
+Fault = tuple[FileResult, str, int, str]
 """The file's result, the rule, the row and the column."""
 
 DISSOCIATE = hash("dissociate")
 
 
-def faults(kind: str, results: Sequence[Result], known: Known) -> Iterator[Fault]:
+def faults(kind: str, results: Sequence[FileResult], known: SetKnowledge) -> Iterator[Fault]:
     """Judge the links of all files of a kind, in the order of reading, once they have all been read."""
     match kind:
         case "account":
@@ -23,7 +23,7 @@ def faults(kind: str, results: Sequence[Result], known: Known) -> Iterator[Fault
             yield from _blueprints(results, known)
 
 
-def _accounts(results: Sequence[Result], known: Known) -> Iterator[Fault]:
+def _accounts(results: Sequence[FileResult], known: SetKnowledge) -> Iterator[Fault]:
     """Find parents that no earlier row defines, and accounts that become their own ancestors."""
     read = {0}
     renamed_to = known.ids["account"].active - {key for each in results for _, key, *_ in each.links}
@@ -50,7 +50,7 @@ def _is_above(account: int, parent: int, parents: dict[int, int]) -> bool:
     return parent == account
 
 
-def _terms(results: Sequence[Result]) -> Iterator[Fault]:
+def _terms(results: Sequence[FileResult]) -> Iterator[Fault]:
     """Find date overrides of terms that no earlier row defines."""
     read = set()
     for result in results:
@@ -61,7 +61,7 @@ def _terms(results: Sequence[Result]) -> Iterator[Fault]:
                 yield result, "term-override-on-new-term", row, "term_id"
 
 
-def _blueprints(results: Sequence[Result], known: Known) -> Iterator[Fault]:
+def _blueprints(results: Sequence[FileResult], known: SetKnowledge) -> Iterator[Fault]:
     """Find blueprints that no row defines: Canvas links courses when all have been read."""
     for result in results:
         for row, _, blueprint, _ in result.links:

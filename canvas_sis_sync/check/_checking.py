@@ -7,14 +7,14 @@ from typing import BinaryIO, cast
 
 from canvas_sis_sync.check._halves import Work, in_halves
 from canvas_sis_sync.check._judging import Judge
-from canvas_sis_sync.check._known import Known, Result
+from canvas_sis_sync.check._known import FileResult, SetKnowledge
 from canvas_sis_sync.check._lost import dropped, lost
 from canvas_sis_sync.check._marks import CONTROLS
 from canvas_sis_sync.check._names import kind_of_name
 from canvas_sis_sync.check._rows import Heading
 from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import rules_of
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import SyncError
@@ -44,12 +44,12 @@ _RULE_OF_FAULT: Mapping[type[ValueError], str] = {
 }
 
 
-def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -> Result:
+def check_file(file: DeliveryFile, options: CheckOptions, known: SetKnowledge, progress: Progress) -> FileResult:
     """Read a file once and ask all rules. Faults of the file are findings; nothing is raised for them."""
 
-    def work(stream: BinaryIO, repeated: int) -> Result:
+    def work(stream: BinaryIO, repeated: int) -> FileResult:
         watched = Watched(stream, tell_nobody if repeated else progress)
-        result = _read(file.name, watched, aim, known)
+        result = _read(file.name, watched, options, known)
         result.bytes_read = watched.bytes_read - repeated
         return result
 
@@ -64,7 +64,7 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
     except OSError as fault:
         return dropped(file.name, "file-unreadable", f"The file cannot be read: {(fault.strerror or '').lower()}.")
     if result.file.kind:
-        _conclude(Heading(result.header, KINDS[result.file.kind]), aim, result)
+        _conclude(Heading(result.header, KINDS[result.file.kind]), options, result)
     elif result.header:
         found = lost(file, "file-headers-unrecognised")
         result.tally.join(found.tally)
@@ -74,12 +74,12 @@ def check_file(file: DeliveryFile, aim: Aim, known: Known, progress: Progress) -
     return result
 
 
-def _as_a_whole(file: DeliveryFile, work: Work[Result]) -> Result:
+def _as_a_whole(file: DeliveryFile, work: Work[FileResult]) -> FileResult:
     with file.open() as stream:
         return work(stream, 0)
 
 
-def _in_halves(file: DeliveryFile, work: Work[Result], progress: Progress) -> Result | None:
+def _in_halves(file: DeliveryFile, work: Work[FileResult], progress: Progress) -> FileResult | None:
     """Read a large file by two processes; None where it has to be read as a whole."""
     try:
         halves = in_halves(file, work)
@@ -93,12 +93,12 @@ def _in_halves(file: DeliveryFile, work: Work[Result], progress: Progress) -> Re
     return first
 
 
-def _read(name: str, watched: Watched, aim: Aim, known: Known) -> Result:
+def _read(name: str, watched: Watched, options: CheckOptions, known: SetKnowledge) -> FileResult:
     """Judge what a stream holds, but for the file as a whole. Raises NotUtf8, Malformed."""
     csv = open_csv(watched.as_stream)
-    result = Result(CheckedFile(name, None, None), Tally(name, aim.most_places), tuple(csv.header))
+    result = FileResult(CheckedFile(name, None, None), Tally(name, options.most_places), tuple(csv.header))
     if csv.kind:
-        rows_read = _judge(csv, csv.kind, watched, Judge(csv.kind.name, aim, known, result))
+        rows_read = _judge(csv, csv.kind, watched, Judge(csv.kind.name, options, known, result))
         result.file = CheckedFile(name, csv.kind.name, rows_read)
     else:
         _pass_over(csv)
@@ -126,7 +126,7 @@ def _judge(csv: CsvFile, kind: Kind, watched: Watched, judge: Judge) -> int:
     return rows_read
 
 
-def _conclude(heading: Heading, aim: Aim, result: Result) -> None:
+def _conclude(heading: Heading, options: CheckOptions, result: FileResult) -> None:
     """Ask the rules about the header and about the file as a whole."""
     tally = result.tally
     mistyped = heading.mistyped()
@@ -143,13 +143,13 @@ def _conclude(heading: Heading, aim: Aim, result: Result) -> None:
         )
     for rule in rules_of(heading.kind.name):
         if rule.heading_check:
-            for column in rule.heading_check(heading, aim):
+            for column in rule.heading_check(heading, options):
                 tally.once(rule.id, column)
         if rule.habitual and tally.counts[rule.id] > 1 and tally.counts[rule.id] == result.judged - result.refused:
             tally.make_one(rule.id)
     if not result.file.rows:
         tally.add("file-header-only")
-    if result.refused and aim.deletes_what_is_missing and heading.kind.name in BATCH_MODE_KINDS:
+    if result.refused and options.deletes_what_is_missing and heading.kind.name in BATCH_MODE_KINDS:
         tally.add("set-refused-rows-deleted")
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from canvas_sis_sync.check._rows import Heading, Rows
 from canvas_sis_sync.check._rule import Check, Hit
-from canvas_sis_sync.sis_csv.dates import Verdict, read_date
+from canvas_sis_sync.sis_csv.dates import DateVerdict, read_date
 
 Judgement = Callable[[str], bool]
 
@@ -88,7 +88,7 @@ def longer(limit: int, *names: str) -> Check:
     return check
 
 
-def bad_date(verdict: Verdict, *names: str, except_for: str = "") -> Check:
+def bad_date(verdict: DateVerdict, *names: str, except_for: str = "") -> Check:
     """Find dates on which Canvas's verdict is a certain one, each of a row."""
     judge = where(lambda text: read_date(text).verdict is verdict and text != except_for, *names)
     return lambda rows: sorted(judge(rows), key=itemgetter(0))
@@ -140,4 +140,4 @@ def among(check: Check, condition: Callable[[Rows], Iterable[int]]) -> Check:
 
 def missing(*names: str) -> Callable[[Heading, object], Iterable[str]]:
     """Find columns that a header does not have."""
-    return lambda heading, _aim: [name for name in names if not heading.has(name)]
+    return lambda heading, _options: [name for name in names if not heading.has(name)]

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from canvas_sis_sync.check._ids import DEFINES
 from canvas_sis_sync.check._keys import Keys
-from canvas_sis_sync.check._known import Result
+from canvas_sis_sync.check._known import FileResult
 from canvas_sis_sync.check._rows import Rows
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.sis_csv.formats import Kind
 
 RENAMED = frozenset({"account", "term", "course", "section", "group", "group_category", "user"})
@@ -91,7 +91,7 @@ CLAIMS = (
 )
 
 
-def key_columns(kind: Kind, aim: Aim) -> tuple[str, ...]:
+def key_columns(kind: Kind, options: CheckOptions) -> tuple[str, ...]:
     """Give the columns that tell the objects of a kind apart: when diffing those of the diff key (DIFF 4)."""
     objects = {
         "change_sis_id": ("type", *kind.key),
@@ -102,10 +102,10 @@ def key_columns(kind: Kind, aim: Aim) -> tuple[str, ...]:
         "grade_publishing_results": ("enrollment_id",),
     }
     undiffable = not kind.key or kind.name == "group_category"
-    return kind.key if aim.diffing and not undiffable else objects.get(kind.name, kind.key)
+    return kind.key if options.diffing and not undiffable else objects.get(kind.name, kind.key)
 
 
-def collect(rows: Rows, idle: set[int], refused: set[int], result: Result) -> None:
+def collect(rows: Rows, idle: set[int], refused: set[int], result: FileResult) -> None:
     """Take over what the rows of a block define and claim; `idle` rows have no effect, `refused` ones among them.
 
     A row that is ignored on request defines what it names: it is about an object that stays.
@@ -133,7 +133,7 @@ def collect(rows: Rows, idle: set[int], refused: set[int], result: Result) -> No
 
 def _deleting(rows: Rows) -> set[int]:
     """Give the places of rows that delete what they are about."""
-    if rows.aim.skip_deletes:
+    if rows.options.skip_deletes:
         return set()
     match rows.kind.name:
         case "user":
@@ -157,7 +157,7 @@ def _hashes(rows: Rows, columns: Sequence[str], *, any_case: bool = False) -> It
     return map(hash, zip(*values, strict=True))
 
 
-def _collect_ids(rows: Rows, refused: set[int], deleting: set[int], result: Result) -> None:
+def _collect_ids(rows: Rows, refused: set[int], deleting: set[int], result: FileResult) -> None:
     for family, column in DEFINES.get(rows.kind.name, ()):
         if rows.has(column):
             keys = rows.hashes(column)
@@ -166,8 +166,8 @@ def _collect_ids(rows: Rows, refused: set[int], deleting: set[int], result: Resu
             ids.deleted.update(keys[place] for place in deleting - refused)
 
 
-def _collect_keys(rows: Rows, idle: set[int], deleting: set[int], result: Result) -> None:
-    columns = key_columns(rows.kind, rows.aim)
+def _collect_keys(rows: Rows, idle: set[int], deleting: set[int], result: FileResult) -> None:
+    columns = key_columns(rows.kind, rows.options)
     others = [name for name in rows.kind.columns if name not in columns]
     keys = _keys_of(ROWS, rows, result)
     keys.extend(_hashes(rows, columns), _hashes(rows, others), idle)
@@ -184,14 +184,14 @@ def _collect_keys(rows: Rows, idle: set[int], deleting: set[int], result: Result
             keys.deletes += marks
 
 
-def _keys_of(name: str, rows: Rows, result: Result) -> Keys:
+def _keys_of(name: str, rows: Rows, result: FileResult) -> Keys:
     found = result.keys.get(name)
     if found is None:
         found = result.keys[name] = Keys(result.file.name, rows.kind.name)
     return found
 
 
-def _collect_changes(rows: Rows, refused: set[int], result: Result) -> None:
+def _collect_changes(rows: Rows, refused: set[int], result: FileResult) -> None:
     """Note which ids are changed into which."""
     columns = ("type", "old_id", "new_id", "new_integration_id")
     for place, row in enumerate(zip(*map(rows.column, columns), strict=True)):
@@ -206,7 +206,7 @@ def _collect_changes(rows: Rows, refused: set[int], result: Result) -> None:
             result.known.ids["user_integration"].active.add(hash(integration))
 
 
-def _collect_links(rows: Rows, idle: set[int], deleting: set[int], names: tuple[str, str], result: Result) -> None:
+def _collect_links(rows: Rows, idle: set[int], deleting: set[int], names: tuple[str, str], result: FileResult) -> None:
     own, other = map(rows.hashes, names)
     for place, (mine, theirs) in enumerate(zip(own, other, strict=True)):
         if place not in idle:

@@ -25,7 +25,7 @@ Work = Callable[[BinaryIO, int], Found]
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutPoint:
     """Where a file is cut: between two records."""
 
     #: The first line, which the second half is given too.
@@ -46,7 +46,7 @@ def in_halves(file: DeliveryFile, work: Work[Found]) -> tuple[Found, Found] | No
     return _at_once(file, cut, work) if cut else None
 
 
-def find_cut(stream: BinaryIO, size: int) -> Cut | None:
+def find_cut(stream: BinaryIO, size: int) -> CutPoint | None:
     """Find a line end about the middle that no quote encloses; None where the header is not a plain line."""
     header = stream.readline(CHUNK_BYTES)
     if not header.endswith(b"\n") or b'"' in header or b"\r" in header[:-2] or not header.strip(b"\xef\xbb\xbf\r\n"):
@@ -63,7 +63,7 @@ def find_cut(stream: BinaryIO, size: int) -> Cut | None:
         offset += len(line)
         quotes += line.count(b'"')
         if quotes % 2 == 0 and line.endswith(b"\n"):
-            return Cut(header, offset)
+            return CutPoint(header, offset)
     return None
 
 
@@ -72,7 +72,7 @@ def worth_it(size: int) -> bool:
     return size >= LEAST_BYTES and may_fork()
 
 
-def _at_once(file: DeliveryFile, cut: Cut, work: Work[Found]) -> tuple[Found, Found] | None:
+def _at_once(file: DeliveryFile, cut: CutPoint, work: Work[Found]) -> tuple[Found, Found] | None:
     def second_half(tell: Progress) -> Found:
         with file.open() as stream:
             stream.seek(cut.offset)

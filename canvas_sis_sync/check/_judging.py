@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from canvas_sis_sync.check._collecting import collect
-from canvas_sis_sync.check._known import Known, Result
+from canvas_sis_sync.check._known import FileResult, SetKnowledge
 from canvas_sis_sync.check._references import look_up
 from canvas_sis_sync.check._rows import Heading, Rows
 from canvas_sis_sync.check._rule import Hit, Rule, Severity
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import RULES, rules_of
 from canvas_sis_sync.sis_csv.reader import Block
 
@@ -19,7 +19,7 @@ SKIPPED = RULES["any-skip-deletes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RuleOrder:
     """The row rules of a kind in the order in which they are asked."""
 
     #: What refuses a row before deleted ones are ignored on request.
@@ -30,11 +30,11 @@ class Plan:
 
 
 @lru_cache(maxsize=256)
-def plan_for(kind: str, aim: Aim) -> Plan:
+def plan_for(kind: str, options: CheckOptions) -> RuleOrder:
     """Sort the rules of a kind."""
     rules = [rule for rule in rules_of(kind) if rule.check]
-    refusing = [rule for rule in rules if rule.severity_for(aim) is not Severity.WARNING]
-    return Plan(
+    refusing = [rule for rule in rules if rule.severity_for(options) is not Severity.WARNING]
+    return RuleOrder(
         basic=tuple(rule for rule in refusing if rule.basic),
         later=tuple(rule for rule in refusing if not rule.basic),
         warnings=tuple(rule for rule in rules if rule not in refusing),
@@ -44,15 +44,15 @@ def plan_for(kind: str, aim: Aim) -> Plan:
 class Judge:
     """Judges the blocks of one file, in order, into a result."""
 
-    def __init__(self, kind: str, aim: Aim, known: Known, result: Result) -> None:
-        self._aim = aim
-        self._plan = plan_for(kind, aim)
+    def __init__(self, kind: str, options: CheckOptions, known: SetKnowledge, result: FileResult) -> None:
+        self._options = options
+        self._plan = plan_for(kind, options)
         self._known = known
         self._result = result
 
     def judge(self, heading: Heading, block: Block, *, may_hold_nul: bool, may_hold_marks: bool) -> None:
         """Ask all rules of a block, and take over what it defines."""
-        rows = Rows(heading, block, self._aim, may_hold_nul=may_hold_nul, may_hold_marks=may_hold_marks)
+        rows = Rows(heading, block, self._options, may_hold_nul=may_hold_nul, may_hold_marks=may_hold_marks)
         void = rows.void()
         settled = set(void)
         for rule in self._plan.basic:
@@ -76,7 +76,7 @@ class Judge:
 
     def _skip(self, rows: Rows, settled: set[int]) -> set[int]:
         """Set aside the rows that Canvas ignores because they delete (CSV 9)."""
-        if not self._aim.skip_deletes:
+        if not self._options.skip_deletes:
             return set()
         words = {word for word in rows.distinct("status") if "deleted" in word.lower()}
         skipped = set(rows.places("status", words)) - settled
@@ -88,12 +88,12 @@ class Judge:
         mentions = look_up(rows, self._known)
         for rule_id, hits in mentions.hits:
             rule = RULES[rule_id]
-            if rule.severity_for(self._aim) is Severity.ERROR:
+            if rule.severity_for(self._options) is Severity.ERROR:
                 self._refuse(rule, hits, rows, settled)
             else:
                 self._record(rule, [hit for hit in hits if hit[0] not in settled], rows)
         for rule_id, column in mentions.once:
-            if rule_id not in self._aim.ignore:
+            if rule_id not in self._options.ignore:
                 self._result.tally.once(rule_id, column)
 
     def _warn(self, rows: Rows, settled: set[int], void: set[int]) -> None:
@@ -103,5 +103,5 @@ class Judge:
             self._record(rule, [hit for hit in hits if hit[0] not in without] if without else hits, rows)
 
     def _record(self, rule: Rule, hits: Iterable[Hit], rows: Rows) -> None:
-        if rule.id not in self._aim.ignore:
+        if rule.id not in self._options.ignore:
             self._result.tally.add_hits(rule, hits, rows)

@@ -20,7 +20,7 @@ MOST_LINES = 1 << 20
 
 
 @dataclass(slots=True)
-class Known:
+class SetKnowledge:
     """What is known of the set."""
 
     #: Families whose main files are in the set.
@@ -33,7 +33,7 @@ class Known:
     #: Old ids by family that are changed before anything else.
     renamed: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
-    def join(self, result: Result) -> None:
+    def join(self, result: FileResult) -> None:
         """Learn what a file defines."""
         for family, ids in result.known.ids.items():
             self.ids[family].join(ids)
@@ -44,7 +44,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class Result:
+class FileResult:
     """What came of one file."""
 
     file: CheckedFile
@@ -61,7 +61,7 @@ class Result:
     #: Hashes of the first refused lines.
     lines: set[int] = field(default_factory=set)
     #: What this file adds to what is known.
-    known: Known = field(default_factory=lambda: Known(frozenset()))
+    known: SetKnowledge = field(default_factory=lambda: SetKnowledge(frozenset()))
     #: By what is compared: rows of one key, integration ids, logins.
     keys: dict[str, Keys] = field(default_factory=dict)
     #: Accounts with their parents, terms with their overrides, courses with their blueprints.
@@ -76,7 +76,7 @@ class Result:
             elif len(self.lines) < MOST_LINES:
                 self.lines.add(line)
 
-    def join(self, later: Result) -> None:
+    def join(self, later: FileResult) -> None:
         """Take over what came of the second half of the same file, which has the same header."""
         rows = self.file.rows or 0
         self.tally.join(later.tally, rows)

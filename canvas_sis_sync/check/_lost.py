@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canvas_sis_sync.check._known import Result
+from canvas_sis_sync.check._known import FileResult
 from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile
 from canvas_sis_sync.delivery.files import DeliveryFile
@@ -20,16 +20,16 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _COLUMNS = frozenset(name for kind in KINDS.values() for name in kind.columns)
 
 
-def dropped(name: str, rule_id: str, message: str = "") -> Result:
+def dropped(name: str, rule_id: str, message: str = "") -> FileResult:
     """Give the result of a file that Canvas ignores as a whole: nothing else is said of it."""
-    result = Result(CheckedFile(name, None, None), Tally(name))
+    result = FileResult(CheckedFile(name, None, None), Tally(name))
     result.tally.add(rule_id)
     if message:
         result.tally.say(rule_id, message)
     return result
 
 
-def lost(file: DeliveryFile, rule_id: str, message: str = "") -> Result:
+def lost(file: DeliveryFile, rule_id: str, message: str = "") -> FileResult:
     """Give the result of a file that Canvas drops, with the number of its rows and what its beginning says."""
     try:
         with file.open() as stream:

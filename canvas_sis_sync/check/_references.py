@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from canvas_sis_sync.check._ids import DEFINES, REFERENCES, Reference
-from canvas_sis_sync.check._known import Known
+from canvas_sis_sync.check._known import SetKnowledge
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Hit
 
@@ -23,7 +23,7 @@ class Mentions:
     once: list[tuple[str, str]]
 
 
-def look_up(rows: Rows, known: Known) -> Mentions:
+def look_up(rows: Rows, known: SetKnowledge) -> Mentions:
     """Hold the ids that a block mentions against those known.
 
     Where the set has no file of the kind that defines them it is only noted that nothing can be said, unless the set
@@ -34,7 +34,7 @@ def look_up(rows: Rows, known: Known) -> Mentions:
     for reference in REFERENCES.get(rows.kind.name, ()):
         if not rows.has(reference.column):
             continue
-        if reference.family in known.families or rows.aim.complete:
+        if reference.family in known.families or rows.options.complete:
             if places := _undefined(rows, reference, known):
                 hits.append((reference.rule, [(place, reference.column) for place in places]))
         elif len(rows.blank(reference.column)) < rows.size:
@@ -49,7 +49,7 @@ def look_up(rows: Rows, known: Known) -> Mentions:
     return Mentions([*hits, *_renamed(rows, known)], once)
 
 
-def _undefined(rows: Rows, reference: Reference, known: Known) -> list[int]:
+def _undefined(rows: Rows, reference: Reference, known: SetKnowledge) -> list[int]:
     """Give the places at which a column names nothing that is defined."""
     ids = known.ids[reference.family]
     keys = rows.hashes(reference.column)
@@ -62,7 +62,7 @@ def _undefined(rows: Rows, reference: Reference, known: Known) -> list[int]:
     return [place for place in places if not reference.counts or reference.counts(rows, place)]
 
 
-def _without_context(rows: Rows, hits: dict[str, list[Hit]], known: Known) -> Iterator[RuleHits]:
+def _without_context(rows: Rows, hits: dict[str, list[Hit]], known: SetKnowledge) -> Iterator[RuleHits]:
     """Tell rows that have neither a course nor a section that is known from those that lack one of them.
 
     Canvas looks for the user, then for any context, then for the section, then for the course (CSV 10.10).
@@ -73,7 +73,7 @@ def _without_context(rows: Rows, hits: dict[str, list[Hit]], known: Known) -> It
     neither = {place for place in sections if place in courses or not course_ids[place]}
     neither |= {place for place in courses if not section_ids[place]}
     yield "enrollment-user-unknown", hits.pop("enrollment-user-unknown", [])
-    if {"section", "course"} <= known.families or rows.aim.complete:
+    if {"section", "course"} <= known.families or rows.options.complete:
         yield "enrollment-course-and-section-unknown", [(place, "course_id") for place in sorted(neither)]
         sections -= neither
         courses -= neither
@@ -82,7 +82,7 @@ def _without_context(rows: Rows, hits: dict[str, list[Hit]], known: Known) -> It
     yield from hits.items()
 
 
-def _of_enrollments(rows: Rows, known: Known) -> Iterator[RuleHits]:
+def _of_enrollments(rows: Rows, known: SetKnowledge) -> Iterator[RuleHits]:
     """Find sections of other courses, and users, courses and sections that the delivery deletes."""
     yield "enrollment-section-not-in-course", [(place, "course_id") for place in _in_other_courses(rows, known)]
     active = {status for status in rows.distinct("status") if not status.lower().startswith("deleted")}
@@ -99,7 +99,7 @@ def _of_enrollments(rows: Rows, known: Known) -> Iterator[RuleHits]:
             yield rule, [(place, column) for place in rows.places(column, gone) if statuses[place] in active]
 
 
-def _deleted_with_their_users(rows: Rows, known: Known) -> list[tuple[str, str]]:
+def _deleted_with_their_users(rows: Rows, known: SetKnowledge) -> list[tuple[str, str]]:
     """Tell whether a row deletes an enrollment of a user whom the delivery deletes."""
     ids = known.ids["user"]
     gone = ids.deleted - ids.active
@@ -110,7 +110,7 @@ def _deleted_with_their_users(rows: Rows, known: Known) -> list[tuple[str, str]]
     return []
 
 
-def _in_other_courses(rows: Rows, known: Known) -> Iterator[int]:
+def _in_other_courses(rows: Rows, known: SetKnowledge) -> Iterator[int]:
     """Give the places at which section and course are known, and the section is in another course at the end."""
     if not (rows.has("section_id") and rows.has("course_id") and known.course_of):
         return
@@ -125,7 +125,7 @@ def _in_other_courses(rows: Rows, known: Known) -> Iterator[int]:
             yield place
 
 
-def _deleted_accounts(rows: Rows, known: Known) -> Iterator[RuleHits]:
+def _deleted_accounts(rows: Rows, known: SetKnowledge) -> Iterator[RuleHits]:
     """Find courses of accounts that the delivery deletes."""
     ids = known.ids["account"]
     gone = ids.deleted - ids.active
@@ -134,14 +134,14 @@ def _deleted_accounts(rows: Rows, known: Known) -> Iterator[RuleHits]:
         yield "course-account-deleted", [(place, "account_id") for place in places]
 
 
-def _existing_logins(rows: Rows, known: Known) -> Iterator[RuleHits]:
+def _existing_logins(rows: Rows, known: SetKnowledge) -> Iterator[RuleHits]:
     """Find logins whose id a users file of the set defines."""
     ids = known.ids["user"]
     places = [place for place, user in enumerate(rows.hashes("user_id")) if user and ids.has(user)]
     yield "login-already-exists", [(place, "user_id") for place in places]
 
 
-def _renamed(rows: Rows, known: Known) -> Iterator[RuleHits]:
+def _renamed(rows: Rows, known: SetKnowledge) -> Iterator[RuleHits]:
     """Find ids that are changed before this file is read."""
     if not known.renamed or rows.kind.name == "change_sis_id":
         return

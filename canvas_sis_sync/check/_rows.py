@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.sis_csv.formats import TRIMMED, Kind, ValueType
 from canvas_sis_sync.sis_csv.near import nearest
 from canvas_sis_sync.sis_csv.reader import Block
@@ -46,7 +46,9 @@ class Heading:
 class Rows:
     """A block of consecutive rows. Values are trimmed; "" stands for no value."""
 
-    def __init__(self, heading: Heading, block: Block, aim: Aim, *, may_hold_nul: bool, may_hold_marks: bool) -> None:
+    def __init__(
+        self, heading: Heading, block: Block, options: CheckOptions, *, may_hold_nul: bool, may_hold_marks: bool
+    ) -> None:
         self._heading = heading
         self._columns = block.columns
         self._overlong = block.overlong
@@ -56,7 +58,7 @@ class Rows:
         self.first_row = block.first_row
         self.size = len(block)
         self._blanks = [""] * self.size
-        self.aim = aim
+        self.options = options
         self.may_hold_nul = may_hold_nul
         self.may_hold_marks = may_hold_marks
 

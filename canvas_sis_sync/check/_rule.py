@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from canvas_sis_sync.check._rows import Heading, Rows
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 
 
 class Severity(StrEnum):
@@ -30,7 +30,7 @@ Hit = tuple[int, str]
 Check = Callable[[Rows], Iterable[Hit]]
 Shown = Callable[[str], str]
 """Gives what a message may show of the value of a cell, with a space before it; "" for nothing."""
-HeadingCheck = Callable[[Heading, Aim], Iterable[str]]
+HeadingCheck = Callable[[Heading, CheckOptions], Iterable[str]]
 """Gives the columns at fault, "" for the file as a whole."""
 
 
@@ -76,6 +76,6 @@ class Rule:
         """Word a finding of this rule at a column; `value` is what `shows` gave."""
         return self.sentence.format(column=column, value=value)
 
-    def severity_for(self, aim: Aim) -> Severity:
-        """Say how bad a finding is in an import with this aim."""
-        return Severity.ERROR if self.error_if_complete and aim.complete else self.severity
+    def severity_for(self, options: CheckOptions) -> Severity:
+        """Say how bad a finding is in an import with this options."""
+        return Severity.ERROR if self.error_if_complete and options.complete else self.severity

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Hit, Rule
 from canvas_sis_sync.check.findings import Finding
-from canvas_sis_sync.check.options import MOST_PLACES, Aim
+from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
 from canvas_sis_sync.check.registry import RULES
 
 Place = tuple[int | None, str, str]
@@ -70,13 +70,13 @@ class Tally:
             self.counts.pop(rule_id, None)
             self._places.pop(rule_id, None)
 
-    def findings(self, aim: Aim) -> Iterator[Finding]:
+    def findings(self, options: CheckOptions) -> Iterator[Finding]:
         """Word what was found, the whole file first and then by row."""
         found = [(place[0] or 0, rule_id, place) for rule_id, places in self._places.items() for place in places]
         for _, rule_id, (row, column, value) in sorted(found, key=lambda each: each[:2]):
             rule = RULES[rule_id]
             message = self._messages.get(rule_id) or rule.message(column, value) + self._if_absent(row, column)
-            yield Finding(rule_id, rule.severity_for(aim), self.name, row, column or None, message)
+            yield Finding(rule_id, rule.severity_for(options), self.name, row, column or None, message)
 
     def _if_absent(self, row: int | None, column: str) -> str:
         """Add that the file does not have the column of a finding, and which one may be meant."""

@@ -11,13 +11,13 @@ from canvas_sis_sync.check._collecting import CLAIMS, ROWS, Claim
 from canvas_sis_sync.check._halves import worth_it
 from canvas_sis_sync.check._ids import families_of
 from canvas_sis_sync.check._keys import Clash, Keys, clashes
-from canvas_sis_sync.check._known import Known, Result
+from canvas_sis_sync.check._known import FileResult, SetKnowledge
 from canvas_sis_sync.check._lost import dropped
 from canvas_sis_sync.check._names import fault_of_name, faults_of_set
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile, Finding, Report
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import RULES
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.delivery.files import DeliveryFile
@@ -31,7 +31,7 @@ CLAIM_OF = {(claim.name, claim.kind): claim for claim in CLAIMS}
 
 def check(
     files: Sequence[DeliveryFile],
-    aim: Aim,
+    options: CheckOptions,
     *,
     others: Sequence[str] = (),
     progress: Progress = tell_nobody,
@@ -42,7 +42,7 @@ def check(
     the files are findings; nothing is raised for them. Memory grows with the rows by 16 bytes each, and by the ids
     that are defined.
     """
-    under_way = _Check(aim, progress)
+    under_way = _Check(options, progress)
     under_way.judge(files, others)
     return under_way.report()
 
@@ -62,11 +62,11 @@ def failed(rule_id: str, name: str, sentence: str) -> Report:
 class _Check:
     """One check under way."""
 
-    def __init__(self, aim: Aim, progress: Progress) -> None:
-        self._aim = aim
+    def __init__(self, options: CheckOptions, progress: Progress) -> None:
+        self._options = options
         self._progress = progress
         self._bytes_read = 0
-        self._results: dict[str, Result] = {}
+        self._results: dict[str, FileResult] = {}
         self._others: list[Tally] = []
         self._set = Tally(None)
 
@@ -77,7 +77,7 @@ class _Check:
         for name in others:
             self._others.append(dropped(name, fault_of_name(name) or "file-unknown-type").tally)
         by_kind = self._sorted_out(files)
-        known = Known(families_of(by_kind))
+        known = SetKnowledge(families_of(by_kind))
         for kind in ("", *KINDS):
             results = [self._check_file(file, known) for file in by_kind.get(kind, ())]
             if kind:
@@ -95,14 +95,14 @@ class _Check:
             if fault := fault_of_name(file.name):
                 self._results[file.name] = dropped(file.name, fault)
             else:
-                self._results[file.name] = Result(
-                    CheckedFile(file.name, None, None), Tally(file.name, self._aim.most_places)
+                self._results[file.name] = FileResult(
+                    CheckedFile(file.name, None, None), Tally(file.name, self._options.most_places)
                 )
                 by_kind[kind_of(file)].append(file)
         return {kind: sorted(found, key=lambda file: file.name) for kind, found in by_kind.items()}
 
-    def _check_file(self, file: DeliveryFile, known: Known) -> Result:
-        result = check_file(file, self._aim, known, self._read_on)
+    def _check_file(self, file: DeliveryFile, known: SetKnowledge) -> FileResult:
+        result = check_file(file, self._options, known, self._read_on)
         result.tally.join(self._results[file.name].tally)
         self._results[file.name] = result
         return result
@@ -111,7 +111,7 @@ class _Check:
         self._bytes_read += count
         self._progress(self._bytes_read)
 
-    def _compare(self, kind: str, results: list[Result], known: Known) -> None:
+    def _compare(self, kind: str, results: list[FileResult], known: SetKnowledge) -> None:
         """Hold the rows of all files of a kind against each other, and learn what they define."""
         for result in results:
             known.join(result)
@@ -119,7 +119,7 @@ class _Check:
                 result.tally.add("set-several-files")
         for result, rule_id, row, column in faults(kind, results, known):
             result.tally.add(rule_id, row, column)
-            result.refused += RULES[rule_id].severity_for(self._aim) is Severity.ERROR
+            result.refused += RULES[rule_id].severity_for(self._options) is Severity.ERROR
         for clash in clashes([result.keys.pop(ROWS) for result in results if ROWS in result.keys]):
             self._results[clash.keys.file].tally.add(self._rule_of_rows(clash), clash.row)
         if not results:
@@ -130,7 +130,7 @@ class _Check:
             return CONTRADICTION
         if clash.keys.kind == "enrollment" and clash.one_deletes:
             return "enrollment-delete-wins"
-        if clash.keys.kind == "admin" and self._aim.diffing:
+        if clash.keys.kind == "admin" and self._options.diffing:
             return "admin-key-without-role"
         return "set-duplicate-rows"
 
@@ -149,16 +149,16 @@ class _Check:
                     self._results[clash.keys.file].tally.add(self._rule_of(claim), clash.row, claim.columns[0])
 
     def _rule_of(self, claim: Claim) -> str:
-        taken_over = claim.rule == "user-login-id-claimed" and self._aim.takes_over_logins
+        taken_over = claim.rule == "user-login-id-claimed" and self._options.takes_over_logins
         return "user-login-takeover" if taken_over else claim.rule
 
     def _judge_set(self) -> None:
         kinds = {result.file.kind for result in self._results.values() if result.file.kind}
         if not kinds:
             self._set.add("set-nothing-to-import")
-        elif self._aim.multi_term and not kinds & {"term", "change_sis_id"}:
+        elif self._options.multi_term and not kinds & {"term", "change_sis_id"}:
             self._set.add("set-no-terms")
-        if self._aim.diffing and self._aim.overrides_stickiness:
+        if self._options.diffing and self._options.overrides_stickiness:
             self._set.add("set-stickiness-diffing")
 
     def report(self) -> Report:
@@ -167,10 +167,10 @@ class _Check:
         counts: Counter[str] = Counter()
         by_severity: Counter[Severity] = Counter()
         for tally in tallies:
-            tally.forget(self._aim.ignore)
+            tally.forget(self._options.ignore)
             counts.update(tally.counts)
         for rule_id, count in counts.items():
-            by_severity[RULES[rule_id].severity_for(self._aim)] += count
+            by_severity[RULES[rule_id].severity_for(self._options)] += count
         return Report(
             files=tuple(result.file for result in self._results.values()),
             findings=tuple(self._kept(tallies)),
@@ -183,7 +183,7 @@ class _Check:
                 each.repeated for each in self._results.values() if (each.file.rows or 0) >= LEAST_FOR_REPEATED
             ),
             void=sum(each.file.rows - each.judged for each in self._results.values() if each.file.rows),
-            diffed=self._aim.diffing,
+            diffed=self._options.diffing,
         )
 
     def _refused(self) -> dict[str, int]:
@@ -197,19 +197,23 @@ class _Check:
         """Word the findings, at most so many of a rule."""
         kept: Counter[str] = Counter()
         for tally in tallies:
-            for finding in tally.findings(self._aim):
+            for finding in tally.findings(self._options):
                 kept[finding.rule] += 1
-                if kept[finding.rule] <= self._aim.most_places:
+                if kept[finding.rule] <= self._options.most_places:
                     yield finding
 
 
 def check_apart(
-    files: Sequence[DeliveryFile], aim: Aim, *, others: Sequence[str] = (), progress: Progress = tell_nobody
+    files: Sequence[DeliveryFile],
+    options: CheckOptions,
+    *,
+    others: Sequence[str] = (),
+    progress: Progress = tell_nobody,
 ) -> Report:
     """Check a delivery as `engine.check` does, a large one in a process of its own."""
 
     def work(tell: Progress) -> Report:
-        return check(files, aim, others=others, progress=tell)
+        return check(files, options, others=others, progress=tell)
 
     report = None
     if worth_it(sum(file.size for file in files)):

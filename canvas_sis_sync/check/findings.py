@@ -47,7 +47,7 @@ class Report:
     """All that a check of a set found out."""
 
     files: tuple[CheckedFile, ...] = ()
-    #: At most `Aim.most_places` of a rule, by file and row.
+    #: At most `CheckOptions.most_places` of a rule, by file and row.
     findings: tuple[Finding, ...] = ()
     #: All places of each rule, those not kept too.
     counts: Mapping[str, int] = field(default_factory=dict)

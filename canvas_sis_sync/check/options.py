@@ -12,7 +12,7 @@ MOST_PLACES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class CheckOptions:
     """How the files will be imported, and what is known beside them."""
 
     #: What is missing from the import is deleted, in one term or in all terms of the import (DIFF 9, 11).

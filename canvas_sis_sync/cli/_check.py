@@ -11,7 +11,7 @@ from pathlib import Path
 
 from canvas_sis_sync.check.engine import failed
 from canvas_sis_sync.check.findings import Finding, Report, merged
-from canvas_sis_sync.check.options import MOST_PLACES, Aim
+from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
 from canvas_sis_sync.check.registry import RULES, explain
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from
@@ -35,7 +35,7 @@ ORDER = ("fatal", "error", "warning")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckRequest:
     """What a person wants of a check."""
 
     #: CSVs, folders and zips that are one set; empty for what lies in the inbox.
@@ -69,14 +69,14 @@ class Checked:
         return as_json(self.report, refused=self.refused)
 
 
-def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked:
+def check(settings: Settings, asked: CheckRequest, show: Show, clock: Clock) -> Checked:
     """Check the paths as one set, or each drop of the inbox as one.
 
     Raises UsageError for a path that does not exist, CanvasError when Canvas shall be asked and cannot be.
     """
-    aim = _aim(settings, asked, clock)
+    options = _options(settings, asked, clock)
     if asked.every_place:
-        aim = replace(aim, most_places=sys.maxsize)
+        options = replace(options, most_places=sys.maxsize)
     reports: list[Report] = []
     said: list[str] = []
     refused = False
@@ -85,7 +85,7 @@ def check(settings: Settings, asked: Asked, show: Show, clock: Clock) -> Checked
         if isinstance(found, Report):
             report, is_refused = found, bool(refusal(delivery, found, settings, asked.refuse_on))
         else:
-            assessment = assess(Candidate("", delivery), aim, settings, show, refuse_on=asked.refuse_on)
+            assessment = assess(Candidate("", delivery), options, settings, show, refuse_on=asked.refuse_on)
             report, is_refused = assessment.report, assessment.state is BatchState.REFUSED
         reports.append(report)
         said += hints(delivery, report, settings)
@@ -116,7 +116,7 @@ def rule(name: str) -> str:
     return lines(explain(name).split("\n"))
 
 
-def _aim(settings: Settings, asked: Asked, clock: Clock) -> Aim:
+def _options(settings: Settings, asked: CheckRequest, clock: Clock) -> CheckOptions:
     if not asked.online:
         return options_of(settings, complete=asked.complete)
     with open_canvas(settings, patient_retry(clock)) as canvas:

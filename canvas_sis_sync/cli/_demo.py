@@ -16,7 +16,7 @@ from pathlib import Path
 
 from canvas_sis_sync.cli._init import make_folders, program, write_settings
 from canvas_sis_sync.cli._plan import plan
-from canvas_sis_sync.cli._run import How, run
+from canvas_sis_sync.cli._run import RunOptions, run
 from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.home.archive import ERRORS, Archive
 from canvas_sis_sync.home.batch import Batch
@@ -162,7 +162,7 @@ def _export(stage: Stage, name: str, tables: dict[str, demo_data.Table]) -> None
 def _run(stage: Stage) -> Batch:
     """Run as cron would, show what a person would see, and give the batch that it was about."""
     stage.say(f"$ {stage.command} run")
-    told = run(stage.settings, How(Silent(), CLOCK), watched=True, verbosity=0)
+    told = run(stage.settings, RunOptions(Silent(), CLOCK), watched=True, verbosity=0)
     stage.say(told.message)
     stage.say(f"(exit code {told.result.exit_code})")
     return told.result.about or told.result.batches[-1]

@@ -33,7 +33,7 @@ from canvas_sis_sync.sync.parameters import parameters_of
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class DryRun:
     """What a dry run found."""
 
     exit_code: int
@@ -41,7 +41,7 @@ class Looked:
     as_json: dict[str, Any] = field(default_factory=dict)
 
 
-def dry_run(settings: Settings, clock: Clock) -> Looked:
+def dry_run(settings: Settings, clock: Clock) -> DryRun:
     """Look at the oldest drop where it lies, ask the gate, and pack into a temporary folder.
 
     The exit code is what a run's would be at that point. Raises SyncError as a run does.
@@ -83,7 +83,7 @@ def _verdict(looked: Status, assessment: Assessment) -> tuple[int, str, str]:
     return EXIT_DONE, *VERDICTS[looked.decision.verdict]
 
 
-def _without_drop(settings: Settings, looked: Status) -> Looked:
+def _without_drop(settings: Settings, looked: Status) -> DryRun:
     if is_idle(settings):
         return _told(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
     if looked.decision.verdict is Verdict.HOLD:
@@ -132,7 +132,7 @@ def _told(
     looked: Status,
     made: Bundle | None = None,
     plan: dict[str, Any] | None = None,
-) -> Looked:
+) -> DryRun:
     text = plain_text.lines(line for line in lines if line)
     found = {
         "schema": report.SCHEMA,
@@ -143,4 +143,4 @@ def _told(
         "gate": report.gate_json(looked.decision),
         "message": text,
     }
-    return Looked(code, text, found)
+    return DryRun(code, text, found)

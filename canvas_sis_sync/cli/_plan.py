@@ -45,7 +45,7 @@ ASSESSED = frozenset({BatchState.PACKED, BatchState.HELD})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanRequest:
     """What a person wants to see."""
 
     #: A batch, or a CSV, folder or zip; "" for the held batch, else the next drop.
@@ -57,7 +57,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ShownPlan:
     """A plan to be shown."""
 
     text: str
@@ -72,13 +72,13 @@ class Looked:
         return EXIT_HELD if self.as_json["verdict"] == "hold" and not self.as_json["approval"] else EXIT_DONE
 
 
-def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: Show | None = None) -> Looked:
+def plan(settings: Settings, clock: Clock, asked: PlanRequest | None = None, *, show: Show | None = None) -> ShownPlan:
     """Say what a delivery would change; when Canvas cannot be asked, by the last accepted batch that the journal knows.
 
     Raises UsageError for what does not exist, HomeError, JournalError, BadZipError for what cannot be read, CanvasError
     when the account was never resolved.
     """
-    asked = asked or Asked()
+    asked = asked or PlanRequest()
     with looking(settings, clock, show or Silent()) as context:
         batch = _batch(context, asked.about)
         if batch is not None and batch.state not in ASSESSED and not asked.against:
@@ -95,7 +95,7 @@ def plan(settings: Settings, clock: Clock, asked: Asked | None = None, *, show: 
         return _shown(context, batch, candidate, assessment, comparison, rows)
 
 
-def _comparison(context: Context, batch: Batch | None, asked: Asked) -> Comparison:
+def _comparison(context: Context, batch: Batch | None, asked: PlanRequest) -> Comparison:
     parameters = parameters_of(context.settings, batch)
     baseline = baseline_as_known(context, parameters)
     if asked.against:
@@ -111,7 +111,7 @@ def _shown(
     assessment: Assessment,
     comparison: Comparison,
     rows: RowsFolder | None,
-) -> Looked:
+) -> ShownPlan:
     if assessment.plan is None:
         raise AssertionError("it is compared even if check refuses it")
     written = _write_rows(rows, candidate, comparison.baseline) if rows is not None else []
@@ -121,7 +121,7 @@ def _shown(
         said += ["", *assessment.reasons, "A run would refuse this; `sis-sync check` says more."]
     elif batch:
         said += _standing(context, batch, found)
-    return Looked(lines(said), found, refused=assessment.state is BatchState.REFUSED)
+    return ShownPlan(lines(said), found, refused=assessment.state is BatchState.REFUSED)
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def _batch(context: Context, about: str) -> Batch | None:
     return None
 
 
-def _kept(context: Context, batch: Batch, asked: Asked) -> Looked:
+def _kept(context: Context, batch: Batch, asked: PlanRequest) -> ShownPlan:
     """Show the plan of a batch that is no longer to be weighed, as it was made then."""
     if asked.output is not None:
         raise UsageError(
@@ -171,7 +171,7 @@ def _kept(context: Context, batch: Batch, asked: Asked) -> Looked:
             f"Batch {batch.id} is {batch.state}, and there is no plan of it.",
             "Name with --against what to compare it with.",
         )
-    return Looked(plan_text.table(found), found)
+    return ShownPlan(plan_text.table(found), found)
 
 
 def _of_batch(context: Context, batch: Batch) -> Candidate:

@@ -33,7 +33,7 @@ from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sync import alerts, outcome, report
 from canvas_sis_sync.sync import idle as tick
-from canvas_sis_sync.sync.run import Result
+from canvas_sis_sync.sync.run import RunResult
 from canvas_sis_sync.sync.session import open_journal
 
 REMIND_EVERY = 86_400
@@ -43,7 +43,7 @@ SUBJECTS = {EXIT_UNREACHABLE: alerts.UNREACHABLE, EXIT_TIME_RAN_OUT: "time ran o
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class RunOptions:
     """What a caller wants of a run."""
 
     show: Show
@@ -53,10 +53,10 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RunReport:
     """A run's result, and what of it is to be said."""
 
-    result: Result
+    result: RunResult
     #: What happened, in words; "" when there is nothing to say.
     message: str
     #: False when the same trouble was told before and nobody is watching.
@@ -74,7 +74,7 @@ class Told:
         return plain_text.lines([*([self.message] if self.tell and self.message else []), *self.news])
 
 
-def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
+def run(settings: Settings, how: RunOptions, *, watched: bool, verbosity: int) -> RunReport:
     """Run once; `watched` says that a person is looking, who is told everything every time.
 
     Raises KeyboardInterrupt, also for SIGTERM.
@@ -88,7 +88,7 @@ def run(settings: Settings, how: How, *, watched: bool, verbosity: int) -> Told:
             result = tick.work(settings, how.show, how.clock, patient=how.patient)
         except SyncError as error:
             log.get_logger().error("%s", error.sentence)
-            result = Result("held" if error.exit_code == EXIT_HELD else "waiting", error.exit_code, trouble=error)
+            result = RunResult("held" if error.exit_code == EXIT_HELD else "waiting", error.exit_code, trouble=error)
         return _told(settings, how, result, watched=watched)
 
 
@@ -98,14 +98,14 @@ def idle_message(settings: Settings) -> str:
     return plain_text.lines([idle, *_others(settings), *exposed(settings)])
 
 
-def as_json(told: Told) -> dict[str, object]:
+def as_json(told: RunReport) -> dict[str, object]:
     """Give the result as the object of `run --json`."""
     result = told.result
     message = plain_text.lines(filter(None, [told.message, *told.news]))
     return report.run_json(result.outcome, result.batches, result.about, result.trouble, message)
 
 
-def was_shown(archive: Path, told: Told, clock: Clock) -> None:
+def was_shown(archive: Path, told: RunReport, clock: Clock) -> None:
     """Journal that what was to be said has been shown, so that it is not said again."""
     if told.once_shown is None:
         return
@@ -118,36 +118,36 @@ def was_shown(archive: Path, told: Told, clock: Clock) -> None:
         log.get_logger().warning("%s", error)
 
 
-def without_settings(home: Path, error: SettingsError, clock: Clock) -> Told:
+def without_settings(home: Path, error: SettingsError, clock: Clock) -> RunReport:
     """Journal that the settings cannot be read, and say whether that is to be reported; without a journal it is.
 
     The archive is always in the home, whatever its settings say.
     """
     sentence = type(error.sentence)(f"Error: {error.sentence}")
     message = plain_text.lines(filter(None, [sentence, error.hint]))
-    result = Result("waiting", error.exit_code, trouble=error)
+    result = RunResult("waiting", error.exit_code, trouble=error)
     path = home / "archive" / FILE_NAME
     try:
         if not is_there(path):
-            return Told(result, message, tell=True)
+            return RunReport(result, message, tell=True)
         with Journal.open(path, clock.now) as journal:
             reason = plain_text.visible(error.sentence)
             telling = alerts.met(journal.episodes(), alerts.SETTINGS, reason, clock.now(), REMIND_EVERY)
             journal.remember_episodes(telling.episodes)
     except (OSError, JournalError):
-        return Told(result, message, tell=True)
-    return Told(result, message, telling.tell, once_shown=telling.once_shown if telling.tell else None)
+        return RunReport(result, message, tell=True)
+    return RunReport(result, message, telling.tell, once_shown=telling.once_shown if telling.tell else None)
 
 
-def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Told:
+def _told(settings: Settings, how: RunOptions, result: RunResult, *, watched: bool) -> RunReport:
     watched_only = [*_others(settings), *exposed(settings)] if watched else []
     message = plain_text.lines([_message(settings, result), *watched_only])
     if result.outcome == "locked":
-        return Told(result, message, watched)
+        return RunReport(result, message, watched)
     telling = _telling(settings, how, result)
     if telling is None:
-        return Told(result, message, watched or bool(result.exit_code))
-    return Told(
+        return RunReport(result, message, watched or bool(result.exit_code))
+    return RunReport(
         result,
         message,
         watched or telling.tell,
@@ -157,7 +157,7 @@ def _told(settings: Settings, how: How, result: Result, *, watched: bool) -> Tol
     )
 
 
-def _telling(settings: Settings, how: How, result: Result) -> alerts.Telling | None:
+def _telling(settings: Settings, how: RunOptions, result: RunResult) -> alerts.Telling | None:
     """Journal the trouble of this run, or its end, and find what is news; None without a journal, and none is made."""
     now = how.clock.now()
     try:
@@ -188,7 +188,7 @@ def _left_lying(settings: Settings) -> dict[str, str]:
     return looks
 
 
-def _subject(result: Result) -> tuple[str, str]:
+def _subject(result: RunResult) -> tuple[str, str]:
     subject = SUBJECTS.get(result.exit_code, "hold")
     if result.trouble is not None:
         reason = plain_text.visible(result.trouble.sentence)
@@ -201,7 +201,7 @@ def _subject(result: Result) -> tuple[str, str]:
     return subject, f"{about.id} {about.state}, step {len(about.steps)}: {about.reason}"
 
 
-def _message(settings: Settings, result: Result) -> str:
+def _message(settings: Settings, result: RunResult) -> str:
     lines = [report.summary(batch) for batch in result.batches if batch != result.about]
     base_url, first, left = settings.base_url, outcome.first_messages, _drops_left(settings)
     if result.trouble is not None:

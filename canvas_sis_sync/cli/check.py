@@ -35,7 +35,7 @@ def check(
     from canvas_sis_sync.progress import showing
 
     loaded = load(find_home(home), need_canvas=online)
-    asked = command.Asked(paths, "warning" if strict else "", complete, online, every_place=output is not None)
+    asked = command.CheckRequest(paths, "warning" if strict else "", complete, online, every_place=output is not None)
     with showing(watched=sys.stderr.isatty()) as show:
         checked = command.check(loaded, asked, show, Clock())
     if output:

@@ -25,7 +25,7 @@ def plan(home: Path | None, *, about: str, against: str, output: Path | None, as
 
     loaded = load(find_home(home))
     with showing(watched=sys.stderr.isatty()) as show:
-        looked = command.plan(loaded, Clock(), command.Asked(about, against, output), show=show)
+        looked = command.plan(loaded, Clock(), command.PlanRequest(about, against, output), show=show)
     if as_json:
         print_json(looked.as_json)
     else:

@@ -63,7 +63,7 @@ def run(
     from canvas_sis_sync.progress import showing
 
     with showing(watched=watched) as show:
-        how = command.How(show, Clock(), patient=not no_wait)
+        how = command.RunOptions(show, Clock(), patient=not no_wait)
         told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
     failed = told.result.exit_code != EXIT_DONE
     if as_json:

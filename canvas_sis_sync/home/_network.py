@@ -21,7 +21,7 @@ _NOT_READ = ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")
 _SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
-class Given(NamedTuple):
+class NetworkSetting(NamedTuple):
     """One such variable, in upper case."""
 
     name: str
@@ -38,7 +38,7 @@ class Given(NamedTuple):
 
 def read(
     home: Path, dotenv: Mapping[str, str], environ: Mapping[str, str], problems: list[SettingsError]
-) -> tuple[Given, ...]:
+) -> tuple[NetworkSetting, ...]:
     """Return what is set of these variables; problems are those of `.env` alone."""
     written = {name.upper(): text.strip() for name, text in dotenv.items() if text.strip()}
     problems += [_not_read(home, name) for name in _NOT_READ if name in written]
@@ -46,17 +46,17 @@ def read(
     for name, parse in PARSERS.items():
         exported = next((environ[each] for each in (name.lower(), name) if each in environ), None)
         if exported is not None:
-            found.append(Given(name, exported, setting_layers.ENVIRONMENT))
+            found.append(NetworkSetting(name, exported, setting_layers.ENVIRONMENT))
         elif name in written:
             try:
-                found.append(Given(name, parse(home, written[name]), setting_layers.DOTENV))
+                found.append(NetworkSetting(name, parse(home, written[name]), setting_layers.DOTENV))
             except ValueError as error:
-                entry = setting_layers.Given(name, "", setting_layers.DOTENV)
+                entry = setting_layers.GivenSetting(name, "", setting_layers.DOTENV)
                 problems.append(SettingsError(f"{entry.label} {error}.", setting_layers.mend(home, entry)))
     return tuple(each for each in found if each.value)
 
 
-def use(network: tuple[Given, ...]) -> None:
+def use(network: tuple[NetworkSetting, ...]) -> None:
     """Put what `.env` names into the environment of this process, where requests looks for it."""
     for each in network:
         if each.source == setting_layers.DOTENV:

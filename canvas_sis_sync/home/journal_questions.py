@@ -18,7 +18,7 @@ from canvas_sis_sync.plain_text import visible
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingBatch:
     """A batch that wants attention; without its record."""
 
     id: str
@@ -114,11 +114,11 @@ class Questions:
             )
         )
 
-    def waiting(self) -> tuple[Waiting, ...]:
+    def waiting(self) -> tuple[WaitingBatch, ...]:
         """List the batches that want something from a run or from somebody, oldest first."""
         rows = self._rows(tuple[str, BatchState, str, int, str], WAITING)
         return tuple(
-            Waiting(batch_id, state, Target(host, account_id), attention == "open", attention == "hold")
+            WaitingBatch(batch_id, state, Target(host, account_id), attention == "open", attention == "hold")
             for batch_id, state, host, account_id, attention in rows
         )
 

@@ -31,7 +31,7 @@ LARGEST_BYTES = 1 << 20
 """No `.env` and no token is longer."""
 
 
-class Given(NamedTuple):
+class GivenSetting(NamedTuple):
     """The text that a layer gives to a setting; "" when its default stands."""
 
     name: str
@@ -52,9 +52,9 @@ def read(
     environ: Mapping[str, str],
     flags: Mapping[str, str],
     problems: list[SettingsError],
-) -> dict[str, Given]:
+) -> dict[str, GivenSetting]:
     """Lay the layers over each other, lowest first; an empty text takes a setting back to its default."""
-    given = {setting.name: Given(setting.name, "", DEFAULT) for setting in UNDERSTOOD}
+    given = {setting.name: GivenSetting(setting.name, "", DEFAULT) for setting in UNDERSTOOD}
     above = {
         DOTENV: dotenv,
         ENVIRONMENT: environ,
@@ -62,9 +62,9 @@ def read(
     }
     for source, texts in above.items():
         for name, text in texts.items():
-            entry = Given(name, text.strip(), source)
+            entry = GivenSetting(name, text.strip(), source)
             if name in given:
-                given[name] = entry if entry.text else Given(name, "", DEFAULT)
+                given[name] = entry if entry.text else GivenSetting(name, "", DEFAULT)
             elif name.upper().startswith(PREFIXES) and (name, source) != (HOME_NAME, ENVIRONMENT):
                 problems.append(_unknown(home, entry))
     return given
@@ -127,7 +127,7 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def mend(home: Path, entry: Given) -> str:
+def mend(home: Path, entry: GivenSetting) -> str:
     """Say where to mend an entry."""
     if entry.source == FLAG:
         return f"Mend {entry.label} on the command line."
@@ -151,7 +151,7 @@ def read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
         named = {name: text for name, text in found.items() if text is not None}
         if not named:
             sentence = f"Line {number} of {path} is not NAME=value."
-            problems.append(SettingsError(sentence, mend(home, Given("", "", DOTENV))))
+            problems.append(SettingsError(sentence, mend(home, GivenSetting("", "", DOTENV))))
         texts |= named
     return texts
 
@@ -167,7 +167,7 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _unknown(home: Path, entry: Given) -> SettingsError:
+def _unknown(home: Path, entry: GivenSetting) -> SettingsError:
     from difflib import get_close_matches
 
     if entry.name.upper() == HOME_NAME:

@@ -116,7 +116,7 @@ class Settings:
     #: What Canvas is asked for, by Canvas's own names; only what was set.
     import_parameters: Mapping[str, str]
     #: Proxies and certificate authority.
-    network: tuple[_network.Given, ...] = field(repr=False)
+    network: tuple[_network.NetworkSetting, ...] = field(repr=False)
     #: (name, value as shown, source) of each setting; secrets masked.
     values: tuple[tuple[str, str, str], ...] = field(repr=False)
 
@@ -234,7 +234,9 @@ def _expanded(text: str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for an unknown user)
 
 
-def _values(home: Path, given: Mapping[str, setting_layers.Given], problems: list[SettingsError]) -> dict[str, Any]:
+def _values(
+    home: Path, given: Mapping[str, setting_layers.GivenSetting], problems: list[SettingsError]
+) -> dict[str, Any]:
     """Turn texts into values. A refused text is not repeated: it may be a token on the wrong line."""
     values: dict[str, Any] = {}
     for setting in UNDERSTOOD:
@@ -249,7 +251,10 @@ def _values(home: Path, given: Mapping[str, setting_layers.Given], problems: lis
 
 
 def _token(
-    home: Path, given: Mapping[str, setting_layers.Given], values: Mapping[str, Any], problems: list[SettingsError]
+    home: Path,
+    given: Mapping[str, setting_layers.GivenSetting],
+    values: Mapping[str, Any],
+    problems: list[SettingsError],
 ) -> str:
     """Take the token from the higher of the layers that hold it, directly or as a file's name."""
     direct, named = given["CANVAS_API_TOKEN"], given["CANVAS_API_TOKEN_FILE"]
@@ -268,7 +273,7 @@ def _token(
         return ""
 
 
-def _missing(home: Path, given: Mapping[str, setting_layers.Given]) -> Iterator[SettingsError]:
+def _missing(home: Path, given: Mapping[str, setting_layers.GivenSetting]) -> Iterator[SettingsError]:
     for name, instead in (("CANVAS_BASE_URL", "CANVAS_BASE_URL"), ("CANVAS_API_TOKEN", "CANVAS_API_TOKEN_FILE")):
         if not given[name].text and not given[instead].text:
             from shlex import quote
@@ -278,7 +283,7 @@ def _missing(home: Path, given: Mapping[str, setting_layers.Given]) -> Iterator[
 
 
 def _without_a_base(
-    entry: setting_layers.Given, remaster: int, parameters: Mapping[str, str]
+    entry: setting_layers.GivenSetting, remaster: int, parameters: Mapping[str, str]
 ) -> Iterator[SettingsError]:
     if remaster and "diffing_data_set_identifier" not in parameters:
         needed = "SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER"
@@ -318,7 +323,7 @@ def _effective(parameters: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in parameters.items() if (name, value) != ("multi_term_batch_mode", "false")}
 
 
-def _shown(setting: Setting, given: Mapping[str, setting_layers.Given], values: Mapping[str, Any]) -> str:
+def _shown(setting: Setting, given: Mapping[str, setting_layers.GivenSetting], values: Mapping[str, Any]) -> str:
     text, value = given[setting.name].text or setting.default, values[setting.name]
     if setting.secret:
         return MASK if text else ""

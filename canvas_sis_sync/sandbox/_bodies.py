@@ -14,8 +14,8 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 from werkzeug.wrappers import Request as HttpRequest
 
-from canvas_sis_sync.sandbox._replies import Refusal
-from canvas_sis_sync.sandbox._wire import Cut
+from canvas_sis_sync.sandbox._replies import ErrorReply
+from canvas_sis_sync.sandbox._wire import CutOff
 
 _BLOCK = 1 << 18
 
@@ -36,7 +36,7 @@ def _blocks(request: HttpRequest) -> Iterator[bytes]:
         while block := request.stream.read(_BLOCK):
             yield block
     except ClientDisconnected as error:
-        raise Cut("the client went away in the middle of the body") from error
+        raise CutOff("the client went away in the middle of the body") from error
 
 
 def save_body(request: HttpRequest, path: Path) -> None:
@@ -65,7 +65,7 @@ def read_form(request: HttpRequest, new_path: Callable[[], Path]) -> Form:
             reader.feed(block)
         reader.feed(None)
     except ValueError as error:
-        raise Refusal(400, {"error": True, "error_message": f"The form cannot be read: {error}"}) from error
+        raise ErrorReply(400, {"error": True, "error_message": f"The form cannot be read: {error}"}) from error
     finally:
         reader.close()
     return reader.form

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request as HttpRequest
 
-from canvas_sis_sync.sandbox._records import User
-from canvas_sis_sync.sandbox._replies import Refusal, not_found
+from canvas_sis_sync.sandbox._records import SandboxUser
+from canvas_sis_sync.sandbox._replies import ErrorReply, not_found
 from canvas_sis_sync.sandbox._state import State
 
 Item = TypeVar("Item")
@@ -27,7 +27,7 @@ class Call:
 
     state: State
     request: HttpRequest
-    user: User
+    user: SandboxUser
 
     @property
     def base_url(self) -> str:
@@ -54,10 +54,10 @@ class Call:
         """
         account_id = self.account_id(text)
         if self.state.store.accounts()[account_id]["root"] != account_id:
-            raise Refusal(400, {"errors": ["SIS data belong to a root account, and this is not one."]})
+            raise ErrorReply(400, {"errors": ["SIS data belong to a root account, and this is not one."]})
         if not self.user.may_import:
             message = "The user of this token has no permission for that."
-            raise Refusal(403, {"status": "unauthorized", "errors": [{"message": message}]})
+            raise ErrorReply(403, {"status": "unauthorized", "errors": [{"message": message}]})
         return account_id
 
     def page(self, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:

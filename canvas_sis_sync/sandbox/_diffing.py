@@ -26,7 +26,7 @@ _SUCCESSFUL = frozenset({"imported", "imported_with_messages"})
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DiffTable:
     """One side of a pair."""
 
     columns: tuple[str, ...]
@@ -175,7 +175,7 @@ def _pair(current: list[Supplied], base: list[Supplied]) -> list[tuple[Supplied,
     return [(file, old[file.file.name]) for file in current]
 
 
-def read_table(supplied: Supplied) -> Table:
+def read_table(supplied: Supplied) -> DiffTable:
     """Read a file by its kind's key; of equal keys the last row stays, in its own place."""
     with supplied.file.open() as stream:
         opened = open_csv(stream)
@@ -186,10 +186,10 @@ def read_table(supplied: Supplied) -> Table:
             key = tuple(cells.get(name) for name in supplied.kind.key)
             rows.pop(key, None)
             rows[key] = cells
-    return Table(opened.columns, rows)
+    return DiffTable(opened.columns, rows)
 
 
-def difference(current: Table, base: Table, removed_status: str) -> list[Cells]:
+def difference(current: DiffTable, base: DiffTable, removed_status: str) -> list[Cells]:
     """Return added and changed rows, then removed ones with their new status (DIFF 4)."""
     added = [cells for key, cells in current.rows.items() if base.rows.get(key) != cells]
     removed = [cells for key, cells in base.rows.items() if key not in current.rows]

@@ -15,7 +15,7 @@ from canvas_sis_sync.sandbox._call import Call
 from canvas_sis_sync.sandbox._parameters import is_true
 from canvas_sis_sync.sandbox._records import Import
 from canvas_sis_sync.sandbox._replies import (
-    Refusal,
+    ErrorReply,
     not_found,
     server_error,
     show_import,
@@ -103,7 +103,7 @@ def restore_states(call: Call, account: str, import_id: int) -> Answer:
     form = {**call.params(), **call.request.form.to_dict()}
     asked = {name for name in ("batch_mode", "undelete_only", "unconclude_only") if is_true(form.get(name))}
     if {"undelete_only", "unconclude_only"} <= asked:
-        raise Refusal(400, "undelete_only and unconclude_only exclude each other")
+        raise ErrorReply(400, "undelete_only and unconclude_only exclude each other")
     return show_progress(restore(call.state, record, call.user, asked), call.base_url)
 
 
@@ -201,7 +201,7 @@ def download(call: Call, file_id: int) -> Response:
 def stored(state: State, request: HttpRequest, verifier: str) -> Response:
     """Send a file to whoever knows its address; like a storage service it refuses tokens. Raises Refusal 400, 404."""
     if "Authorization" in request.headers:
-        raise Refusal(400, "Only one way of authorisation is allowed: the address alone, and no token.")
+        raise ErrorReply(400, "Only one way of authorisation is allowed: the address alone, and no token.")
     file = next((file for file in list(state.files.values()) if file.verifier == verifier), None)
     if file is None or file.path is None:
         raise not_found()

@@ -14,7 +14,7 @@ from canvas_sis_sync.sandbox._cleanup import clean_up
 from canvas_sis_sync.sandbox._ledger import Ledger
 from canvas_sis_sync.sandbox._records import Import
 from canvas_sis_sync.sandbox._reporting import Reporter, Stopped, stop_if_over
-from canvas_sis_sync.sandbox._rows import Context, Ignored, Refused, Row, Rule, count_only
+from canvas_sis_sync.sandbox._rows import Ignored, Refused, Row, RowContext, Rule, count_only
 from canvas_sis_sync.sandbox._state import State
 from canvas_sis_sync.sandbox._supply import Supplied, inspect, write_copy
 from canvas_sis_sync.sandbox._unpacking import unpack
@@ -109,7 +109,7 @@ class Importer:
         self._report.file = supply.file.name if self._total < _SMALL else supply.file.base_name
         if self._leaves_out_duplicates(supply):
             self._report.file = f"{self._report.file[:-4]}_deduplicated.csv"
-        context = Context(ledger, self._record.options, tuple(self._state.roles), self._report.warn)
+        context = RowContext(ledger, self._record.options, tuple(self._state.roles), self._report.warn)
         with supply.file.open() as stream:
             file = open_csv(stream)
             columns = {name: index for index, name in reversed(list(enumerate(file.header)))}
@@ -124,7 +124,7 @@ class Importer:
     def _leaves_out_duplicates(self, supply: Supplied) -> bool:
         return supply.rows >= _LEAST_FOR_DUPLICATES and self._state.faults.standing("deduplicate") is not None
 
-    def _import_row(self, row: Row, context: Context) -> None:
+    def _import_row(self, row: Row, context: RowContext) -> None:
         try:
             _RULES.get(row.kind.name, count_only)(row, context)
         except Refused as refused:

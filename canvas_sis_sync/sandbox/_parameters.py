@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from canvas_sis_sync.sandbox._replies import Refusal, server_error, wrong_parameter
+from canvas_sis_sync.sandbox._replies import ErrorReply, server_error, wrong_parameter
 
 Params = Mapping[str, str]
 
@@ -29,7 +29,7 @@ def extension_of(params: Params, content_type: str, charset: str | None) -> str:
     if params.get("extension"):
         return params["extension"].lstrip(".")
     if charset and charset.lower() != "utf-8":
-        raise Refusal(400, {"error": f"A body in {charset} cannot be read, send UTF-8."})
+        raise ErrorReply(400, {"error": f"A body in {charset} cannot be read, send UTF-8."})
     return _EXTENSIONS.get(content_type, "zip")
 
 
@@ -98,7 +98,7 @@ def check_after_record(options: Mapping[str, Any]) -> None:
     if len(options["diffing_data_set_identifier"] or "") > 128:
         field = "diffing_data_set_identifier"
         text = "is longer than 128 characters"
-        raise Refusal(400, {"errors": [{"field": field, "message": text, "error_code": "too_long"}]})
+        raise ErrorReply(400, {"errors": [{"field": field, "message": text, "error_code": "too_long"}]})
 
 
 def _number(text: str | None) -> int | None:

@@ -16,7 +16,7 @@ ABORTABLE = frozenset({"initializing", "created", "importing", "cleanup_batch"})
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class SandboxUser:
     """Somebody with a token."""
 
     id: int
@@ -27,7 +27,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SeenRequest:
     """One request as it was asked and answered."""
 
     method: str
@@ -117,7 +117,7 @@ class Import:
 
 
 @dataclass(slots=True)
-class Offer:
+class StoredOffer:
     """An announced two-step upload (API 10)."""
 
     import_id: int

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Message, Progress, StoredFile, User
+from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Message, Progress, SandboxUser, StoredFile
 
 _SHOWN = 24
 
 
-class Refusal(Exception):
+class ErrorReply(Exception):
     """A request that is answered with an error: status, body (JSON-able, or text) and headers."""
 
     def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -24,20 +24,20 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-def not_found() -> Refusal:
+def not_found() -> ErrorReply:
     """Build the 404 of an unknown import, account, term or file."""
-    return Refusal(404, {"errors": [{"message": "There is nothing here by that id."}]})
+    return ErrorReply(404, {"errors": [{"message": "There is nothing here by that id."}]})
 
 
-def wrong_parameter(text: str) -> Refusal:
+def wrong_parameter(text: str) -> ErrorReply:
     """Build the 400 of a parameter that Canvas refuses."""
-    return Refusal(400, {"message": text})
+    return ErrorReply(400, {"message": text})
 
 
-def server_error(text: str) -> Refusal:
+def server_error(text: str) -> ErrorReply:
     """Build the 500 of an unexpected exception."""
     error = {"message": text, "error_code": "internal_server_error"}
-    return Refusal(500, {"errors": [error], "error_report_id": 4711})
+    return ErrorReply(500, {"errors": [error], "error_report_id": 4711})
 
 
 def show_time(seconds: float | None) -> str | None:
@@ -67,7 +67,7 @@ def show_file(file: StoredFile, base_url: str) -> dict[str, Any]:
     }
 
 
-def show_user(user: User) -> dict[str, Any]:
+def show_user(user: SandboxUser) -> dict[str, Any]:
     """Write a User object."""
     return {"id": user.id, "name": user.name, "short_name": user.name, "sortable_name": user.name}
 
@@ -103,7 +103,7 @@ def show_progress(progress: Progress, base_url: str) -> dict[str, Any]:
     return shown
 
 
-def show_import(record: Import, user: User | None, *, base_url: str, now: float) -> dict[str, Any]:
+def show_import(record: Import, user: SandboxUser | None, *, base_url: str, now: float) -> dict[str, Any]:
     """Write a SisImport object as it looks at `now`."""
     shown: dict[str, Any] = {
         "id": record.id,

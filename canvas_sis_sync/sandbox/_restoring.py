@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Progress, User
+from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Progress, SandboxUser
 from canvas_sis_sync.sandbox._replies import not_found
 from canvas_sis_sync.sandbox._state import State
 
 
-def restore(state: State, record: Import, user: User, asked: Collection[str]) -> Progress:
+def restore(state: State, record: Import, user: SandboxUser, asked: Collection[str]) -> Progress:
     """Start the job that puts states back and return it; raises Refusal 404 for an unfinished import.
 
     `asked` holds the options that are true; any of them makes the result `partially_restored`.

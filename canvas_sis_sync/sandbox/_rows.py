@@ -14,7 +14,7 @@ from typing import Any
 from canvas_sis_sync.sandbox._ledger import Ledger
 from canvas_sis_sync.sandbox._state import Role
 from canvas_sis_sync.sandbox._store import Row as Stored
-from canvas_sis_sync.sis_csv.dates import Verdict, read_date
+from canvas_sis_sync.sis_csv.dates import DateVerdict, read_date
 from canvas_sis_sync.sis_csv.formats import Kind
 
 NAME_LIMIT = 255
@@ -30,7 +30,7 @@ class Ignored(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class RowContext:
     """What the rules of one import work with."""
 
     ledger: Ledger
@@ -93,7 +93,7 @@ class Context:
         return read_date(start).moment if start else None, read_date(end).moment if end else None
 
     def _is_bad(self, column: str, text: str) -> bool:
-        bad = read_date(text).verdict is Verdict.BAD
+        bad = read_date(text).verdict is DateVerdict.BAD
         if bad:
             self.warn(f"{column} {text!r} is no possible date and was left empty")
         return bad
@@ -133,10 +133,10 @@ class Row:
                 raise Refused(f"{name} is longer than {length} characters")
 
 
-Rule = Callable[[Row, Context], None]
+Rule = Callable[[Row, RowContext], None]
 
 
-def count_only(row: Row, context: Context) -> None:
+def count_only(row: Row, context: RowContext) -> None:
     """Check what the format record says of a kind that is not stored."""
     for name, column in row.kind.columns.items():
         if column.required:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from canvas_sis_sync.sandbox._rows import NAME_LIMIT, Context, Dates, Refused, Row
+from canvas_sis_sync.sandbox._rows import NAME_LIMIT, Dates, Refused, Row, RowContext
 from canvas_sis_sync.sandbox._store import Row as Stored
 
 _OVERRIDES = frozenset({"StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment"})
 
 
-def change_sis_id(row: Row, context: Context) -> None:
+def change_sis_id(row: Row, context: RowContext) -> None:
     """Give an object new ids (CSV 10.1)."""
     row.need("type")
     row.need("old_id", "old_integration_id")
@@ -30,7 +30,7 @@ def change_sis_id(row: Row, context: Context) -> None:
     context.ledger.change(kind, found["id"], {**wanted, "batch": context.ledger.import_id})
 
 
-def _old_object(kind: str, row: Row, context: Context) -> Stored:
+def _old_object(kind: str, row: Row, context: RowContext) -> Stored:
     asked = {"sis_id": row.get("old_id"), "integration_id": row.get("old_integration_id")}
     found = [context.ledger.find(kind, **{column: value}) for column, value in asked.items() if value]
     if found[0] is None:
@@ -40,7 +40,7 @@ def _old_object(kind: str, row: Row, context: Context) -> Stored:
     return found[0]
 
 
-def account(row: Row, context: Context) -> None:
+def account(row: Row, context: RowContext) -> None:
     """Make, move, rename or delete an account (CSV 10.2)."""
     sis_id = row.need("account_id")
     parent = _parent(row, context)
@@ -58,14 +58,14 @@ def account(row: Row, context: Context) -> None:
     context.ledger.save("account", {"sis_id": sis_id}, values, status)
 
 
-def _parent(row: Row, context: Context) -> int:
+def _parent(row: Row, context: RowContext) -> int:
     """Find the parent; a deleted one refuses the row, also one that deletes (changes since 2022)."""
     if row.get("parent_account_id") is None:
         return context.ledger.root
     return int(context.need_active("account", row, "parent_account_id")["id"])
 
 
-def _account_status(row: Row, existing: Stored | None, context: Context) -> str | None:
+def _account_status(row: Row, existing: Stored | None, context: RowContext) -> str | None:
     text = (row.get("status") or "").lower()
     context.pass_over_deletion(text)
     if "deleted" not in text:
@@ -77,14 +77,14 @@ def _account_status(row: Row, existing: Stored | None, context: Context) -> str 
     return "deleted"
 
 
-def _leads_up_to(account_id: int, parent: int | None, context: Context) -> bool:
+def _leads_up_to(account_id: int, parent: int | None, context: RowContext) -> bool:
     while parent is not None and parent != account_id:
         found = context.ledger.find("account", id=parent)
         parent = None if found is None else found["parent"]
     return parent is not None
 
 
-def term(row: Row, context: Context) -> None:
+def term(row: Row, context: RowContext) -> None:
     """Make, change or delete a term, or set its date override (CSV 10.3)."""
     start, end = context.read_dates(row)
     sis_id = row.need("term_id")
@@ -114,11 +114,11 @@ def _check_override(override: str, existing: Stored | None) -> None:
         raise Refused(f"date_override_enrollment_type {override!r} is none of {', '.join(sorted(_OVERRIDES))}")
 
 
-def _has_courses(existing: Stored, context: Context) -> bool:
+def _has_courses(existing: Stored, context: RowContext) -> bool:
     return any(found["status"] != "deleted" for found in context.ledger.find_all("course", term=existing["id"]))
 
 
-def course(row: Row, context: Context) -> None:
+def course(row: Row, context: RowContext) -> None:
     """Make, change or delete a course (CSV 10.5)."""
     dates = context.read_dates(row, apart=True)
     sis_id = row.need("course_id")
@@ -147,7 +147,7 @@ def _course_status(text: str) -> str | None:
     return "active" if text in {"active", "published", "unpublished"} else None
 
 
-def _course_place(row: Row, context: Context) -> dict[str, Any]:
+def _course_place(row: Row, context: RowContext) -> dict[str, Any]:
     """Find account and term; an unknown term is not mentioned, nor is a deleted account, which does not count."""
     existing = context.find("course", row.get("course_id"))
     is_new = existing is None
@@ -171,7 +171,7 @@ def _check_order_of_dates(dates: Dates) -> None:
         raise Refused("end_date is before start_date")
 
 
-def section(row: Row, context: Context) -> None:
+def section(row: Row, context: RowContext) -> None:
     """Make, move or delete a section (CSV 10.6)."""
     dates = context.read_dates(row)
     sis_id = row.need("section_id")
@@ -195,7 +195,7 @@ def section(row: Row, context: Context) -> None:
     _follow_section(section_id, context, deleted=status == "deleted")
 
 
-def _follow_section(section_id: int, context: Context, *, deleted: bool) -> None:
+def _follow_section(section_id: int, context: RowContext, *, deleted: bool) -> None:
     """Let the enrollments follow a section into its course, or out of existence."""
     section = context.ledger.find("section", id=section_id)
     for found in list(context.ledger.find_all("enrollment", section=section_id)):
@@ -205,7 +205,7 @@ def _follow_section(section_id: int, context: Context, *, deleted: bool) -> None
             context.ledger.set_status("enrollment", found, "deleted")
 
 
-def xlist(row: Row, context: Context) -> None:
+def xlist(row: Row, context: RowContext) -> None:
     """Show a section in another course, or take it back (CSV 10.7)."""
     course_id = row.need("xlist_course_id")
     row.need("section_id")
@@ -221,7 +221,7 @@ def xlist(row: Row, context: Context) -> None:
     _follow_section(found["id"], context, deleted=False)
 
 
-def _model_course(sis_id: str, origin: int, context: Context) -> int:
+def _model_course(sis_id: str, origin: int, context: RowContext) -> int:
     """Make the unknown course of a cross-list after the section's own."""
     model = context.ledger.find("course", id=origin)
     copied = {} if model is None else {name: model[name] for name in ("account", "term", "short_name", "name")}

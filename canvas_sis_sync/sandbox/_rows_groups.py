@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from canvas_sis_sync.sandbox._rows import Context, Refused, Row
+from canvas_sis_sync.sandbox._rows import Refused, Row, RowContext
 from canvas_sis_sync.sandbox._store import Row as Stored
 
 
-def _place(row: Row, context: Context) -> dict[str, Any]:
+def _place(row: Row, context: RowContext) -> dict[str, Any]:
     """Find the account or course a row names; raises Refused for both, or for what is unknown."""
     if row.get("account_id") and row.get("course_id"):
         raise Refused("account_id and course_id exclude each other")
@@ -19,7 +19,7 @@ def _place(row: Row, context: Context) -> dict[str, Any]:
     return {}
 
 
-def group_category(row: Row, context: Context) -> None:
+def group_category(row: Row, context: RowContext) -> None:
     """Make, rename or delete a group category (CSV 10.12)."""
     sis_id = row.need("group_category_id")
     name = row.need("category_name")
@@ -36,7 +36,7 @@ def group_category(row: Row, context: Context) -> None:
     context.ledger.save("group_category", {"sis_id": sis_id}, {**place, "name": name}, status)
 
 
-def group(row: Row, context: Context) -> None:
+def group(row: Row, context: RowContext) -> None:
     """Make, rename or delete a group (CSV 10.13)."""
     sis_id = row.need("group_id")
     row.need("name")
@@ -51,7 +51,7 @@ def group(row: Row, context: Context) -> None:
     context.ledger.save("group", {"sis_id": sis_id}, {**place, "name": row.get("name")}, status)
 
 
-def _category(row: Row, place: dict[str, Any], context: Context) -> Stored | None:
+def _category(row: Row, place: dict[str, Any], context: RowContext) -> Stored | None:
     if row.get("group_category_id") is None:
         return None
     found = context.need("group_category", row, "group_category_id")
@@ -60,7 +60,7 @@ def _category(row: Row, place: dict[str, Any], context: Context) -> Stored | Non
     return found
 
 
-def group_membership(row: Row, context: Context) -> None:
+def group_membership(row: Row, context: RowContext) -> None:
     """Put a user into a group, or take them out (CSV 10.14)."""
     row.need("group_id")
     row.need("user_id")
@@ -76,7 +76,7 @@ def group_membership(row: Row, context: Context) -> None:
     context.ledger.save("group_membership", {"group_": found["id"], "user": person["user"]}, {}, status)
 
 
-def _leave_others(found: Stored, person: Stored, context: Context) -> None:
+def _leave_others(found: Stored, person: Stored, context: RowContext) -> None:
     """Take the user out of the category's other groups."""
     for other in list(context.ledger.find_all("group", category=found["category"])):
         if other["id"] != found["id"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from canvas_sis_sync.sandbox._rows import Context, Ignored, Refused, Row
+from canvas_sis_sync.sandbox._rows import Ignored, Refused, Row, RowContext
 from canvas_sis_sync.sandbox._store import Row as Stored
 from canvas_sis_sync.sis_csv.formats import PROVIDERS
 
@@ -19,7 +19,7 @@ _ROLES = {
 }
 
 
-def user(row: Row, context: Context) -> None:
+def user(row: Row, context: RowContext) -> None:
     """Make, change, suspend or delete a user and the login (CSV 10.8)."""
     if any("\0" in (value or "") for value in row.values.values()):
         raise Refused("a cell holds a NUL character")
@@ -56,7 +56,7 @@ def _login_values(row: Row) -> dict[str, Any]:
     return {column: value for column, value in values.items() if value is not None}
 
 
-def _check_claims(row: Row, context: Context) -> None:
+def _check_claims(row: Row, context: RowContext) -> None:
     context.check_integration_id("user", row, "user_id")
     owner = context.ledger.find_login(row.need("login_id"))
     if owner is None or owner["sis_id"] == row.get("user_id"):
@@ -80,7 +80,7 @@ def _check_login(row: Row) -> None:
         raise Refused("login_id holds a character that cannot be printed")
 
 
-def _check_email(row: Row, context: Context) -> None:
+def _check_email(row: Row, context: RowContext) -> None:
     """Say that an address is no address: the user is kept, but the row does not count."""
     email = row.get("email")
     if email is not None and not _ADDRESS.fullmatch(email):
@@ -88,7 +88,7 @@ def _check_email(row: Row, context: Context) -> None:
         raise Ignored
 
 
-def _delete_person(user_id: int, context: Context) -> None:
+def _delete_person(user_id: int, context: RowContext) -> None:
     """Delete what a user has, once the last login is gone."""
     if any(login_row["status"] != "deleted" for login_row in context.ledger.find_all("login", user=user_id)):
         return
@@ -96,7 +96,7 @@ def _delete_person(user_id: int, context: Context) -> None:
         context.ledger.delete_all(kind, user=user_id)
 
 
-def login(row: Row, context: Context) -> None:
+def login(row: Row, context: RowContext) -> None:
     """Give a user another login (CSV 10.9)."""
     sis_id = row.need("user_id")
     login_id = row.need("login_id")
@@ -114,7 +114,7 @@ def login(row: Row, context: Context) -> None:
     _check_email(row, context)
 
 
-def _existing_login(row: Row, context: Context) -> Stored:
+def _existing_login(row: Row, context: RowContext) -> Stored:
     canvas_id = row.get("existing_canvas_user_id")
     asked = {
         "sis_id": row.get("existing_user_id"),
@@ -129,7 +129,7 @@ def _existing_login(row: Row, context: Context) -> Stored:
     return found
 
 
-def enrollment(row: Row, context: Context) -> None:
+def enrollment(row: Row, context: RowContext) -> None:
     """Put somebody into a section, or take them out (CSV 10.10)."""
     context.read_dates(row)
     row.need("course_id", "section_id")
@@ -152,7 +152,7 @@ def enrollment(row: Row, context: Context) -> None:
     context.ledger.save("enrollment", key, {"course": course["id"]}, status)
 
 
-def _check_is_not_gone(found: Stored | None, context: Context) -> None:
+def _check_is_not_gone(found: Stored | None, context: RowContext) -> None:
     """Refuse a row about a deleted user's enrollment that an earlier import has deleted (changes since 2022).
 
     What this import deleted with its user passes: whether Canvas refuses that too is not known.
@@ -165,7 +165,7 @@ def _enrollment_status(text: str) -> str:
     return next(word for word in ("active", "completed", "inactive", "deleted") if text.startswith(word))
 
 
-def _person(row: Row, context: Context) -> Stored:
+def _person(row: Row, context: RowContext) -> Stored:
     integration_id = row.get("user_integration_id")
     if integration_id is None:
         return context.need("user", row, "user_id")
@@ -175,7 +175,7 @@ def _person(row: Row, context: Context) -> Stored:
     return found
 
 
-def _place(row: Row, context: Context) -> tuple[Stored, Stored]:
+def _place(row: Row, context: RowContext) -> tuple[Stored, Stored]:
     """Find course and section; raises Refused when one is unknown or they do not belong together."""
     course = context.find("course", row.get("course_id"))
     section = context.find("section", row.get("section_id"))
@@ -192,18 +192,18 @@ def _place(row: Row, context: Context) -> tuple[Stored, Stored]:
     raise Refused("section_id is no section of that course_id")
 
 
-def _course_of(section: Stored, context: Context) -> Stored:
+def _course_of(section: Stored, context: RowContext) -> Stored:
     return next(context.ledger.find_all("course", id=section["course"]))
 
 
-def _default_section(course: Stored, context: Context) -> Stored:
+def _default_section(course: Stored, context: RowContext) -> Stored:
     key = {"course": course["id"], "sis_id": None}
     if context.ledger.find("section", **key) is None:
         context.ledger.save("section", key, {"name": course["name"]}, "active")
     return next(context.ledger.find_all("section", **key))
 
 
-def _role(row: Row, context: Context) -> str:
+def _role(row: Row, context: RowContext) -> str:
     """Return the role's own name (CSV 10.10, column role)."""
     row.need("role", "role_id")
     by_id = next((role.name for role in context.roles if str(role.id) == row.get("role_id")), None)
@@ -221,7 +221,7 @@ def _no_role(column: str, row: Row) -> str:
     raise Refused(f"{column} {row.get(column)!r} is no role of this account")
 
 
-def _observed(row: Row, role: str, person: Stored, context: Context) -> int | None:
+def _observed(row: Row, role: str, person: Stored, context: RowContext) -> int | None:
     if role != "ObserverEnrollment" or row.get("associated_user_id") is None:
         return None
     observed = context.need("user", row, "associated_user_id")
@@ -230,7 +230,7 @@ def _observed(row: Row, role: str, person: Stored, context: Context) -> int | No
     return int(observed["user"])
 
 
-def admin(row: Row, context: Context) -> None:
+def admin(row: Row, context: RowContext) -> None:
     """Give somebody an account role, or take it (CSV 10.11)."""
     row.need("user_id")
     row.need("status")

@@ -18,10 +18,10 @@ from werkzeug.wrappers import Response
 
 from canvas_sis_sync.sandbox import _endpoints, _uploading
 from canvas_sis_sync.sandbox._call import Call
-from canvas_sis_sync.sandbox._records import Request, User
-from canvas_sis_sync.sandbox._replies import Refusal, not_found, server_error, with_string_ids
+from canvas_sis_sync.sandbox._records import SandboxUser, SeenRequest
+from canvas_sis_sync.sandbox._replies import ErrorReply, not_found, server_error, with_string_ids
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._wire import Cut
+from canvas_sis_sync.sandbox._wire import CutOff
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -61,7 +61,7 @@ _MAP = Map(
 class Application:
     """The sandbox as a WSGI application; `log` is told every request once it is over."""
 
-    def __init__(self, state: State, log: Callable[[Request], None]) -> None:
+    def __init__(self, state: State, log: Callable[[SeenRequest], None]) -> None:
         self._state = state
         self._log = log
 
@@ -85,7 +85,7 @@ class Application:
     def _answer(self, request: HttpRequest) -> Response:
         try:
             return self._respond(request)
-        except Refusal as refusal:
+        except ErrorReply as refusal:
             return _write(request, refusal.body, refusal.status, refusal.headers)
         except HTTPException as error:
             return _write(request, not_found().body, error.code or 404, {})
@@ -93,9 +93,11 @@ class Application:
     def _respond(self, request: HttpRequest) -> Response:
         for fault, status in _THROTTLED.items():
             if self._state.faults.count_down(fault):
-                raise Refusal(status, f"{status} Forbidden (Rate Limit Exceeded)\n", {"x-rate-limit-remaining": "0.0"})
+                raise ErrorReply(
+                    status, f"{status} Forbidden (Rate Limit Exceeded)\n", {"x-rate-limit-remaining": "0.0"}
+                )
         if not request.headers.get("User-Agent"):
-            raise Refusal(403, "Requests must name their User-Agent.")
+            raise ErrorReply(403, "Requests must name their User-Agent.")
         path = re.sub(r"\.json$", "", request.path)
         function, arguments = _MAP.bind("", "/").match(path, request.method)
         if function in _OPEN:
@@ -115,19 +117,19 @@ class Application:
         if self._state.faults.count_down("get-500"):
             raise server_error("An unexpected exception.")
         if self._state.faults.count_down("get-cut"):
-            raise Cut
+            raise CutOff
 
-    def _user(self, request: HttpRequest) -> User:
+    def _user(self, request: HttpRequest) -> SandboxUser:
         """Return who asks; raises Refusal 401 (API 7)."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else request.args.get("access_token", "")
         if not token:
             message = "A token is needed."
-            raise Refusal(401, {"status": "unauthenticated", "errors": [{"message": message}]})
+            raise ErrorReply(401, {"status": "unauthenticated", "errors": [{"message": message}]})
         user = self._state.users.get(token)
         if user is None or self._state.faults.standing("expired-token") is not None:
             challenge = {"www-authenticate": 'Bearer realm="canvas-lms"'}
-            raise Refusal(401, {"errors": [{"message": "The token is unknown or has expired."}]}, challenge)
+            raise ErrorReply(401, {"errors": [{"message": "The token is unknown or has expired."}]}, challenge)
         return user
 
 
@@ -145,8 +147,8 @@ def _write(request: HttpRequest, body: Any, status: int, headers: dict[str, str]
     return Response(json.dumps(body), status, headers, content_type="application/json; charset=utf-8")
 
 
-def _logged(request: HttpRequest, status: int | None) -> Request:
-    return Request(
+def _logged(request: HttpRequest, status: int | None) -> SeenRequest:
+    return SeenRequest(
         method=request.method,
         path=request.path,
         query=tuple(request.args.items(multi=True)),

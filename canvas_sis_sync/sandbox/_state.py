@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from canvas_sis_sync.sandbox._faults import Faults
-from canvas_sis_sync.sandbox._records import ABORTABLE, QUEUED_OR_RUNNING, Import, Offer, Progress, StoredFile, User
+from canvas_sis_sync.sandbox._records import (
+    ABORTABLE,
+    QUEUED_OR_RUNNING,
+    Import,
+    Progress,
+    SandboxUser,
+    StoredFile,
+    StoredOffer,
+)
 from canvas_sis_sync.sandbox._replies import not_found
 from canvas_sis_sync.sandbox._store import Store
 
@@ -49,10 +57,10 @@ class State:
         self.store = Store(folder / "canvas.sqlite3")
         self.changed = threading.Condition(threading.RLock())
         self.stopping = threading.Event()
-        self.users: dict[str, User] = {}
+        self.users: dict[str, SandboxUser] = {}
         self.imports: dict[int, Import] = {}
         self.files: dict[int, StoredFile] = {}
-        self.offers: dict[str, Offer] = {}
+        self.offers: dict[str, StoredOffer] = {}
         self.jobs: dict[int, Progress] = {}
         self.threads: list[threading.Thread] = []
         self.last_ids: dict[str, int] = {}
@@ -75,14 +83,14 @@ class State:
         """Invent a name for a new file."""
         return self.folder / "files" / f"{secrets.token_hex(8)}{suffix}"
 
-    def add_user(self, token: str, name: str, *, may_import: bool = True) -> User:
+    def add_user(self, token: str, name: str, *, may_import: bool = True) -> SandboxUser:
         """Make a user with a token of its own."""
-        user = User(self.next_id("user"), name, token, may_import)
+        user = SandboxUser(self.next_id("user"), name, token, may_import)
         with self.changed:
             self.users[token] = user
         return user
 
-    def user_of(self, record: Import) -> User | None:
+    def user_of(self, record: Import) -> SandboxUser | None:
         """Return the user who made the import, None when it is nobody known here."""
         return next((user for user in self.users.values() if user.id == record.user_id), None)
 

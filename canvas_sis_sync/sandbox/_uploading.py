@@ -19,10 +19,10 @@ from werkzeug.wrappers import Response
 from canvas_sis_sync.sandbox import _parameters
 from canvas_sis_sync.sandbox._bodies import read_form, read_part_of_body, save_body
 from canvas_sis_sync.sandbox._call import Call
-from canvas_sis_sync.sandbox._records import Import, Offer
-from canvas_sis_sync.sandbox._replies import Refusal, not_found, server_error, show_import, wrong_parameter
+from canvas_sis_sync.sandbox._records import Import, StoredOffer
+from canvas_sis_sync.sandbox._replies import ErrorReply, not_found, server_error, show_import, wrong_parameter
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._wire import Cut
+from canvas_sis_sync.sandbox._wire import CutOff
 
 _OFFER_SECONDS = 30 * 60
 _JSON_LIMIT = 1 << 20
@@ -50,7 +50,7 @@ def create(call: Call, account: str) -> dict[str, Any]:
     lateness = call.state.faults.take("late-record")
     if lateness is not None:
         call.state.later(float(lateness), lambda: _accept_unheard(call, account_id, upload))
-        raise Cut
+        raise CutOff
     answer = _accept(call, account_id, upload)
     _strike_after(call.state, announced="pre_attachment" in answer)
     return answer
@@ -62,7 +62,7 @@ def _receive(call: Call) -> Upload:
         form = read_form(request, call.state.new_path)
         params |= form.fields
         if "attachment" not in form.files:
-            raise Refusal(400, {"error": True, "error_message": "The form has no file called attachment."})
+            raise ErrorReply(400, {"error": True, "error_message": "The form has no file called attachment."})
         name, path = form.files["attachment"]
         return Upload(params, path, name)
     if call.state.faults.standing("no-pre-attachment") is None:
@@ -114,7 +114,7 @@ def _accept(call: Call, account_id: int, upload: Upload) -> dict[str, Any]:
 
 
 def _accept_unheard(call: Call, account_id: int, upload: Upload) -> None:
-    with contextlib.suppress(Refusal):
+    with contextlib.suppress(ErrorReply):
         _accept(call, account_id, upload)
 
 
@@ -137,11 +137,11 @@ def _strike_before(state: State, account_id: int, user_id: int) -> None:
     """Let the faults act that keep the import from coming into being."""
     faults = state.faults
     if faults.take("cut-before-accept") is not None:
-        raise Cut
+        raise CutOff
     if faults.take_value("error-500", ""):
         raise server_error("An unexpected exception.")
     if faults.take_value("html-502", ""):
-        raise Refusal(502, _HTML_502)
+        raise ErrorReply(502, _HTML_502)
     status = faults.take("refuse")
     if status == "record":
         state.add_import(account_id, user_id, _parameters.read_options({}, None))
@@ -149,18 +149,18 @@ def _strike_before(state: State, account_id: int, user_id: int) -> None:
     if status == "404":
         raise not_found()
     if status is not None:
-        raise Refusal(int(status), {"message": "The sandbox refuses this import."})
+        raise ErrorReply(int(status), {"message": "The sandbox refuses this import."})
 
 
 def _strike_after(state: State, *, announced: bool) -> None:
     """Let the faults act that lose or delay the answer of an accepted import."""
     faults = state.faults
     if faults.take("cut-after-accept") is not None or (announced and faults.take("lose-announcement") is not None):
-        raise Cut
+        raise CutOff
     if faults.take_value("error-500", "accepted"):
         raise server_error("An unexpected exception.")
     if faults.take_value("html-502", "accepted"):
-        raise Refusal(502, _HTML_502)
+        raise ErrorReply(502, _HTML_502)
     delay = faults.take("late-answer")
     if delay is not None:
         state.pause(float(delay))
@@ -169,7 +169,7 @@ def _strike_after(state: State, *, announced: bool) -> None:
 _HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
-def _offer(state: State, record: Import, upload: Upload) -> Offer:
+def _offer(state: State, record: Import, upload: Upload) -> StoredOffer:
     size = upload.params.get("pre_attachment[size]", "")
     signed = {
         "filename": upload.name,
@@ -177,7 +177,7 @@ def _offer(state: State, record: Import, upload: Upload) -> Offer:
         "policy": secrets.token_urlsafe(24),
         "signature": secrets.token_urlsafe(24),
     }
-    offer = Offer(
+    offer = StoredOffer(
         record.id,
         secrets.token_hex(12),
         upload.name,
@@ -189,7 +189,7 @@ def _offer(state: State, record: Import, upload: Upload) -> Offer:
     return offer
 
 
-def _show_offer(offer: Offer, base_url: str) -> dict[str, Any]:
+def _show_offer(offer: StoredOffer, base_url: str) -> dict[str, Any]:
     return {
         "upload_url": f"{base_url}/uploads/{offer.code}",
         "upload_params": offer.params,
@@ -206,13 +206,13 @@ def upload(state: State, request: HttpRequest, code: str) -> Response:
     offer = _open_offer(state, request, code)
     if state.faults.take("cut-upload") is not None:
         read_part_of_body(request)
-        raise Cut
+        raise CutOff
     form = read_form(request, state.new_path)
     if form.order[-1:] != ["file"] or "file" not in form.files or form.fields != offer.params:
-        raise Refusal(400, "The signed parameters must come unchanged, the part called file after them.")
+        raise ErrorReply(400, "The signed parameters must come unchanged, the part called file after them.")
     path = form.files["file"][1]
     if offer.size is not None and path.stat().st_size != offer.size:
-        raise Refusal(400, "The file does not have the announced size.")
+        raise ErrorReply(400, "The file does not have the announced size.")
     offer.uploaded = path
     location = f"{request.scheme}://{request.host}/api/v1/files/uploaded/{code}"
     if state.faults.standing("upload-redirect") is not None:
@@ -221,18 +221,18 @@ def upload(state: State, request: HttpRequest, code: str) -> Response:
     return Response(status=201, headers={"location": location})
 
 
-def _open_offer(state: State, request: HttpRequest, code: str) -> Offer:
+def _open_offer(state: State, request: HttpRequest, code: str) -> StoredOffer:
     offer = state.offers.get(code)
     if "Authorization" in request.headers:
-        raise Refusal(400, "Only one way of authorisation is allowed: send the signed parameters and no token.")
+        raise ErrorReply(400, "Only one way of authorisation is allowed: send the signed parameters and no token.")
     if offer is None or offer.uploaded is not None:
-        raise Refusal(404, "There is no such upload.")
+        raise ErrorReply(404, "There is no such upload.")
     if state.now() > offer.expires_at:
-        raise Refusal(403, "The policy has expired.")
+        raise ErrorReply(403, "The policy has expired.")
     return offer
 
 
-def _complete(state: State, offer: Offer) -> None:
+def _complete(state: State, offer: StoredOffer) -> None:
     record = state.imports[offer.import_id]
     if offer.uploaded is not None and record.upload is None:
         state.queue(record, offer.uploaded, offer.name)
@@ -245,5 +245,5 @@ def confirm(call: Call, code: str) -> dict[str, Any]:
         raise not_found()
     _complete(call.state, offer)
     if call.state.faults.take("lose-confirmation") is not None:
-        raise Cut
+        raise CutOff
     return {"id": offer.import_id, "display_name": offer.name, "filename": offer.name, "size": offer.size}

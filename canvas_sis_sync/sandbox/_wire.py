@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.005
 _LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
-class Cut(ConnectionError):
+class CutOff(ConnectionError):
     """Raised by the application to end a request without an answer, by a reset."""
 
 
@@ -51,7 +51,7 @@ class _Handler(WSGIRequestHandler):
 
     def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:  # noqa: ARG002 - Werkzeug's hook
         self.close_connection = True
-        if isinstance(error, Cut):
+        if isinstance(error, CutOff):
             self.server.reset.add(self.connection)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - Werkzeug's name

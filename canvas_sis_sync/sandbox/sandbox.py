@@ -19,7 +19,7 @@ from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.sandbox import _memory
 from canvas_sis_sync.sandbox._faults import Faults
 from canvas_sis_sync.sandbox._parameters import read_options
-from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Request
+from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, SeenRequest
 from canvas_sis_sync.sandbox._state import Role, State
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Sandbox:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self._folder / "files").mkdir(exist_ok=True)
         self._state = State(self._folder, self._faults)
-        self._requests: list[Request] = []
+        self._requests: list[SeenRequest] = []
         self._workers: list[Worker] = []
         self._port = port
         self._ssl_context = ssl_context
@@ -138,12 +138,12 @@ class Sandbox:
         return f"{scheme}://{self._host_name}:{self.port}"
 
     @property
-    def requests(self) -> tuple[Request, ...]:
+    def requests(self) -> tuple[SeenRequest, ...]:
         """What was asked so far, in the order of the answers."""
         return tuple(self._requests)
 
     @property
-    def tokens_astray(self) -> tuple[Request, ...]:
+    def tokens_astray(self) -> tuple[SeenRequest, ...]:
         """Requests that carried a token to where it must not go: the storage of uploads and of attachments."""
         at_storage = (each for each in self.requests if each.path.startswith(OPEN_PATHS))
         return tuple(each for each in at_storage if each.header("Authorization"))
@@ -229,7 +229,9 @@ class Sandbox:
                 self._state.changed.wait(left)
 
 
-def _make_server(state: State, log: Callable[[Request], None], port: int, ssl_context: ssl.SSLContext | None) -> Server:
+def _make_server(
+    state: State, log: Callable[[SeenRequest], None], port: int, ssl_context: ssl.SSLContext | None
+) -> Server:
     from canvas_sis_sync.sandbox._server import Application
     from canvas_sis_sync.sandbox._wire import Server
 

@@ -16,7 +16,7 @@ LONGEST = 128
 """Characters beyond which Canvas takes any text for a bad date."""
 
 
-class Verdict(Enum):
+class DateVerdict(Enum):
     """What happens to the text of a date."""
 
     #: ISO 8601 with a day of the calendar.
@@ -31,13 +31,13 @@ class Verdict(Enum):
 class DateReading:
     """A date as Canvas reads it."""
 
-    verdict: Verdict
+    verdict: DateVerdict
     #: In UTC; None where Canvas takes no date or it is not known which.
     moment: datetime | None = None
 
 
-_MISREAD = DateReading(Verdict.MISREAD)
-_BAD = DateReading(Verdict.BAD)
+_MISREAD = DateReading(DateVerdict.MISREAD)
+_BAD = DateReading(DateVerdict.BAD)
 
 _TIME = re.compile(
     r"[T\s]\s*(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,]\d+)?)?"
@@ -86,7 +86,9 @@ def shown(text: str) -> str:
         return ""
     reading = read_date(text)
     taken = (
-        f" (Canvas reads {reading.moment:%Y-%m-%d})" if reading.moment and reading.verdict is Verdict.MISREAD else ""
+        f" (Canvas reads {reading.moment:%Y-%m-%d})"
+        if reading.moment and reading.verdict is DateVerdict.MISREAD
+        else ""
     )
     return f' "{text}"{taken}'
 
@@ -142,4 +144,4 @@ def _reading(fields: dict[str, int], *, is_iso: bool) -> DateReading:
     rolled_over = moment.month != month or hour == 24 or second == 60
     if fields["Y"] > 1:
         moment -= timedelta(minutes=offset)
-    return DateReading(Verdict.FINE if is_iso and not rolled_over else Verdict.MISREAD, moment)
+    return DateReading(DateVerdict.FINE if is_iso and not rolled_over else DateVerdict.MISREAD, moment)

@@ -26,7 +26,7 @@ COMMAND = "discard --all-but-newest"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingDrops:
     """What waits at one look."""
 
     #: Older drops whose writer is done.
@@ -63,7 +63,7 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
         return lines([*said, f"{waiting.newest} waits for the next run."])
 
 
-def _waiting(context: Context) -> Waiting:
+def _waiting(context: Context) -> WaitingDrops:
     """Look at the inbox, and again after a while when an older drop was not seen before."""
     with wording(context.settings.inbox):
         first = look(context)
@@ -75,7 +75,7 @@ def _waiting(context: Context) -> Waiting:
             looked = look(context)
     settled = tuple(drop for drop, is_done in looked if is_done and older.get(drop.name) == inbox.signature(drop))
     unsettled = set(older) - {drop.name for drop in settled}
-    return Waiting(settled, tuple(sorted(unsettled)), first[-1][0].name if first else "")
+    return WaitingDrops(settled, tuple(sorted(unsettled)), first[-1][0].name if first else "")
 
 
 def _held(context: Context) -> Batch | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from canvas_sis_sync.check.findings import Report
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.home.batch import Batch, BatchState
@@ -69,7 +69,7 @@ class Assessment:
 
 def assess(
     candidate: Candidate,
-    aim: Aim,
+    options: CheckOptions,
     settings: Settings,
     show: Show,
     comparison: Comparison | None = None,
@@ -81,7 +81,7 @@ def assess(
     `refuse_on` stands for SIS_SYNC_REFUSE_ON. Raises CanvasError when Canvas has to be asked and cannot be, BadZipError
     for a zip that cannot be read.
     """
-    found = checking.check(candidate.delivery, aim, show)
+    found = checking.check(candidate.delivery, options, show)
     refusal = checking.refusal(candidate.delivery, found, settings, refuse_on)
     assessment = Assessment(found, BatchState.REFUSED if refusal else BatchState.PACKED, refusal)
     if comparison is None or (refusal and not comparison.even_if_refused):
@@ -98,9 +98,9 @@ def assess_batch(context: Context, batch: Batch) -> Batch:
         return _altered(context, batch)
     parameters = parameters_of(context.settings, batch)
     comparison = Comparison(context, parameters, find_baseline(context, parameters), batch.approval)
-    aim = checking.options_by_canvas(context)
+    options = checking.options_by_canvas(context)
     try:
-        assessment = assess(of_batch(context, batch), aim, context.settings, context.show, comparison)
+        assessment = assess(of_batch(context, batch), options, context.settings, context.show, comparison)
     except BadZipError as error:
         if not _is_as_packed(context, batch):
             return _altered(context, batch)

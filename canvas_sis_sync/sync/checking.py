@@ -9,7 +9,7 @@ from typing import Any
 
 from canvas_sis_sync.check.engine import check_apart
 from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses, too_many_refused
-from canvas_sis_sync.check.options import MOST_PLACES, Aim
+from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
 from canvas_sis_sync.check.registry import RULES
 from canvas_sis_sync.delivery.opening import Delivery
 from canvas_sis_sync.delivery.transcoding import guess
@@ -26,7 +26,7 @@ FIRST = 3
 
 def options_of(
     settings: Settings, *, roles: Iterable[str] = (), own_user: str | None = None, complete: bool = False
-) -> Aim:
+) -> CheckOptions:
     """Say what the settings mean for the rules. Raises SettingsError for an unknown rule to ignore.
 
     `roles` are the account's, when Canvas was asked.
@@ -37,7 +37,7 @@ def options_of(
             meant = f" Did you mean {near[0]}?" if near else ""
             raise SettingsError(f"SIS_SYNC_CHECK_IGNORE names {rule}, which is no rule.{meant}", "sis-sync rules")
     asked = settings.import_parameters
-    return Aim(
+    return CheckOptions(
         batch_mode=asked.get("batch_mode") == "true",
         multi_term="multi_term_batch_mode" in asked,
         diffing="diffing_data_set_identifier" in asked,
@@ -51,7 +51,7 @@ def options_of(
     )
 
 
-def options_by_canvas(context: Context) -> Aim:
+def options_by_canvas(context: Context) -> CheckOptions:
     """Say what the settings mean for the rules, with the roles and the user that Canvas knows, if it can be asked."""
     try:
         roles = context.canvas.role_names(context.target.account_id)
@@ -61,10 +61,10 @@ def options_by_canvas(context: Context) -> Aim:
         return options_of(context.settings)
 
 
-def check(delivery: Delivery, aim: Aim, show: Show) -> Report:
+def check(delivery: Delivery, options: CheckOptions, show: Show) -> Report:
     """Check a delivery by all rules."""
     with show.stage("checking", sum(file.size for file in delivery.files)) as done:
-        return check_apart(delivery.files, aim, others=delivery.others, progress=done)
+        return check_apart(delivery.files, options, others=delivery.others, progress=done)
 
 
 def refusal(delivery: Delivery, report: Report, settings: Settings, refuse_on: str = "") -> tuple[str, ...]:

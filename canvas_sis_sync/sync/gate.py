@@ -52,7 +52,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountImports:
     """The account's imports as Canvas shows them now."""
 
     #: The list filtered by the unfinished states, all pages; the filter is not trusted.
@@ -64,7 +64,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class JournalView:
     """What the journal knows about the present target."""
 
     #: Our latest batch that has an import, even when skipped or retried since.
@@ -86,7 +86,7 @@ class Known:
         return self.previous.import_id if self.previous else None
 
 
-def decide(known: Known, account: Account, policy: Policy) -> GateDecision:
+def decide(known: JournalView, account: AccountImports, policy: Policy) -> GateDecision:
     """Decide whether the next batch may be sent: the worst verdict wins, and of equal ones the oldest import's.
 
     The states in the answers count, not the list they came in; ages are told by Canvas's clock, and an unknown age
@@ -101,7 +101,7 @@ def decide(known: Known, account: Account, policy: Policy) -> GateDecision:
     return _opened(decisions, known, account)
 
 
-def _sightings(account: Account) -> Iterator[tuple[SisImport, float | None]]:
+def _sightings(account: AccountImports) -> Iterator[tuple[SisImport, float | None]]:
     if account.previous_import:
         yield account.previous_import, None
     for listing in (account.unfinished, account.recent):
@@ -113,7 +113,7 @@ def _urgency(decision: GateDecision) -> tuple[bool, int, str]:
     return decision.verdict is not Verdict.HOLD, decision.import_id or 0, decision.workflow_state or ""
 
 
-def _opened(decisions: list[GateDecision], known: Known, account: Account) -> GateDecision:
+def _opened(decisions: list[GateDecision], known: JournalView, account: AccountImports) -> GateDecision:
     nothing_sent = GateDecision(Verdict.GO, "Nothing has been sent to this account yet, and no import is unfinished.")
     ours = (decision for decision in decisions if decision.import_id == known.previous_id)
     notes = {decision.note for decision in decisions} | {_latest_failure(known, account)}
@@ -121,7 +121,7 @@ def _opened(decisions: list[GateDecision], known: Known, account: Account) -> Ga
     return replace(opened, note=" ".join(sorted(notes - {""})))
 
 
-def _latest_failure(known: Known, account: Account) -> str:
+def _latest_failure(known: JournalView, account: AccountImports) -> str:
     candidates = [seen for seen in account.recent.imports if seen.id not in known.strays]
     latest = max(candidates, key=lambda seen: seen.id, default=None)
     if known.previous or latest is None or latest.workflow_state not in _FAILURES:
@@ -129,7 +129,7 @@ def _latest_failure(known: Known, account: Account) -> str:
     return f"The latest import of the account, {latest.id}, is {latest.workflow_state}."
 
 
-def _judge(seen: SisImport, canvas_now: float | None, known: Known, policy: Policy) -> GateDecision:
+def _judge(seen: SisImport, canvas_now: float | None, known: JournalView, policy: Policy) -> GateDecision:
     state = seen.workflow_state
     if state in known.releases.get(seen.id, ()):
         return _decision(Verdict.GO, seen, known, "a person released it")
@@ -144,7 +144,7 @@ def _judge(seen: SisImport, canvas_now: float | None, known: Known, policy: Poli
     return _end_of_others(seen, known, policy)
 
 
-def _upload_of_others(seen: SisImport, canvas_now: float | None, known: Known) -> GateDecision:
+def _upload_of_others(seen: SisImport, canvas_now: float | None, known: JournalView) -> GateDecision:
     """Wait for an upload to complete, unless it is one of ours that was given up or will never be complete."""
     if seen.id in known.strays:
         return _decision(Verdict.GO, seen, known, "it was given up")
@@ -155,7 +155,7 @@ def _upload_of_others(seen: SisImport, canvas_now: float | None, known: Known) -
     return replace(waits, verdict=Verdict.GO, note=note)
 
 
-def _end_of_ours(seen: SisImport, known: Known, batch: Batch) -> GateDecision:
+def _end_of_ours(seen: SisImport, known: JournalView, batch: Batch) -> GateDecision:
     state = seen.workflow_state
     if state == "aborted":
         return _decision(Verdict.HOLD, seen, known, str(seen.abort_kind))
@@ -168,7 +168,7 @@ def _end_of_ours(seen: SisImport, known: Known, batch: Batch) -> GateDecision:
     return _decision(Verdict.GO, seen, known, "nothing is unfinished")
 
 
-def _end_of_others(seen: SisImport, known: Known, policy: Policy) -> GateDecision:
+def _end_of_others(seen: SisImport, known: JournalView, policy: Policy) -> GateDecision:
     """Let others' ends pass; account-wide, a failure since our previous import holds.
 
     What failed before our previous import was judged when that one was sent.
@@ -182,7 +182,7 @@ def _end_of_others(seen: SisImport, known: Known, policy: Policy) -> GateDecisio
     return _decision(Verdict.GO, seen, known, "it is over")
 
 
-def _gone(known: Known, batch: Batch, policy: Policy) -> GateDecision:
+def _gone(known: JournalView, batch: Batch, policy: Policy) -> GateDecision:
     missing = SisImport(id=batch.import_id or 0, workflow_state=GONE)
     what = f"Canvas no longer knows import {batch.import_id} of batch {batch.id} ({GONE})"
     if GONE in known.releases.get(missing.id, ()):
@@ -194,7 +194,7 @@ def _gone(known: Known, batch: Batch, policy: Policy) -> GateDecision:
     return replace(_decision(Verdict.HOLD, missing, known, ""), reason=reason)
 
 
-def _decision(verdict: Verdict, seen: SisImport, known: Known, meaning: str) -> GateDecision:
+def _decision(verdict: Verdict, seen: SisImport, known: JournalView, meaning: str) -> GateDecision:
     return GateDecision(
         verdict,
         reason=f"{_name(seen, known)} is {seen.workflow_state or 'without a state'}: {meaning}.",
@@ -204,7 +204,7 @@ def _decision(verdict: Verdict, seen: SisImport, known: Known, meaning: str) -> 
     )
 
 
-def _name(seen: SisImport, known: Known) -> str:
+def _name(seen: SisImport, known: JournalView) -> str:
     if known.previous and seen.id == known.previous_id:
         return f"Import {seen.id} of batch {known.previous.id}"
     if seen.id in known.own_imports | known.strays:
@@ -212,7 +212,7 @@ def _name(seen: SisImport, known: Known) -> str:
     return f"Import {seen.id}, which is somebody else's,"
 
 
-def _hint(seen: SisImport, known: Known) -> str:
+def _hint(seen: SisImport, known: JournalView) -> str:
     """Name the commands that open the gate; retry only where the batch's state allows it."""
     batch = known.previous
     if known.current and seen.id == known.current.import_id:
@@ -229,7 +229,7 @@ FIRST_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GateAnswer:
     """The gate's answer, and the account as Canvas showed it for that."""
 
     decision: GateDecision
@@ -239,7 +239,7 @@ class Asked:
     about: SisImport | None = None
 
 
-def ask(context: Context, batch: Batch | None = None) -> Asked:
+def ask(context: Context, batch: Batch | None = None) -> GateAnswer:
     """Ask once: the unfinished imports (all pages), then the newest fifty of any state.
 
     `batch` is the one that is about to be sent, None before the claim. Raises CanvasError.
@@ -250,7 +250,7 @@ def ask(context: Context, batch: Batch | None = None) -> Asked:
     seen = {found.id: found for found in (*unfinished.imports, *recent.imports)}
     previous = journal.previous_sent(target)
     lowest = min([*seen, *([previous.import_id] if previous and previous.import_id else [])], default=0)
-    known = Known(
+    known = JournalView(
         previous=previous,
         current=_current(context),
         over_limit=bool(previous and previous.over_limit),
@@ -258,14 +258,14 @@ def ask(context: Context, batch: Batch | None = None) -> Asked:
         strays=journal.strays(target, lowest) | _lost_announcements(context, seen, (batch, previous)),
         releases=journal.releases(target, lowest),
     )
-    shown = Account(unfinished, recent, _record_of(context, previous, seen))
+    shown = AccountImports(unfinished, recent, _record_of(context, previous, seen))
     decision = decide(known, shown, _policy(context))
     log.info("gate: %s, %s", decision.verdict, decision.reason)
     known_ids = [*seen, *([shown.previous_import.id] if shown.previous_import else [])]
-    return Asked(decision, max(known_ids, default=0), _about(decision, shown, seen))
+    return GateAnswer(decision, max(known_ids, default=0), _about(decision, shown, seen))
 
 
-def wait_for_go(context: Context, batch: Batch | None = None) -> Asked:
+def wait_for_go(context: Context, batch: Batch | None = None) -> GateAnswer:
     """Ask until the gate is open. Raises HeldError when somebody must act, TimeRanOut, CanvasError."""
     for _ in context.waits("another import was unfinished in Canvas; nothing was sent onto it"):
         asked = ask(context, batch)
@@ -279,7 +279,7 @@ def wait_for_go(context: Context, batch: Batch | None = None) -> Asked:
     raise AssertionError("waiting never ends by itself")
 
 
-def _held(context: Context, asked: Asked) -> HeldError:
+def _held(context: Context, asked: GateAnswer) -> HeldError:
     page = report.import_page(context.target, context.settings.base_url)
     details = [f"Nothing was sent. The account's imports: {page}"]
     if asked.about is not None:
@@ -313,7 +313,7 @@ def _lost_announcements(
     return frozenset(found) - context.account_record.taken_by_others()
 
 
-def _about(decision: GateDecision, shown: Account, seen: dict[int, SisImport]) -> SisImport | None:
+def _about(decision: GateDecision, shown: AccountImports, seen: dict[int, SisImport]) -> SisImport | None:
     known = {shown.previous_import.id: shown.previous_import} if shown.previous_import else {}
     return (seen | known).get(decision.import_id or 0)
 

@@ -17,7 +17,7 @@ from canvas_sis_sync.sync import alerts
 if TYPE_CHECKING:
     from canvas_sis_sync.clock import Clock
     from canvas_sis_sync.progress import Show
-    from canvas_sis_sync.sync.run import Result
+    from canvas_sis_sync.sync.run import RunResult
 
 
 def is_idle(settings: Settings) -> bool:
@@ -31,7 +31,7 @@ def is_idle(settings: Settings) -> bool:
         return False
 
 
-def work(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Result:
+def work(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> RunResult:
     """Take the home's lock, look again, and run.
 
     Not `patient` is --no-wait: one look, at most one batch. Raises SyncError for what keeps a run from beginning.
@@ -42,9 +42,9 @@ def work(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Resu
 
     with ExitStack() as stack:
         if not stack.enter_context(home_lock(settings.archive / ".lock")):
-            return run.Result("locked")
+            return run.RunResult("locked")
         if _nothing_waits(settings):
-            return run.Result("idle")
+            return run.RunResult("idle")
         return run.run(stack.enter_context(begin(settings, show, clock, patient=patient)))
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
 
 from canvas_sis_sync.canvas.records import UNDONE, AbortKind, SisImport, Taken
 from canvas_sis_sync.errors import RequestRejected
 from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
+from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 _LONGEST_MESSAGE = 300
@@ -48,13 +48,6 @@ _TOO_MANY_THRESHOLDS = (
 _LOOK = "Look at the import in Canvas, at the one it was compared with, and whether somebody else sends this data set."
 
 
-class Allowed(Protocol):
-    """How many refused rows still count as accepted (SIS_SYNC_MAX_ERROR_ROWS)."""
-
-    def exceeded(self, refused: int, rows: int, /) -> bool:
-        """Say whether `refused` out of `rows` is more than allowed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The state a batch ends in."""
@@ -68,7 +61,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def of(batch: Batch, final: SisImport, allowed: Allowed, taken: Taken) -> Outcome:
+def of(batch: Batch, final: SisImport, allowed: Limit, taken: Taken) -> Outcome:
     """Say how the batch ended.
 
     `final` is Canvas's record in a final state. An import that somebody restored meanwhile counts as what it had been:

@@ -44,7 +44,7 @@ EXIT_OF_STATE: Mapping[BatchState, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """What a run did and how it ended."""
 
     #: State of the last batch, or "idle", "locked", "waiting" or "held".
@@ -58,12 +58,12 @@ class Result:
     about: Batch | None = None
 
 
-def run(context: Context) -> Result:
+def run(context: Context) -> RunResult:
     """Finish what an earlier run left, then carry drop after drop into Canvas until none is left.
 
     Never raises a SyncError: it becomes the result's trouble.
     """
-    result = Result("idle")
+    result = RunResult("idle")
     try:
         require_whole_journal(context.journal, context.archive)
         while result.exit_code == EXIT_DONE or (result.about is not None and result.about.lets_pass):
@@ -106,7 +106,7 @@ STEPS: Mapping[BatchState, Callable[[Context, Batch], Batch]] = {
 """The step that takes a batch out of each open state."""
 
 
-def _broken_off(context: Context, result: Result, trouble: SyncError) -> Result:
+def _broken_off(context: Context, result: RunResult, trouble: SyncError) -> RunResult:
     """End a run by what it could not go on from, with the batch that it leaves open."""
     outcome, code = result.outcome, trouble.exit_code
     if code == EXIT_HELD:
@@ -118,7 +118,7 @@ def _broken_off(context: Context, result: Result, trouble: SyncError) -> Result:
     return replace(result, outcome=outcome, exit_code=code, trouble=trouble, about=about)
 
 
-def _after(result: Result, batch: Batch, *, told_before: bool) -> Result:
+def _after(result: RunResult, batch: Batch, *, told_before: bool) -> RunResult:
     log.info("done: %s, %s", batch.state, batch.reason, extra={"batch": batch.id})
     code = EXIT_OF_STATE.get(batch.state, EXIT_DONE)
     if batch.over_limit:

@@ -14,7 +14,7 @@ from support.scripted_server import TOKEN, BeforeRequest, Reply, canvas_at, repl
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import _connections, _wire, client
-from canvas_sis_sync.canvas._wire import Request, Wire
+from canvas_sis_sync.canvas._wire import HttpRequest, Wire
 from canvas_sis_sync.canvas.answers import Offer
 
 LOST = errors.AnswerLost
@@ -158,7 +158,7 @@ def trickle(connection: socket.socket) -> None:
 
 
 def test_an_answer_that_trickles_for_ever_is_lost() -> None:
-    asking = Request("GET", "/x", "ask", answer_seconds=0.2)
+    asking = HttpRequest("GET", "/x", "ask", answer_seconds=0.2)
     with serving(trickle) as server, Wire(server.url, TOKEN, user_agent="x") as each, pytest.raises(LOST) as caught:
         each.ask(asking)
     assert "in time" in caught.value.sentence
@@ -189,7 +189,7 @@ def test_an_answer_without_end_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_times_are_those_of_the_design() -> None:
     assert (_wire.CONNECT_SECONDS, _connections.STALL_SECONDS, client.CREATE_SECONDS) == (10, 60, 300)
-    assert Request("GET", "/x", "ask").answer_seconds == 60
+    assert HttpRequest("GET", "/x", "ask").answer_seconds == 60
 
 
 def test_a_slow_network_is_given_longer_to_take_data_than_to_connect(

@@ -10,7 +10,7 @@ import pytest
 
 from canvas_sis_sync.check import _halves, engine
 from canvas_sis_sync.check.engine import check, check_apart
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.delivery.files import DeliveryFile
 
 CONTENT = b"user_id,login_id,status\n" + b"".join(b"u%d,l%d,active\n" % (n, n) for n in range(5000)) + b",x,gone\n"
@@ -27,8 +27,8 @@ def delivery() -> list[DeliveryFile]:
 
 def test_it_finds_what_a_check_in_this_process_finds() -> None:
     told: list[int] = []
-    report = check_apart(delivery(), Aim(), others=["x.txt"], progress=told.append)
-    assert report == check(delivery(), Aim(), others=["x.txt"])
+    report = check_apart(delivery(), CheckOptions(), others=["x.txt"], progress=told.append)
+    assert report == check(delivery(), CheckOptions(), others=["x.txt"])
     assert report.error == 1
     assert told[-1] == len(CONTENT)
 
@@ -38,7 +38,7 @@ def test_it_is_really_another_process(tmp_path: Path) -> None:
         (tmp_path / "reader").write_text(str(os.getpid()))
         return io.BytesIO(CONTENT)
 
-    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], Aim())
+    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], CheckOptions())
     assert int((tmp_path / "reader").read_text()) != os.getpid()
 
 
@@ -50,8 +50,8 @@ def test_one_that_dies_is_made_up_for_in_this_process() -> None:
             os._exit(9)
         return io.BytesIO(CONTENT)
 
-    report = check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], Aim())
-    assert report == check(delivery(), Aim())
+    report = check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], CheckOptions())
+    assert report == check(delivery(), CheckOptions())
 
 
 def test_a_small_delivery_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -61,5 +61,5 @@ def test_a_small_delivery_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp
         (tmp_path / "reader").write_text(str(os.getpid()))
         return io.BytesIO(CONTENT)
 
-    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], Aim())
+    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], CheckOptions())
     assert int((tmp_path / "reader").read_text()) == os.getpid()

@@ -14,7 +14,7 @@ from canvas_sis_sync.check import _names
 from canvas_sis_sync.check._names import MOST_BYTES, MOST_FILES
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.engine import check, failed
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import BadZipError
 
@@ -27,7 +27,7 @@ def on_disk(path: Path, size: int | None = None) -> DeliveryFile:
 
 def only(rule: str, file: DeliveryFile, **how: object) -> bool:
     """Say whether a rule is all that is said of a file, but for an empty set."""
-    report = check([file], Aim(), **how)
+    report = check([file], CheckOptions(), **how)
     return report.counts.keys() - {"set-nothing-to-import"} == {rule} and report.files[0].rows is None
 
 
@@ -61,7 +61,7 @@ def test_a_file_that_fails_while_it_is_read_is_a_finding_and_defines_nothing() -
         return Broken(USERS.encode())
 
     enrollments = delivery({"e.csv": "section_id,user_id,role,status\ns,u1,ta,active\n"})
-    report = check([DeliveryFile("users.csv", 1, opened), *enrollments], Aim())
+    report = check([DeliveryFile("users.csv", 1, opened), *enrollments], CheckOptions())
     assert found(report, "file-unreadable") == [("users.csv", None, None)]
     assert "input/output error" in report.findings[0].message
     assert [each.rows for each in report.files] == [None, 1]
@@ -71,7 +71,7 @@ def test_an_entry_of_a_zip_that_is_broken_is_a_finding() -> None:
     def opened() -> BinaryIO:
         raise BadZipError("users.csv is damaged.", "Write the zip anew.")
 
-    report = check([DeliveryFile("users.csv", 1, opened)], Aim())
+    report = check([DeliveryFile("users.csv", 1, opened)], CheckOptions())
     assert report.findings[0].message == "users.csv is damaged."
 
 
@@ -86,8 +86,8 @@ def test_a_stream_that_cannot_convert_its_file_any_more_is_a_finding() -> None:
 def test_a_file_that_grew_or_shrank_is_a_finding(tmp_path: Path, size: int) -> None:
     path = tmp_path / "users.csv"
     path.write_text(USERS)
-    assert "file-changed" in check([on_disk(path, size)], Aim()).counts
-    assert "file-changed" not in check([on_disk(path)], Aim()).counts
+    assert "file-changed" in check([on_disk(path, size)], CheckOptions()).counts
+    assert "file-changed" not in check([on_disk(path)], CheckOptions()).counts
 
 
 def test_nothing_else_is_said_of_a_file_that_canvas_drops() -> None:
@@ -138,8 +138,8 @@ def test_what_came_along_is_told_by_its_name() -> None:
 
 def test_two_files_of_one_name_are_a_finding() -> None:
     files = delivery({"users.csv": USERS})
-    assert "zip-entry-duplicate" in check(files * 2, Aim()).counts
-    assert "zip-entry-duplicate" not in check(files, Aim()).counts
+    assert "zip-entry-duplicate" in check(files * 2, CheckOptions()).counts
+    assert "zip-entry-duplicate" not in check(files, CheckOptions()).counts
 
 
 def test_too_many_and_too_big_files_are_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +147,9 @@ def test_too_many_and_too_big_files_are_fatal(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(_names, "MOST_BYTES", 2 * len(USERS))
     files = delivery({"a.csv": USERS, "b.csv": USERS, "c.csv": ""})
     fatal = {"zip-too-big", "zip-too-many-entries"}
-    assert not fatal & check(files, Aim()).counts.keys()
-    assert fatal <= check([*files, *delivery({"d.csv": "x"})], Aim()).counts.keys()
-    assert "zip-too-many-entries" in check(files, Aim(), others=["notes.txt"]).counts
+    assert not fatal & check(files, CheckOptions()).counts.keys()
+    assert fatal <= check([*files, *delivery({"d.csv": "x"})], CheckOptions()).counts.keys()
+    assert "zip-too-many-entries" in check(files, CheckOptions(), others=["notes.txt"]).counts
     assert (MOST_FILES, MOST_BYTES) == (100_000, 50 * 1024**3)
 
 
@@ -163,6 +163,6 @@ def test_what_cannot_be_opened_at_all_has_a_report_too() -> None:
 def test_progress_is_told_the_bytes_read() -> None:
     told: list[int] = []
     files = delivery({"users.csv": USERS, "a.csv": USERS})
-    check(files, Aim(), progress=told.append)
+    check(files, CheckOptions(), progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 2 * len(USERS)

@@ -7,7 +7,7 @@ from support.samples import checked, found
 
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.findings import RefuseOn, Report, merged, refuses
-from canvas_sis_sync.check.options import MOST_PLACES, Aim
+from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
 from canvas_sis_sync.plan.breakers.limits import parse_error_rows
 
 USERS = "user_id,login_id,status\n"
@@ -65,7 +65,7 @@ def test_a_missing_required_column_fails_every_row() -> None:
 def test_rows_that_are_ignored_on_request_have_no_later_faults() -> None:
     long = "x" * 256
     text = f"section_id,course_id,name,status\ns,c,{long},deleted\n,c,N,deleted\ns2,c,{long},active\n"
-    report = checked({"s.csv": text}, Aim(skip_deletes=True))
+    report = checked({"s.csv": text}, CheckOptions(skip_deletes=True))
     assert found(report, "any-skip-deletes") == [("s.csv", 2, "status")]
     assert found(report, "section-id-blank") == [("s.csv", 3, "section_id")]
     assert found(report, "section-too-long") == [("s.csv", 4, "name")]
@@ -74,7 +74,7 @@ def test_rows_that_are_ignored_on_request_have_no_later_faults() -> None:
 
 def test_an_undefined_id_is_an_error_where_the_set_is_complete() -> None:
     files = {"u.csv": USERS + "u1,ann,active\n", "e.csv": "section_id,user_id,role,status\ns1,u2,ta,active\n"}
-    report = checked(files, Aim(complete=True))
+    report = checked(files, CheckOptions(complete=True))
     assert {each.rule: each.severity for each in report.findings}["enrollment-user-unknown"] is Severity.ERROR
     assert report.refused_rows == report.error == 1
     assert checked(files).error == 0
@@ -83,7 +83,7 @@ def test_an_undefined_id_is_an_error_where_the_set_is_complete() -> None:
 def test_without_a_file_that_defines_ids_it_is_said_once_that_they_are_unknown() -> None:
     files = {"e.csv": "section_id,user_id,role,status\ns1,u1,ta,active\ns1,u2,ta,active\n"}
     assert found(checked(files), "enrollment-user-unknown") == [("e.csv", None, "user_id")]
-    assert len(found(checked(files, Aim(complete=True)), "enrollment-user-unknown")) == 2
+    assert len(found(checked(files, CheckOptions(complete=True)), "enrollment-user-unknown")) == 2
 
 
 def test_a_refused_row_defines_nothing() -> None:
@@ -101,7 +101,7 @@ def test_ids_may_be_defined_by_logins_cross_listings_and_changes() -> None:
         "x.csv": "xlist_course_id,section_id,status\nc2,s1,active\n",
         "e.csv": "course_id,section_id,user_id,role,status\nc1,s1,u1,ta,active\nc2,s1,u2,ta,active\nc3,,u3,ta,active\n",
     }
-    report = checked(files, Aim(complete=True))
+    report = checked(files, CheckOptions(complete=True))
     assert report.error == report.fatal == 0
 
 
@@ -133,7 +133,7 @@ def test_columns_in_another_order_or_missing_make_no_difference() -> None:
 
 def test_when_diffing_the_last_row_of_a_diff_key_is_all_that_counts() -> None:
     text = "term_id,name,status,date_override_enrollment_type\nt,T,active,\nt,,active,TaEnrollment\n"
-    assert found(checked({"t.csv": text}, Aim(diffing=True)), "set-duplicate-rows") == [("t.csv", 3, None)]
+    assert found(checked({"t.csv": text}, CheckOptions(diffing=True)), "set-duplicate-rows") == [("t.csv", 3, None)]
     assert "set-duplicate-rows" not in checked({"t.csv": text}).counts
 
 

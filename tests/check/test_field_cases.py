@@ -10,7 +10,7 @@ from support.samples import checked, found
 from canvas_sis_sync.check._checking import Watched
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.findings import Report
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.sis_csv.dates import shown
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sis_csv.near import nearest
@@ -223,7 +223,7 @@ def test_roles_are_known_by_the_names_that_canvas_has_for_them() -> None:
 
 
 def test_a_role_that_the_root_account_does_not_list_is_no_error() -> None:
-    report = checked({"e.csv": f"{ENROLLMENTS}c,,u,Grader,active\n"}, Aim(roles=frozenset({"Tutor"})))
+    report = checked({"e.csv": f"{ENROLLMENTS}c,,u,Grader,active\n"}, CheckOptions(roles=frozenset({"Tutor"})))
     assert {each.severity for each in report.findings if each.rule == "enrollment-role-unknown"} == {Severity.WARNING}
 
 

@@ -18,10 +18,10 @@ from support.mutations import AIMS, SEED, mutated
 from support.samples import Files, checked
 
 from canvas_sis_sync.check import _halves
-from canvas_sis_sync.check._halves import Cut, find_cut, in_halves
+from canvas_sis_sync.check._halves import CutPoint, find_cut, in_halves
 from canvas_sis_sync.check.engine import check
 from canvas_sis_sync.check.findings import Report
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.delivery.judging import look_into
 
@@ -70,7 +70,7 @@ def test_a_file_that_is_shorter_than_said_is_not_cut() -> None:
 def test_each_half_is_given_the_header(halved: None) -> None:
     data = b"x,y\r\n" + b"a,b\r\n" * 10
     cut = find_cut(io.BytesIO(data), len(data))
-    assert cut == Cut(b"x,y\r\n", 30)
+    assert cut == CutPoint(b"x,y\r\n", 30)
     assert in_halves(file_of(data), rows_of) == ((data[:30], 0), (b"x,y\r\n" + data[30:], 5))
 
 
@@ -125,10 +125,10 @@ def enrollments(chance: random.Random) -> str:
     return HEADER + "\n".join(rows)
 
 
-def both(files: Files, aim: Aim, monkeypatch: pytest.MonkeyPatch) -> Iterator[Report]:
+def both(files: Files, options: CheckOptions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Report]:
     for least in (0, 1 << 40):
         monkeypatch.setattr(_halves, "LEAST_BYTES", least)
-        yield checked(files, aim)
+        yield checked(files, options)
 
 
 def test_a_file_says_the_same_in_halves_and_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_files_on_disk_are_read_in_halves(halved: None, tmp_path: Path) -> None:
     path.write_text("user_id,login_id,status\n" + "".join(f"u{n},l{n},active\n" for n in range(5_000)) + "u,,active\n")
     told: list[int] = []
     file = DeliveryFile("users.csv", path.stat().st_size, partial(path.open, "rb"))
-    report = check([file], Aim(), progress=told.append)
+    report = check([file], CheckOptions(), progress=told.append)
     assert report.counts == {"user-login-id-blank": 1, "user-provider-cleared": 1}
     assert report.findings[1].row == 5_002
     assert told[-1] == file.size
@@ -162,7 +162,7 @@ def test_files_in_a_zip_are_read_in_halves(tmp_path: Path, monkeypatch: pytest.M
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=0) as written:
         written.writestr("enrollments.csv", data)
     (file,) = look_into(tmp_path / "x.zip").files
-    whole = in_halves(file, rows_of), check([file], Aim())
+    whole = in_halves(file, rows_of), check([file], CheckOptions())
     assert whole[0] is None
     monkeypatch.setattr(_halves, "LEAST_BYTES", 0)
     cut = find_cut(io.BytesIO(data), len(data))
@@ -171,7 +171,7 @@ def test_files_in_a_zip_are_read_in_halves(tmp_path: Path, monkeypatch: pytest.M
         (data[: cut.offset], 0),
         (cut.header + data[cut.offset :], len(cut.header)),
     )
-    assert check([file], Aim()) == whole[1]
+    assert check([file], CheckOptions()) == whole[1]
 
 
 def test_a_duplicate_of_a_refused_row_of_the_first_half_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,10 +28,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
 @pytest.mark.parametrize("rule", sorted(RULES.keys() - BY_HAND))
 def test_a_rule_finds_its_bad_sample_and_passes_its_good_one(rule: str) -> None:
     example = EXAMPLES[rule]
-    bad = checked(example.bad, example.aim)
+    bad = checked(example.bad, example.options)
     assert found(bad, rule)
-    assert {each.severity for each in bad.findings if each.rule == rule} == {RULES[rule].severity_for(example.aim)}
-    good = checked(example.good, example.aim if example.good_aim is None else example.good_aim)
+    assert {each.severity for each in bad.findings if each.rule == rule} == {RULES[rule].severity_for(example.options)}
+    good = checked(example.good, example.options if example.good_aim is None else example.good_aim)
     assert not found(good, rule)
 
 
@@ -50,7 +50,7 @@ def test_samples_are_of_rules_that_exist() -> None:
 @pytest.mark.slow
 def test_a_rule_can_be_ignored() -> None:
     for rule, example in EXAMPLES.items():
-        report = checked(example.bad, replace(example.aim, ignore=frozenset({rule})))
+        report = checked(example.bad, replace(example.options, ignore=frozenset({rule})))
         assert rule not in report.counts
         assert not found(report, rule)
 

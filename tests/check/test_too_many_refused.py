@@ -6,7 +6,7 @@ import pytest
 from support.samples import Files, checked
 
 from canvas_sis_sync.check.findings import RefuseOn, refuses, too_many_refused
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.plan.breakers.limits import DEFAULT_ERROR_ROWS, parse_error_rows
 
 HEADER = "user_id,login_id,status\n"
@@ -54,8 +54,8 @@ def test_a_row_without_any_value_is_none_that_canvas_takes() -> None:
 
 
 def test_of_a_diffed_delivery_only_all_rows_are_too_many() -> None:
-    assert not too_many_refused(checked(users(30, 60), Aim(diffing=True)), DEFAULT)
-    assert too_many_refused(checked(users(0, 60), Aim(diffing=True)), DEFAULT)
+    assert not too_many_refused(checked(users(30, 60), CheckOptions(diffing=True)), DEFAULT)
+    assert too_many_refused(checked(users(0, 60), CheckOptions(diffing=True)), DEFAULT)
 
 
 def test_exact_duplicates_count_once_where_canvas_may_leave_them_out() -> None:

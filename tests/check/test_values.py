@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from canvas_sis_sync.check.rules._people import is_login, is_plain_address
-from canvas_sis_sync.sis_csv.dates import Verdict, read_date
+from canvas_sis_sync.sis_csv.dates import DateVerdict, read_date
 
 FINE = """2013-05-03T00:00:00Z|2013-05-03 00:00:00-06:00|2013-05-03|20130503|2024-02-29|20130503T101112Z"""
 BAD = """2013-13-01|2013-00-01|2013-01-00|2013-01-32|2013-01-01T25:00|2013-01-01T10:60:00|2013-01-01T24:30:00Z
@@ -17,15 +17,17 @@ MISREAD = """05/03/2013|2013-02-30|2013-04-31|2013-01-01T24:00:00Z|2013-01-01T23
 |none|TBD|<delete>|12|mar|12:30|decline|2013-1-03|2013-01-01x|5 January 2013"""
 
 
-@pytest.mark.parametrize(("verdict", "texts"), [(Verdict.FINE, FINE), (Verdict.BAD, BAD), (Verdict.MISREAD, MISREAD)])
-def test_dates_are_judged_as_the_fact_sheet_has_it(verdict: Verdict, texts: str) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "texts"), [(DateVerdict.FINE, FINE), (DateVerdict.BAD, BAD), (DateVerdict.MISREAD, MISREAD)]
+)
+def test_dates_are_judged_as_the_fact_sheet_has_it(verdict: DateVerdict, texts: str) -> None:
     assert [text for text in texts.replace("\n", "").split("|") if read_date(text).verdict is not verdict] == []
 
 
 def test_a_text_that_is_too_long_is_a_bad_date() -> None:
-    assert read_date("x" * 129).verdict is Verdict.BAD
-    assert read_date("x" * 128).verdict is Verdict.MISREAD
-    assert read_date("45 January 2013").verdict is Verdict.BAD
+    assert read_date("x" * 129).verdict is DateVerdict.BAD
+    assert read_date("x" * 128).verdict is DateVerdict.MISREAD
+    assert read_date("45 January 2013").verdict is DateVerdict.BAD
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ KEYS = {"schema", "ok", "files", "findings", "counts", "summary", "refused_rows"
 
 
 def look(home: Home, *paths: Path, **asked: object) -> command.Checked:
-    return command.check(home.settings(), command.Asked(paths, **asked), Silent(), Clock())
+    return command.check(home.settings(), command.CheckRequest(paths, **asked), Silent(), Clock())
 
 
 def test_each_drop_of_the_inbox_is_judged_as_a_set_of_its_own(home: Home) -> None:

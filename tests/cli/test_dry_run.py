@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.homes import COURSES, USERS, Home, fast_clock
 
-from canvas_sis_sync.cli._dry_run import Looked, dry_run
+from canvas_sis_sync.cli._dry_run import DryRun, dry_run
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -17,7 +17,7 @@ def listing(home: Home) -> dict[Path, tuple[int, int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_size, path.stat().st_ino) for path in home.folder.rglob("*")}
 
 
-def look(home: Home) -> Looked:
+def look(home: Home) -> DryRun:
     """Take a dry run, and hold it to changing nothing."""
     before = listing(home)
     looked = dry_run(home.settings(), fast_clock())

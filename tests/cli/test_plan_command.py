@@ -16,7 +16,7 @@ import pytest
 from support.college import STUDENTS, college
 from support.homes import COURSES, USERS, Home, fast_clock
 
-from canvas_sis_sync.cli._plan import Asked, Looked, plan
+from canvas_sis_sync.cli._plan import PlanRequest, ShownPlan, plan
 from canvas_sis_sync.errors import BadZipError, CanvasError, HomeError, UsageError
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
@@ -27,16 +27,16 @@ def listing(home: Home) -> dict[Path, tuple[int, int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_size, path.stat().st_ino) for path in home.folder.rglob("*")}
 
 
-def look(home: Home, about: object = "", against: object = "", output: Path | None = None) -> Looked:
+def look(home: Home, about: object = "", against: object = "", output: Path | None = None) -> ShownPlan:
     """Look at a plan, and hold it to changing nothing in the home."""
     before = listing(home)
-    looked = plan(home.settings(), fast_clock(), Asked(str(about), str(against), output))
+    looked = plan(home.settings(), fast_clock(), PlanRequest(str(about), str(against), output))
     assert listing(home) == before
     home.outputs.append(looked.text)
     return looked
 
 
-def kind(looked: Looked, name: str) -> Any:
+def kind(looked: ShownPlan, name: str) -> Any:
     return next(each for each in looked.as_json["kinds"] if each["kind"] == name)
 
 

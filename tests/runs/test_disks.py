@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.homes import USERS, Home, Watching
 
-from canvas_sis_sync.cli._run import Told
+from canvas_sis_sync.cli._run import RunReport
 from canvas_sis_sync.errors import EXIT_HELD, JournalError
 from canvas_sis_sync.files import Folder
 from canvas_sis_sync.home.batch import BatchState
@@ -39,7 +39,7 @@ def rows_of(size: int) -> bytes:
     return (HEADER + "".join(rows)).encode()
 
 
-def assert_held(told: Told, *words: str) -> None:
+def assert_held(told: RunReport, *words: str) -> None:
     """Hold a run to one sentence, a next step and exit code 5."""
     assert told.result.exit_code == EXIT_HELD, told.message
     assert told.result.trouble is not None

@@ -6,7 +6,7 @@ import time
 
 from support.homes import Home
 
-from canvas_sis_sync.cli._run import Told
+from canvas_sis_sync.cli._run import RunReport
 from canvas_sis_sync.clock import Clock
 
 
@@ -17,7 +17,7 @@ class Cron:
         self.home = home
         self.now = time.time()
 
-    def run(self, minutes: float = 1) -> Told:
+    def run(self, minutes: float = 1) -> RunReport:
         self.now += minutes * 60
         began = self.now
 

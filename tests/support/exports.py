@@ -116,11 +116,11 @@ def deliver(home: Home, files: Files) -> Batch:
     return home.last()
 
 
-def run(home: Home, *breakers: str) -> run_command.Told:
+def run(home: Home, *breakers: str) -> run_command.RunReport:
     """Run once, with limits raised for this run."""
     loaded = home.settings()
     loaded = replace(loaded, breakers=raised(loaded.breakers, breakers))
-    how = run_command.How(Silent(), fast_clock())
+    how = run_command.RunOptions(Silent(), fast_clock())
     told = run_command.run(loaded, how, watched=True, verbosity=0)
     home.outputs.append(told.text)
     run_command.was_shown(loaded.archive, told, how.clock)

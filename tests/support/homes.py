@@ -123,9 +123,9 @@ class Home:
 
     def run(
         self, *, patient: bool = True, watched: bool = True, clock: Clock | None = None, show: Show | None = None
-    ) -> run_command.Told:
+    ) -> run_command.RunReport:
         """Run in this process, with waiting that takes no time."""
-        how = run_command.How(show or Silent(), clock or fast_clock(), patient=patient)
+        how = run_command.RunOptions(show or Silent(), clock or fast_clock(), patient=patient)
         loaded = self.settings()
         told = run_command.run(loaded, how, watched=watched, verbosity=0)
         self.outputs.append(told.text)

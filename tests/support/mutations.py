@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 
 SEED = 20261123
 
 
 AIMS = (
-    Aim(),
-    Aim(batch_mode=True, skip_deletes=True, complete=True, roles=frozenset({"Grader"}), own_user_sis_id="u1"),
-    Aim(diffing=True, multi_term=True, takes_over_logins=True, ignore=frozenset({"user-id-blank"})),
+    CheckOptions(),
+    CheckOptions(batch_mode=True, skip_deletes=True, complete=True, roles=frozenset({"Grader"}), own_user_sis_id="u1"),
+    CheckOptions(diffing=True, multi_term=True, takes_over_logins=True, ignore=frozenset({"user-id-blank"})),
 )
 
 

@@ -8,31 +8,31 @@ from dataclasses import dataclass
 
 from canvas_sis_sync.check.engine import check
 from canvas_sis_sync.check.findings import Report
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.delivery.files import DeliveryFile
 
 Files = Mapping[str, str | bytes]
-PLAIN = Aim()
+PLAIN = CheckOptions()
 
 
 @dataclass(frozen=True)
 class Example:
-    """One rule: `bad` triggers it, `good` does not, with the same aim unless `good_aim` is another."""
+    """One rule: `bad` triggers it, `good` does not, with the same options unless `good_aim` is another."""
 
     bad: Files
     good: Files
-    aim: Aim = PLAIN
-    good_aim: Aim | None = None
+    options: CheckOptions = PLAIN
+    good_aim: CheckOptions | None = None
 
 
-def row(header: str, bad: str, good: str, aim: Aim = PLAIN) -> Example:
+def row(header: str, bad: str, good: str, options: CheckOptions = PLAIN) -> Example:
     """Make an example of one file with one row, bad or good; rows may be several lines."""
-    return Example({"sample.csv": f"{header}\n{bad}\n"}, {"sample.csv": f"{header}\n{good}\n"}, aim)
+    return Example({"sample.csv": f"{header}\n{bad}\n"}, {"sample.csv": f"{header}\n{good}\n"}, options)
 
 
-def header(bad: str, good: str, values: str, aim: Aim = PLAIN) -> Example:
+def header(bad: str, good: str, values: str, options: CheckOptions = PLAIN) -> Example:
     """Make an example of one file whose header is bad or good."""
-    return Example({"sample.csv": f"{bad}\n{values}\n"}, {"sample.csv": f"{good}\n{values}\n"}, aim)
+    return Example({"sample.csv": f"{bad}\n{values}\n"}, {"sample.csv": f"{good}\n{values}\n"}, options)
 
 
 def delivery(files: Files) -> list[DeliveryFile]:
@@ -44,9 +44,9 @@ def delivery(files: Files) -> list[DeliveryFile]:
     return made
 
 
-def checked(files: Files, aim: Aim = PLAIN, others: tuple[str, ...] = ()) -> Report:
+def checked(files: Files, options: CheckOptions = PLAIN, others: tuple[str, ...] = ()) -> Report:
     """Check files given as text or bytes."""
-    return check(delivery(files), aim, others=others)
+    return check(delivery(files), options, others=others)
 
 
 def found(report: Report, rule: str) -> list[tuple[str | None, int | None, str | None]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.homes import COURSES, TOKEN, USERS, Home
 
-from canvas_sis_sync.cli._run import Told
+from canvas_sis_sync.cli._run import RunReport
 from canvas_sis_sync.errors import EXIT_HELD
 from canvas_sis_sync.files import Folder
 from canvas_sis_sync.home import inbox
@@ -112,7 +112,7 @@ def unpacked(home: Home) -> bytes:
     return content
 
 
-def assert_nothing_strange_was_sent(home: Home, sandbox: Sandbox, told: Told) -> None:
+def assert_nothing_strange_was_sent(home: Home, sandbox: Sandbox, told: RunReport) -> None:
     assert not sandbox.imports, told.message
     assert b"Stranger" not in unpacked(home)
     assert TOKEN.encode() not in unpacked(home)

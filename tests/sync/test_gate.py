@@ -12,7 +12,7 @@ from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, L
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
-from canvas_sis_sync.sync.gate import GONE, Account, Known, Policy, decide
+from canvas_sis_sync.sync.gate import GONE, AccountImports, JournalView, Policy, decide
 
 GO, WAIT, HOLD = Verdict.GO, Verdict.WAIT, Verdict.HOLD
 NOW = 1_700_000_000.0
@@ -36,19 +36,19 @@ def listing(*imports: SisImport, now: float | None = NOW) -> Listing:
     return Listing(imports, now)
 
 
-def known(state: BatchState = BatchState.IMPORTED, **changes: object) -> Known:
-    return replace(Known(batch(state), own_imports=frozenset({OURS})), **changes)
+def known(state: BatchState = BatchState.IMPORTED, **changes: object) -> JournalView:
+    return replace(JournalView(batch(state), own_imports=frozenset({OURS})), **changes)
 
 
 def ask(
-    *others: SisImport, ours: str | None = "imported", knowing: Known | None = None, policy: Policy = OWN_SCOPE
+    *others: SisImport, ours: str | None = "imported", knowing: JournalView | None = None, policy: Policy = OWN_SCOPE
 ) -> GateDecision:
     previous = None if ours is None else seen(OURS, ours)
-    return decide(knowing or known(), Account(listing(), listing(*others), previous), policy)
+    return decide(knowing or known(), AccountImports(listing(), listing(*others), previous), policy)
 
 
 def test_the_gate_is_open_to_the_first_batch_of_an_empty_account() -> None:
-    decision = decide(Known(), Account(listing(), listing()), OWN_SCOPE)
+    decision = decide(JournalView(), AccountImports(listing(), listing()), OWN_SCOPE)
 
     assert (decision.verdict, decision.hint, decision.note, decision.import_id) == (GO, "", "", None)
     assert "Nothing has been sent" in decision.reason
@@ -85,7 +85,7 @@ def test_somebody_elses_import_decides_by_its_state(
     state: str, own_scope: Verdict, account_scope: Verdict, policy: Policy, where: str
 ) -> None:
     lists = {"unfinished": listing(), "recent": listing()} | {where: listing(seen(60, state))}
-    decision = decide(known(), Account(**lists, previous_import=seen(OURS, "imported")), policy)
+    decision = decide(known(), AccountImports(**lists, previous_import=seen(OURS, "imported")), policy)
 
     verdict = account_scope if policy.account_scope else own_scope
     assert decision.verdict is verdict
@@ -118,7 +118,7 @@ def test_account_wide_only_failures_since_our_previous_import_hold(import_id: in
 def test_a_foreign_upload_is_waited_for_until_30_minutes_by_canvas_clock(
     age: float, now: float | None, verdict: Verdict
 ) -> None:
-    lists = Account(listing(seen(60, "initializing", age), now=now), listing(now=NOW), seen(OURS, "imported"))
+    lists = AccountImports(listing(seen(60, "initializing", age), now=now), listing(now=NOW), seen(OURS, "imported"))
     decision = decide(known(), lists, OWN_SCOPE)
 
     assert decision.verdict is verdict
@@ -132,9 +132,9 @@ def test_a_foreign_upload_of_unknown_age_is_waited_for() -> None:
 def test_our_own_upload_is_waited_for_however_old() -> None:
     ours = seen(OURS, "initializing", age=9999)
 
-    assert decide(known(), Account(listing(ours), listing(ours), ours), OWN_SCOPE).verdict is WAIT
+    assert decide(known(), AccountImports(listing(ours), listing(ours), ours), OWN_SCOPE).verdict is WAIT
     forgetful = Policy(resets_on_schedule=True)
-    assert decide(known(), Account(listing(ours), listing()), forgetful).verdict is WAIT
+    assert decide(known(), AccountImports(listing(ours), listing()), forgetful).verdict is WAIT
 
 
 def test_too_many_refused_rows_hold() -> None:
@@ -182,7 +182,7 @@ ABORTS = {
 
 @pytest.mark.parametrize("words", ABORTS)
 def test_the_kinds_of_aborted_are_told_apart_with_what_became_of_the_rows(words: str) -> None:
-    decision = decide(known(), Account(listing(), listing(), ABORTS[words]), OWN_SCOPE)
+    decision = decide(known(), AccountImports(listing(), listing(), ABORTS[words]), OWN_SCOPE)
 
     assert decision.verdict is HOLD
     assert words in decision.reason
@@ -252,17 +252,17 @@ def test_a_failed_latest_import_is_mentioned_to_the_first_batch(state: str) -> N
     older, latest = seen(7, "imported"), seen(8, state)
 
     for policy in (OWN_SCOPE, ACCOUNT_SCOPE):
-        decision = decide(Known(), Account(listing(), listing(latest, older)), policy)
+        decision = decide(JournalView(), AccountImports(listing(), listing(latest, older)), policy)
         assert (decision.verdict, decision.note) == (GO, f"The latest import of the account, 8, is {state}.")
-    stray = decide(Known(strays=frozenset({8})), Account(listing(), listing(latest, older)), OWN_SCOPE)
+    stray = decide(JournalView(strays=frozenset({8})), AccountImports(listing(), listing(latest, older)), OWN_SCOPE)
     assert stray.note == ""
-    assert decide(Known(), Account(listing(), listing(seen(9, "imported"), latest)), OWN_SCOPE).note == ""
+    assert decide(JournalView(), AccountImports(listing(), listing(seen(9, "imported"), latest)), OWN_SCOPE).note == ""
     assert ask(latest).note == ""
 
 
 @pytest.mark.parametrize(("state", "verdict"), [("created", WAIT), ("initializing", WAIT), ("paused", HOLD)])
 def test_the_first_batch_too_waits_and_holds(state: str, verdict: Verdict) -> None:
-    assert decide(Known(), Account(listing(), listing(seen(8, state))), OWN_SCOPE).verdict is verdict
+    assert decide(JournalView(), AccountImports(listing(), listing(seen(8, state))), OWN_SCOPE).verdict is verdict
 
 
 def test_a_stray_is_passed_over() -> None:
@@ -298,12 +298,12 @@ def test_the_decision_names_the_oldest_import_of_the_worst_verdict() -> None:
 def test_every_note_is_told_once() -> None:
     old = [seen(60, "initializing", 9999), seen(61, "initializing", 9999)]
 
-    decision = decide(known(), Account(listing(*old), listing(*old), seen(OURS, "imported")), OWN_SCOPE)
+    decision = decide(known(), AccountImports(listing(*old), listing(*old), seen(OURS, "imported")), OWN_SCOPE)
     assert decision.note.count("Import 60 is") == decision.note.count("Import 61 is") == 1
 
 
 def test_the_worse_of_two_answers_about_one_import_counts() -> None:
-    lists = Account(listing(seen(OURS, "importing")), listing(seen(OURS, "imported")), seen(OURS, "imported"))
+    lists = AccountImports(listing(seen(OURS, "importing")), listing(seen(OURS, "imported")), seen(OURS, "imported"))
 
     assert decide(known(), lists, OWN_SCOPE).verdict is WAIT
 
@@ -318,7 +318,7 @@ imports = st.builds(
 )
 mixtures = st.lists(imports, max_size=6)
 knowledge = st.builds(
-    Known,
+    JournalView,
     previous=st.sampled_from([None, batch(), batch(BatchState.FAILED)]),
     over_limit=st.booleans(),
     own_imports=st.frozensets(st.integers(45, 65), max_size=4),
@@ -328,21 +328,23 @@ knowledge = st.builds(
 
 @settings(max_examples=40, deadline=None)
 @given(knowledge, mixtures, mixtures, policies, st.randoms())
-def test_neither_order_nor_list_matters(knowing: Known, first: list, second: list, policy: Policy, random) -> None:
+def test_neither_order_nor_list_matters(
+    knowing: JournalView, first: list, second: list, policy: Policy, random
+) -> None:
     together = [*first, *second]
     random.shuffle(together)
 
-    one = decide(knowing, Account(listing(*first), listing(*second), seen(OURS, "imported")), policy)
-    two = decide(knowing, Account(listing(*together), listing(), seen(OURS, "imported")), policy)
+    one = decide(knowing, AccountImports(listing(*first), listing(*second), seen(OURS, "imported")), policy)
+    two = decide(knowing, AccountImports(listing(*together), listing(), seen(OURS, "imported")), policy)
     assert (one.verdict, one.import_id, one.reason) == (two.verdict, two.import_id, two.reason)
 
 
 @settings(max_examples=40, deadline=None)
 @given(knowledge, mixtures, mixtures, policies)
 def test_never_go_onto_something_unfinished_or_unknown(
-    knowing: Known, first: list, second: list, policy: Policy
+    knowing: JournalView, first: list, second: list, policy: Policy
 ) -> None:
-    decision = decide(knowing, Account(listing(*first), listing(*second), seen(OURS, "imported")), policy)
+    decision = decide(knowing, AccountImports(listing(*first), listing(*second), seen(OURS, "imported")), policy)
 
     running = [*RUNNING, "paused"]
     if any(found.workflow_state in running for found in [*first, *second]):
@@ -353,10 +355,12 @@ def test_never_go_onto_something_unfinished_or_unknown(
 
 @settings(max_examples=40, deadline=None)
 @given(knowledge, mixtures, imports, policies)
-def test_one_more_import_never_opens_the_gate(knowing: Known, before: list, more: SisImport, policy: Policy) -> None:
+def test_one_more_import_never_opens_the_gate(
+    knowing: JournalView, before: list, more: SisImport, policy: Policy
+) -> None:
     rank = [GO, WAIT, HOLD].index
     ours = seen(OURS, "imported")
-    without = decide(knowing, Account(listing(), listing(*before), ours), policy)
-    with_it = decide(knowing, Account(listing(), listing(*before, more), ours), policy)
+    without = decide(knowing, AccountImports(listing(), listing(*before), ours), policy)
+    with_it = decide(knowing, AccountImports(listing(), listing(*before, more), ours), policy)
 
     assert rank(with_it.verdict) >= rank(without.verdict)

@@ -68,7 +68,7 @@ CHANGE_SIS_ID = of(
         "Sent a second time, these rows are refused.",
         "After the first time the old ids are unknown and the new ones taken: each row leaves a message.",
         "Export a change once only.",
-        lambda _heading, _aim: [""],
+        lambda _heading, _options: [""],
     ),
     trap(
         "change-runs-first",
@@ -81,7 +81,7 @@ CHANGE_SIS_ID = of(
         "Changes of ids are part of a diffed data set.",
         "They have no status: a row missing from the next delivery is sent again, and fails or renames another object.",
         "Send changes of ids in an import of their own, without diffing.",
-        lambda _heading, aim: [""] if aim.diffing else [],
+        lambda _heading, options: [""] if options.diffing else [],
     ),
 )
 

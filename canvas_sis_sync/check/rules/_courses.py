@@ -48,7 +48,7 @@ ABSTRACT_COURSE = of(
         "Abstract courses are part of a diffed data set.",
         "They have no key: if the compared import has them too, the whole import fails.",
         "Send abstract courses in an import of their own, without diffing.",
-        lambda _heading, aim: [""] if aim.diffing else [],
+        lambda _heading, options: [""] if options.diffing else [],
         severity=Severity.FATAL,
     ),
 )

@@ -42,7 +42,7 @@ def _observes_self(rows: Rows) -> Iterable[Hit]:
 
 def _roles(rows: Rows, *, like_student: bool) -> Iterable[Hit]:
     """Find roles that are neither built in nor known, with no role_id to help."""
-    known = TYPES | (rows.aim.roles or frozenset())
+    known = TYPES | (rows.options.roles or frozenset())
     guilty = {
         role
         for role in rows.distinct("role")

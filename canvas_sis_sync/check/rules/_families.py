@@ -12,7 +12,7 @@ from itertools import chain
 from canvas_sis_sync.check import _checks, _marks
 from canvas_sis_sync.check._ids import REFERENCES
 from canvas_sis_sync.check._rule import Check, HeadingCheck, Rule, Severity
-from canvas_sis_sync.sis_csv.dates import Verdict
+from canvas_sis_sync.sis_csv.dates import DateVerdict
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
@@ -102,7 +102,7 @@ def dates_possible(rule: str) -> Rule:
         "{column}{value} looks like a date and is none.",
         "Canvas leaves a message and applies the row with the date empty (after a bad start_date mostly both).",
         "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
-        check=_checks.bad_date(Verdict.BAD, *DATES),
+        check=_checks.bad_date(DateVerdict.BAD, *DATES),
         additional=True,
         columns=DATES,
         shows=_marks.shown_date,

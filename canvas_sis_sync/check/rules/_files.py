@@ -22,7 +22,7 @@ _TELLING = frozenset(name for kind in KINDS.values() for name in chain(kind.all_
 """Columns by which files are recognised."""
 
 
-def _meant_otherwise(heading: Heading, _aim: object) -> Iterable[str]:
+def _meant_otherwise(heading: Heading, _options: object) -> Iterable[str]:
     """Find a column without which the file would be of another kind that knows as many of its columns (CSV 3)."""
     names = {cell.strip() for cell in heading.cells} - {""}
     for name in sorted(names & _TELLING):
@@ -138,14 +138,14 @@ FILES = (
         sentence="The header cell of {column} is padded.",
         why="Canvas recognises the file by it, but does not find the column: every row counts as blank there.",
         repair="Remove the spaces around the column's name.",
-        heading_check=lambda heading, _aim: heading.padded(),
+        heading_check=lambda heading, _options: heading.padded(),
     ),
     _WARNING(
         id="header-duplicate",
         sentence="The header has {column} more than once.",
         why="Canvas reads the first of them.",
         repair="Export the column once.",
-        heading_check=lambda heading, _aim: heading.doubled(),
+        heading_check=lambda heading, _options: heading.doubled(),
     ),
     _WARNING(
         id="header-mistyped",

@@ -44,7 +44,7 @@ GROUP_CATEGORY = of(
         "Group categories are part of a diffed data set.",
         "They are compared by a column that they do not have: all are imported each time, none is ever removed.",
         "Delete group categories by rows with the status deleted.",
-        lambda _heading, aim: [""] if aim.diffing else [],
+        lambda _heading, options: [""] if options.diffing else [],
     ),
 )
 
@@ -88,7 +88,7 @@ GRADE_PUBLISHING_RESULTS = of(
         "Grade publishing results are part of a diffed data set.",
         "They have no key: if the compared import has them too, the whole import fails.",
         "Send them in an import of their own, without diffing.",
-        lambda _heading, aim: [""] if aim.diffing else [],
+        lambda _heading, options: [""] if options.diffing else [],
         severity=Severity.FATAL,
     ),
 )

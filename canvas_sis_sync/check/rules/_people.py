@@ -75,7 +75,7 @@ def _of_oneself(column: str) -> Callable[[Rows], Iterable[Hit]]:
     """Find deleted rows about the token's own user."""
 
     def check(rows: Rows) -> Iterable[Hit]:
-        own = rows.aim.own_user_sis_id
+        own = rows.options.own_user_sis_id
         if not own or own not in rows.column(column):
             return []
         statuses = rows.column("status")
@@ -207,7 +207,7 @@ USER = of(
 )
 
 
-def _has_status(heading: Heading, _aim: object) -> Iterable[str]:
+def _has_status(heading: Heading, _options: object) -> Iterable[str]:
     return ["status"] if heading.has("status") else []
 
 
@@ -238,7 +238,7 @@ LOGIN = of(
         "Sent a second time, these rows are refused.",
         "A login that exists is not changed: each row leaves a message from the second time on.",
         "Export new logins only.",
-        lambda _heading, _aim: [""],
+        lambda _heading, _options: [""],
     ),
     of_files(
         "login-no-status",
@@ -252,7 +252,7 @@ LOGIN = of(
         "Logins are part of a diffed data set.",
         "They have no status: a row missing from the next delivery is sent again and refused, none is ever removed.",
         "Remove logins by deleted rows in a users file, or send them in an import of their own, without diffing.",
-        lambda _heading, aim: [""] if aim.diffing else [],
+        lambda _heading, options: [""] if options.diffing else [],
     ),
     Rule(
         "login-nul",

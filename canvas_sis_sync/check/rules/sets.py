@@ -8,7 +8,7 @@ from canvas_sis_sync.check import _checks, _marks
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Check, Hit, Rule, Severity, Shown
 from canvas_sis_sync.check.rules._families import DATABASE, DATES
-from canvas_sis_sync.sis_csv.dates import Verdict
+from canvas_sis_sync.sis_csv.dates import DateVerdict
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 _DATED = tuple(kind.name for kind in KINDS.values() if "start_date" in kind.columns)
@@ -98,7 +98,7 @@ COMMON = (
         "Canvas reads it leniently and says nothing: day before month, years of the first century, today, or no date.",
         "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
         kinds=_DATED,
-        check=_checks.bad_date(Verdict.MISREAD, *DATES, except_for="<delete>"),
+        check=_checks.bad_date(DateVerdict.MISREAD, *DATES, except_for="<delete>"),
         columns=DATES,
         shows=_marks.shown_date,
     ),

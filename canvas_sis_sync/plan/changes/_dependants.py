@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import repeat
 
-from canvas_sis_sync.plan.changes._differences import GONE_LIMIT, Places, Tally
+from canvas_sis_sync.plan.changes._differences import GONE_LIMIT, KindTally, Places
 from canvas_sis_sync.plan.changes._layout import Columns
 from canvas_sis_sync.plan.changes._reading import Look, Side
 from canvas_sis_sync.plan.changes._statuses import DELETED, ending
@@ -24,7 +24,7 @@ class Dependants:
         self._gone: dict[str, set[str]] = {}
         self._gone_integrations: set[str] = set()
 
-    def note(self, kind: Kind, tally: Tally, before: Side) -> None:
+    def note(self, kind: Kind, tally: KindTally, before: Side) -> None:
         """Note what of a kind is gone, and how many of its rows hang on what was noted earlier."""
         if kind.name in OWNERS:
             self.counts[kind.name] = None if self._is_too_much(kind) else before.dependants

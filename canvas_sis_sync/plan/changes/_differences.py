@@ -24,7 +24,7 @@ Places = Callable[[Columns], Sequence[str]]
 """Gives the course that each row belongs to, "" for none."""
 
 
-class Sink(Protocol):
+class RowSink(Protocol):
     """Takes whole rows that differ, some at a time and in no order."""
 
     def add(self, kind: Kind, what: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -32,7 +32,7 @@ class Sink(Protocol):
 
 
 @dataclass(slots=True)
-class Tally:
+class KindTally:
     """What differs, counted; tallies of different buckets add up."""
 
     distinct_before: int = 0
@@ -56,7 +56,7 @@ class Tally:
     #: Canaries that are there and not deleted.
     alive: set[str] = field(default_factory=set)
 
-    def join(self, other: Tally) -> None:
+    def join(self, other: KindTally) -> None:
         """Add what another one counted."""
         for each in fields(self):
             mine, others = getattr(self, each.name), getattr(other, each.name)
@@ -67,7 +67,7 @@ class Tally:
                 setattr(self, each.name, mine)
 
 
-class Table:
+class KeyedRows:
     """One side of a bucket: the texts of the last row of each key."""
 
     def __init__(self, layout: Layout, bucket: Bucket) -> None:
@@ -109,7 +109,7 @@ def _columns(layout: Layout, texts: Sequence[Sequence[str]]) -> dict[str, list[s
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class KindComparison:
     """How two sides of a kind are compared."""
 
     kind: Kind
@@ -119,14 +119,14 @@ class Comparison:
     places: Places | None = None
     places_now: Places | None = None
     canaries: Collection[str] = ()
-    sink: Sink | None = None
+    sink: RowSink | None = None
     #: False where the kind is missing now, by which nothing is removed (DIFF 3).
     removes: bool = True
 
-    def compare(self, before: Bucket, now: Bucket) -> Tally:
+    def compare(self, before: Bucket, now: Bucket) -> KindTally:
         """Compare one bucket."""
-        old, new = Table(self.before, before), Table(self.now, now)
-        tally = Tally(distinct_before=len(old.rows), distinct_now=len(new.rows))
+        old, new = KeyedRows(self.before, before), KeyedRows(self.now, now)
+        tally = KindTally(distinct_before=len(old.rows), distinct_now=len(new.rows))
         differing = list(compress(new.rows, map(ne, map(old.rows.get, new.rows), new.rows.values())))
         changed = list(filter(old.rows.__contains__, differing))
         tally.changed, tally.added = len(changed), len(differing) - len(changed)
@@ -142,7 +142,7 @@ class Comparison:
         self._look_for_canaries(new, tally)
         return tally
 
-    def _look_at_added(self, new: Table, added: Sequence[str], tally: Tally) -> None:
+    def _look_at_added(self, new: KeyedRows, added: Sequence[str], tally: KindTally) -> None:
         words = [ending(self.kind, status) for status in new.statuses(added)]
         ending_keys = list(compress(added, words))
         tally.added_ending.update(filter(None, words))
@@ -151,7 +151,7 @@ class Comparison:
         if self.sink:
             self._sink("added", new.columns(added), self.now)
 
-    def _look_at_changed(self, old: Columns, new: Columns, tally: Tally) -> None:
+    def _look_at_changed(self, old: Columns, new: Columns, tally: KindTally) -> None:
         for name in self.before.common:
             if count := sum(map(ne, old[name], new[name])):
                 tally.changed_columns[name] = count
@@ -160,7 +160,7 @@ class Comparison:
         if self.sink:
             self._sink("changed", new, self.now)
 
-    def _look_at_turned(self, old: Columns, statuses: Sequence[tuple[str, str]], tally: Tally) -> None:
+    def _look_at_turned(self, old: Columns, statuses: Sequence[tuple[str, str]], tally: KindTally) -> None:
         turns = {pair: word for pair in set(statuses) if (word := turn(self.kind, *pair))}
         has_turned = [pair in turns for pair in statuses]
         if not any(has_turned):
@@ -170,7 +170,7 @@ class Comparison:
             tally.turned_at.update(compress(self.places(old), has_turned))
         self._note_gone(old, [turns.get(pair) == DELETED for pair in statuses], tally)
 
-    def _look_at_removed(self, old: Columns, tally: Tally) -> None:
+    def _look_at_removed(self, old: Columns, tally: KindTally) -> None:
         has_ended = [False] * tally.removed
         if "status" in old:
             words = {status: ending(self.kind, status) == DELETED for status in set(old["status"])}
@@ -184,12 +184,12 @@ class Comparison:
         if self.sink:
             self._sink("removed", old, self.before)
 
-    def _note_gone(self, old: Columns, which: Sequence[bool], tally: Tally) -> None:
+    def _note_gone(self, old: Columns, which: Sequence[bool], tally: KindTally) -> None:
         if len(self.kind.key) == 1 and len(tally.gone) <= GONE_LIMIT:
             tally.gone.update(compress(old[self.kind.key[0]], which))
             tally.gone_integrations.update(compress(old.get("integration_id", ()), which))
 
-    def _look_for_canaries(self, new: Table, tally: Tally) -> None:
+    def _look_for_canaries(self, new: KeyedRows, tally: KindTally) -> None:
         present = [canary for canary in self.canaries if canary in new.rows]
         statuses: Mapping[str, Sequence[str]] = new.columns(present)
         for canary, status in zip(present, statuses.get("status") or [""] * len(present), strict=True):
@@ -202,7 +202,7 @@ class Comparison:
             self.sink.add(self.kind, what, names, zip(*map(columns.__getitem__, names), strict=True))
 
 
-def _places_of_repeated(old: Table, bucket: Bucket, places: Places) -> Counter[str]:
+def _places_of_repeated(old: KeyedRows, bucket: Bucket, places: Places) -> Counter[str]:
     """Count the rows that did not take part by the course they belonged to."""
     found: Counter[str] = Counter()
     width = len(old.layout.parts)

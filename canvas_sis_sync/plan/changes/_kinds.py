@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from canvas_sis_sync.parallel import Forked, Progress, may_fork, tell_nobody
 from canvas_sis_sync.plan.changes import _spool
-from canvas_sis_sync.plan.changes._differences import Comparison, Places, Sink, Tally
+from canvas_sis_sync.plan.changes._differences import KindComparison, KindTally, Places, RowSink
 from canvas_sis_sync.plan.changes._layout import Columns, Layout, best_spread, lay_out
 from canvas_sis_sync.plan.changes._reading import Look, Side, Source, columns_of, read_side, rows_of
 from canvas_sis_sync.plan.changes._spool import Bucket, Spool
@@ -48,7 +48,7 @@ class Pair:
     places: Places | None = None
     places_now: Places | None = None
     canaries: Collection[str] = ()
-    sink: Sink | None = None
+    sink: RowSink | None = None
     looks_before: Sequence[Look] = ()
     scratch: Path | None = None
     progress: Progress = tell_nobody
@@ -65,7 +65,7 @@ class Compared:
 
     pair: Pair
     changes: KindChanges
-    tally: Tally
+    tally: KindTally
     before: Side
     now: Side
 
@@ -108,7 +108,7 @@ class _Work:
         self._pair = pair
         self._layouts = lay_out(pair.kind, columns_of(pair.before), columns_of(pair.now))
         before, now = self._layouts
-        self._comparison = Comparison(
+        self._comparison = KindComparison(
             pair.kind,
             before,
             now,
@@ -128,7 +128,7 @@ class _Work:
         with ExitStack() as stack:
             files = [self._open(stack), self._open(stack)]
             before, now = self._read(files)
-            tally = Tally() if before.refused or now.refused else self._differences(before, now, files)
+            tally = KindTally() if before.refused or now.refused else self._differences(before, now, files)
         return Compared(self._pair, self._changes(before, now, tally), tally, before, now)
 
     def _open(self, stack: ExitStack) -> BinaryIO | None:
@@ -169,12 +169,12 @@ class _Work:
                     return best_spread(layout, columns)
         return layout.key[0]
 
-    def _differences(self, before: Side, now: Side, files: Sequence[BinaryIO | None]) -> Tally:
+    def _differences(self, before: Side, now: Side, files: Sequence[BinaryIO | None]) -> KindTally:
         if not (before.buckets or now.buckets):
-            return Tally()
+            return KindTally()
 
-        def compare(numbers: Iterable[int], tell: Progress) -> Tally:
-            tally = Tally()
+        def compare(numbers: Iterable[int], tell: Progress) -> KindTally:
+            tally = KindTally()
             for number in numbers:
                 tell(0)
                 old = Bucket(before.buckets[number], files[0], len(self._comparison.before.parts))
@@ -190,12 +190,12 @@ class _Work:
             tally.join(other.result() or compare(numbers[1::2], tell_nobody))
             return tally
 
-    def _compare_bucket(self, before: Bucket, now: Bucket, tally: Tally) -> None:
+    def _compare_bucket(self, before: Bucket, now: Bucket, tally: KindTally) -> None:
         passes = max(before.size, now.size) // LARGE_BUCKET_BYTES + 1
         for old, new in zip(before.in_parts(passes), now.in_parts(passes), strict=True):
             tally.join(self._comparison.compare(old, new))
 
-    def _changes(self, before: Side, now: Side, tally: Tally) -> KindChanges:
+    def _changes(self, before: Side, now: Side, tally: KindTally) -> KindChanges:
         pair = self._pair
         before_columns, now_columns = columns_of(pair.before), columns_of(pair.now)
         both = pair.before and pair.now

@@ -11,7 +11,7 @@ from pathlib import Path
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.parallel import Forked, Progress, may_fork, tell_nobody
 from canvas_sis_sync.plan.changes._dependants import Dependants
-from canvas_sis_sync.plan.changes._differences import Places, Sink
+from canvas_sis_sync.plan.changes._differences import Places, RowSink
 from canvas_sis_sync.plan.changes._groups import Losses, home_finder, losing_groups, removed_by_term, worst_groups
 from canvas_sis_sync.plan.changes._kinds import Compared, Pair, compare_pair
 from canvas_sis_sync.plan.changes._layout import Columns
@@ -32,7 +32,7 @@ def compare(
     *,
     group_by: str = "",
     canaries: Sequence[tuple[str, str]] = (),
-    sink: Sink | None = None,
+    sink: RowSink | None = None,
     scratch: Path | None = None,
     progress: Progress = tell_nobody,
 ) -> Changes:
@@ -78,7 +78,7 @@ def compare_kind(
     now: Sequence[DeliveryFile],
     *,
     scratch: Path | None = None,
-    sink: Sink | None = None,
+    sink: RowSink | None = None,
 ) -> KindChanges:
     """Compare files of one kind; others among them are passed over. Raises as `compare` does."""
     old, new = sources_of(before).get(kind.name, ()), sources_of(now).get(kind.name, ())
@@ -102,7 +102,7 @@ class _Comparing:
         now: Mapping[str, tuple[Source, ...]],
         *,
         canaries: Sequence[tuple[str, str]],
-        sink: Sink | None,
+        sink: RowSink | None,
         scratch: Path | None,
         progress: Progress,
     ) -> None:

@@ -504,14 +504,14 @@ def test_a_process_that_dies_is_made_up_for(spread: None, deaths: str) -> None:
 def test_a_comparing_process_that_dies_is_made_up_for(spread: None, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = large()
     expected = compare(old, new)
-    mine, compare_bucket = os.getpid(), _differences.Comparison.compare
+    mine, compare_bucket = os.getpid(), _differences.KindComparison.compare
 
     def dying(*arguments: object) -> object:
         if os.getpid() != mine:
             os._exit(9)
         return compare_bucket(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_differences.Comparison, "compare", dying)
+    monkeypatch.setattr(_differences.KindComparison, "compare", dying)
     assert compare(old, new) == expected
 
 
@@ -564,9 +564,9 @@ def test_rows_that_nearly_all_have_the_same_cell_are_compared_in_passes(
     old, new = delivery(e=ENROLLMENTS + "".join([*rows, rows[0]])), delivery(e=ENROLLMENTS + "".join(rows[:1:-1]))
     expected = compare(old, new)
     seen: list[int] = []
-    table = _differences.Table
+    table = _differences.KeyedRows
 
-    def noted(layout: Layout, bucket: Bucket) -> _differences.Table:
+    def noted(layout: Layout, bucket: Bucket) -> _differences.KeyedRows:
         made = table(layout, bucket)
         seen.append(len(made.rows))
         return made
@@ -574,7 +574,7 @@ def test_rows_that_nearly_all_have_the_same_cell_are_compared_in_passes(
     monkeypatch.setattr(_kinds, "may_fork", lambda: False)
     monkeypatch.setattr(_kinds, "best_spread", lambda *_: "course_id")
     monkeypatch.setattr(_kinds, "LARGE_BUCKET_BYTES", 10_000)
-    monkeypatch.setattr(_differences, "Table", noted)
+    monkeypatch.setattr(_differences, "KeyedRows", noted)
     assert compare(old, new) == expected
     assert (only(expected, "enrollment").removed, only(expected, "enrollment").duplicates_before) == (2, 1)
     assert max(seen) < 1_000

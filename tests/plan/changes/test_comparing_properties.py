@@ -18,7 +18,7 @@ from support.tables import csv_bytes, delivered
 from canvas_sis_sync.plan.changes import _kinds, _spool
 from canvas_sis_sync.plan.changes.comparing import compare_kind
 from canvas_sis_sync.plan.values import KindChanges
-from canvas_sis_sync.sandbox._diffing import Cells, Table, difference, read_table
+from canvas_sis_sync.sandbox._diffing import Cells, DiffTable, difference, read_table
 from canvas_sis_sync.sandbox._supply import Supplied
 from canvas_sis_sync.sandbox._unpacking import CsvInput
 from canvas_sis_sync.sis_csv.formats import Kind
@@ -104,7 +104,7 @@ def compared_by(way: str) -> Iterator[None]:
         yield
 
 
-def table_of(content: bytes) -> Table:
+def table_of(content: bytes) -> DiffTable:
     file = CsvInput("e.csv", len(content), delivered("e.csv", content).open)
     return read_table(Supplied(file, ENROLLMENT, 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.samples import Example, Files, header, row
 
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 
 USERS = "user_id,login_id,status\nu1,ann,active\n"
 COURSES = "course_id,short_name,long_name,status\nc1,C,Course,active\n"
@@ -49,7 +49,9 @@ COMMON = {
     "any-id-scientific": row("user_id,login_id,status", "1.23E+11,ann,active", "1E11,ann,active\nE+11,bob,active"),
     "any-id-decimal": row("user_id,login_id,status", "10045.0,ann,active", "10045.05,ann,active\nu.0,bob,active"),
     "any-nul-character": row("section_id,course_id,name,status", "s1,c1,a\0b,active", "s1,c1,ab\0,active"),
-    "any-skip-deletes": row("user_id,login_id,status", "u1,ann,deleted", "u1,ann,suspended", Aim(skip_deletes=True)),
+    "any-skip-deletes": row(
+        "user_id,login_id,status", "u1,ann,deleted", "u1,ann,suspended", CheckOptions(skip_deletes=True)
+    ),
     "any-status-inexact": row("user_id,login_id,status", "u1,ann,Active", "u1,ann,active"),
     "any-date-misread": row(
         "term_id,name,status,start_date", "t1,T,active,05/03/2026", "t1,T,active,2026-05-03\nt2,T,active,<delete>"
@@ -65,13 +67,15 @@ SETS = {
         {"a.csv": USERS, "b.csv": USERS.replace("ann", "bob")}, {"a.csv": USERS, "b.csv": USERS.replace("u1", "u2")}
     ),
     "set-nothing-to-import": Example({"users.csv": ""}, GOOD),
-    "set-no-terms": Example({"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, Aim(multi_term=True)),
+    "set-no-terms": Example(
+        {"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, CheckOptions(multi_term=True)
+    ),
     "set-stickiness-diffing": Example(
-        GOOD, GOOD, Aim(diffing=True, overrides_stickiness=True), good_aim=Aim(diffing=True)
+        GOOD, GOOD, CheckOptions(diffing=True, overrides_stickiness=True), good_aim=CheckOptions(diffing=True)
     ),
     "set-refused-rows-deleted": Example(
         {"courses.csv": COURSES + ",C,Course,active\n"},
         {"courses.csv": COURSES, "users.csv": USERS + ",b,active\n"},
-        Aim(batch_mode=True),
+        CheckOptions(batch_mode=True),
     ),
 }

@@ -6,7 +6,7 @@ from support.examples.files import COURSES, LONG, USERS
 from support.examples.structure import ACCOUNT, DIFFING, among
 from support.samples import Example, row
 
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 
 CATEGORY = "group_category_id,account_id,course_id,category_name,status"
 GROUP = "group_id,group_category_id,account_id,course_id,name,status"
@@ -37,7 +37,10 @@ GROUPS = {
     "group-category-course-unknown": refers(CATEGORY, "k,,c2,N,active", "k,,c1,N,active", courses=COURSES),
     "group-category-name-taken": row(CATEGORY, "k,,c,N,active\nl,,c,N,active", "k,,c,N,active\nl,,d,N,active"),
     "group-category-not-diffable": Example(
-        {"g.csv": f"{CATEGORY}\nk,,,N,active\n"}, {"g.csv": f"{CATEGORY}\nk,,,N,active\n"}, DIFFING, good_aim=Aim()
+        {"g.csv": f"{CATEGORY}\nk,,,N,active\n"},
+        {"g.csv": f"{CATEGORY}\nk,,,N,active\n"},
+        DIFFING,
+        good_aim=CheckOptions(),
     ),
     "group-id-blank": row(GROUP, ",,,,N,available", "g,,,,N,available"),
     "group-name-blank": row(GROUP, "g,,,,,deleted", "g,,,,N,deleted"),
@@ -63,7 +66,7 @@ GROUPS = {
     "grade-result-status-blank": row(GRADES, "1,", "1,published"),
     "grade-result-status-bad": row(GRADES, "1,published!", "1,Error"),
     "grade-result-not-diffable": Example(
-        {"g.csv": f"{GRADES}\n1,error\n"}, {"g.csv": f"{GRADES}\n1,error\n"}, DIFFING, good_aim=Aim()
+        {"g.csv": f"{GRADES}\n1,error\n"}, {"g.csv": f"{GRADES}\n1,error\n"}, DIFFING, good_aim=CheckOptions()
     ),
 }
 

@@ -6,14 +6,14 @@ from support.examples.files import COURSES, LONG, SECTIONS, USERS
 from support.examples.structure import ACCOUNT, DIFFING, among
 from support.samples import Example, header, row
 
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 
 USER = "user_id,login_id,status,integration_id,email,full_name,password,declared_user_type"
 LOGIN = "user_id,login_id,existing_user_id,integration_id,password,email"
 ENROLLMENT = "course_id,section_id,user_id,role,status,start_date,end_date"
 ADMIN = "user_id,account_id,role,status"
 OBSERVER = "observer_id,student_id,status"
-OWN = Aim(own_user_sis_id="u1")
+OWN = CheckOptions(own_user_sis_id="u1")
 COURSES_AND_SECTIONS = {"courses": COURSES, "sections": SECTIONS}
 
 USER_RULES = {
@@ -36,8 +36,8 @@ USER_RULES = {
     "user-login-takeover": Example(
         {"users.csv": USERS + "u2,ann,active\n"},
         {"users.csv": USERS + "u2,ann,active\n"},
-        Aim(takes_over_logins=True),
-        good_aim=Aim(),
+        CheckOptions(takes_over_logins=True),
+        good_aim=CheckOptions(),
     ),
     "user-password-refused": row(USER, "u,a,active,,,,short,", "u,a,active,,,,long-enough,"),
     "user-email-invalid": row(USER, "u,a,active,,Ann <a@b.example>,,,", "u,a,active,,a@b.example,,,"),
@@ -73,7 +73,7 @@ LOGINS = {
         "user_id,login_id,existing_user_id,status", "user_id,login_id,existing_user_id,x", "v,a,u,deleted"
     ),
     "login-not-diffable": Example(
-        {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, DIFFING, good_aim=Aim()
+        {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, DIFFING, good_aim=CheckOptions()
     ),
     "login-nul": row(LOGIN, "v,a,u\0x,,,", "v,a,u\0,,,"),
 }
@@ -119,7 +119,7 @@ ENROLLMENTS = {
         ENROLLMENT,
         "c,s,u,Tutor,active,,",
         "c,s,u,Grader,active,,\nc,s,v,TEACHER,active,,\nc,s,w,TeacherEnrollment,active,,",
-        Aim(roles=frozenset({"Grader"})),
+        CheckOptions(roles=frozenset({"Grader"})),
     ),
     "enrollment-associated-user-unknown": Example(
         among("enrollments", "course_id,user_id,role,status,associated_user_id\nc,u1,observer,active,u2", users=USERS),
@@ -158,7 +158,7 @@ ENROLLMENTS = {
         ENROLLMENT,
         "c,s,u,Student_worker,active,,",
         "c,s,u,student,active,,\nc,s,v,Student Helper,active,,\nc,s,w,StudentEnrollment,active,,",
-        Aim(roles=frozenset({"Student Helper"})),
+        CheckOptions(roles=frozenset({"Student Helper"})),
     ),
     "enrollment-delete-wins": row(
         ENROLLMENT, "c,s,u,ta,deleted,,\nc,s,u,ta,active,,", "c,s,u,ta,completed,,\nc,s,u,ta,active,,"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.examples.files import COURSES, LONG, SECTIONS, TERMS, USERS
 from support.samples import Example, header, row
 
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 
 CHANGE = "old_id,new_id,old_integration_id,new_integration_id,type"
 ACCOUNT = "account_id,parent_account_id,name,status,integration_id"
@@ -15,7 +15,7 @@ COURSE = "course_id,short_name,long_name,status,integration_id,start_date,end_da
 SECTION = "section_id,course_id,name,status,integration_id,start_date,end_date"
 XLIST = "xlist_course_id,section_id,status"
 
-DIFFING = Aim(diffing=True)
+DIFFING = CheckOptions(diffing=True)
 
 
 def accounts(*rows: str) -> dict[str, str]:
@@ -40,7 +40,7 @@ CHANGES = {
         {"c.csv": f"{CHANGE}\nu0,u1,,,user\n", "users.csv": USERS},
     ),
     "change-no-status": Example(
-        {"c.csv": f"{CHANGE}\na,b,,,user\n"}, {"c.csv": f"{CHANGE}\na,b,,,user\n"}, DIFFING, good_aim=Aim()
+        {"c.csv": f"{CHANGE}\na,b,,,user\n"}, {"c.csv": f"{CHANGE}\na,b,,,user\n"}, DIFFING, good_aim=CheckOptions()
     ),
 }
 
@@ -100,7 +100,10 @@ ABSTRACT_COURSES = {
         {"a.csv": f"{ABSTRACT}\na,S,L,active,t1\n", "t.csv": TERMS},
     ),
     "abstract-not-diffable": Example(
-        {"a.csv": f"{ABSTRACT}\na,S,L,active,\n"}, {"a.csv": f"{ABSTRACT}\na,S,L,active,\n"}, DIFFING, good_aim=Aim()
+        {"a.csv": f"{ABSTRACT}\na,S,L,active,\n"},
+        {"a.csv": f"{ABSTRACT}\na,S,L,active,\n"},
+        DIFFING,
+        good_aim=CheckOptions(),
     ),
 }
 
