@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import AccessRefused, HomeError, SyncError, UsageError
 from canvas_sis_sync.files import exposures, make_folder, opener
 from canvas_sis_sync.home.setting_layers import ENVIRONMENT
-from canvas_sis_sync.home.setting_table import SETTINGS, Setting
+from canvas_sis_sync.home.setting_table import SECTIONS, SETTINGS, Setting
 from canvas_sis_sync.home.settings import Settings, load
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.sync.session import open_canvas
@@ -35,15 +36,10 @@ OPTIONS = {
     "CANVAS_HOSTED": "--hosted",
 }
 """What may be answered, and how the answer is called on the command line."""
-GROUPS = {
-    "CANVAS_": "Canvas",
-    "SIS_SYNC_": "How the program works",
-    "SIS_IMPORT_": "What Canvas is asked for: its own import parameters, sent only when set",
-}
 HEADER = """\
 # Settings of a sis-sync home, readable by its owner only. A variable of the environment goes before a line here. A line
-# that is commented out, or empty behind the `=`, means the default, which is what it shows. `sis-sync config` lists
-# each setting with its value and its source; docs/settings.md says more.
+# that is commented out, or empty after the `=`, means the default, which is what it shows. `sis-sync config` lists each
+# setting with its value and its source; docs/settings.md says more.
 """
 INSTRUCTURE = ".instructure.com"
 
@@ -103,7 +99,7 @@ def write_settings(home: Path, answers: Mapping[str, str]) -> None:
     """Write `.env` with every setting, readable by its owner only. Raises HomeError, also when there is one."""
     try:
         with open(home / ".env", "x", encoding="utf-8", newline="\n", opener=opener) as file:
-            file.write("\n".join(_settings_lines(answers)) + "\n")
+            file.write("\n".join(settings_lines(answers)) + "\n")
     except OSError as error:
         raise _not_made(error) from error
 
@@ -115,18 +111,23 @@ def _not_made(error: OSError) -> HomeError:
     )
 
 
-def _settings_lines(answers: Mapping[str, str]) -> Iterator[str]:
-    """Give the lines of `.env`: answers as they are, the rest commented out with its default."""
+def settings_lines(answers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of `.env`: answers as they are, the rest commented out with its default."""
     yield HEADER.rstrip()
-    for prefix, title in GROUPS.items():
-        yield f"\n# --- {title} ---"
-        for setting in SETTINGS:
-            if setting.name.startswith(prefix):
-                yield f"\n# {setting.about}"
-                if answers.get(setting.name) or (setting.name in OBLIGATORY and not _is_elsewhere(setting, answers)):
-                    yield f"{setting.name}={_quoted(answers.get(setting.name, ''))}"
-                else:
-                    yield f"#{setting.name}={setting.default}"
+    for section in SECTIONS:
+        yield f"\n# --- {section.title} ---"
+        if section.about:
+            yield f"#\n{_comment(section.about)}"
+        for setting in section.settings:
+            yield f"\n{_comment(setting.about)}"
+            if answers.get(setting.name) or (setting.name in OBLIGATORY and not _is_elsewhere(setting, answers)):
+                yield f"{setting.name}={_quoted(answers.get(setting.name, ''))}"
+            else:
+                yield f"#{setting.name}={setting.default}"
+
+
+def _comment(text: str) -> str:
+    return fill(text, 120, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False, break_long_words=False)
 
 
 def _is_elsewhere(setting: Setting, answers: Mapping[str, str]) -> bool:

@@ -18,7 +18,8 @@ from typing import Any
 from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.home import _network, setting_layers
 from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS, contradictions
-from canvas_sis_sync.home.setting_table import SETTINGS, UNDERSTOOD, Setting, parameter_name, parse_token
+from canvas_sis_sync.home._setting_parsers import parse_token
+from canvas_sis_sync.home.setting_table import SETTINGS, UNDERSTOOD, Setting, parameter_name
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan.breakers.limits import KINDS_WITH_LIMITS, Limit, raised
 

@@ -1,9 +1,8 @@
-"""Every rule has a sample that triggers it and one that does not, words for people, and a line in the documentation."""
+"""Every rule has a sample that triggers it and one that does not, and words for people."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.examples.every import EXAMPLES
@@ -22,7 +21,6 @@ BY_HAND = {
     "zip-entry-duplicate",
 }
 """Rules that need more than file contents; `test_checking` has their samples."""
-DOCUMENT = Path(__file__).parents[2] / "docs" / "rules.md"
 
 
 @pytest.mark.parametrize("rule", sorted(RULES.keys() - BY_HAND))
@@ -60,37 +58,6 @@ def test_a_rule_says_what_why_and_how_to_repair() -> None:
         assert all(text.endswith(".") for text in (rule.message("login_id"), rule.why, rule.repair)), rule.id
         assert set(rule.kinds) <= KINDS.keys()
         assert all(text in explain(rule.id) for text in (rule.id, rule.severity, rule.why, rule.repair))
-
-
-INTRODUCTION = (
-    "fatal: Canvas fails the file or the whole import. error: Canvas refuses the row. warning: Canvas says nothing and",
-    "probably does not do what was meant, applies the row in part, or only Canvas can tell because it depends on what",
-    "it has already. `SIS_SYNC_CHECK_IGNORE` takes ids of rules that nobody wants to hear of. Of a row the first",
-    "failing check is reported, as Canvas does it; bad dates come in addition.",
-    "",
-    "A delivery is refused when `SIS_SYNC_REFUSE_ON` says so, and also when more of its rows would be rejected than",
-    "`SIS_SYNC_MAX_ERROR_ROWS` allows afterwards, or all of them. Of a diffed delivery Canvas imports only some rows,",
-    "so there only the latter counts. `SIS_SYNC_REFUSE_ON=never` switches off both.",
-    "",
-    "Row numbers are those of the file as it is. Newer versions of Canvas are said to remove exact duplicate lines",
-    "from files of 100 lines or more before they number the rest.",
-)
-
-
-def documented() -> str:
-    """Write the page that lists all rules."""
-    lines = ["# The rules of `sis-sync check`", "", *INTRODUCTION, ""]
-    lines += ["| rule | severity | kinds | what | why | repair |", "|---|---|---|---|---|---|"]
-    for rule in RULES.values():
-        severity = f"{rule.severity}, error with `--complete`" if rule.error_if_complete else str(rule.severity)
-        kinds = "all but user" if rule.id == "any-nul-character" else ", ".join(rule.kinds) or "all"
-        lines.append(f"| `{rule.id}` | {severity} | {kinds} | {rule.description} | {rule.why} | {rule.repair} |")
-    return "\n".join([*lines, ""])
-
-
-def test_the_documentation_lists_every_rule() -> None:
-    """Write it anew, in `tests`: python -c "from check.test_rules import *; DOCUMENT.write_text(documented())"."""
-    assert DOCUMENT.read_text(encoding="utf-8") == documented()
 
 
 def test_what_only_canvas_can_tell_is_a_warning() -> None:

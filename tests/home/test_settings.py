@@ -317,8 +317,8 @@ def test_all_problems_are_told_together_and_each_hint_once(tmp_path: Path, write
     assert first == "There are 7 problems with the settings:"
     assert [line.split()[1] for line in rest] == [
         "SIS_SYNC_FOO",
-        "SIS_SYNC_POLL_LIMIT",
         "SIS_SYNC_UPLOAD",
+        "SIS_SYNC_POLL_LIMIT",
         "SIS_SYNC_GATE",
         "CANVAS_BASE_URL",
         "CANVAS_API_TOKEN",

@@ -32,28 +32,51 @@ class Breaker:
 
     #: Kept for good.
     id: str
+    #: What it holds, for docs/breakers.md.
+    holds: str
     judge: Callable[[Case], Iterator[Tripped]]
     #: It needs no earlier delivery to compare with.
     at_first: bool = False
 
 
 BREAKERS = (
-    Breaker("first-in-batch-mode", _batch_mode.first, at_first=True),
-    Breaker("batch-term", _batch_mode.term, at_first=True),
-    Breaker("batch-empty", _batch_mode.empty, at_first=True),
-    Breaker("batch-terms", _batch_mode.terms, at_first=True),
-    Breaker("unknown-base", _circumstances.unknown_base, at_first=True),
-    Breaker("files-contradict", _circumstances.contradiction, at_first=True),
-    Breaker("renames", _circumstances.renames, at_first=True),
-    Breaker("thresholds", _circumstances.thresholds),
-    Breaker("older", _circumstances.older),
-    Breaker("canary", _circumstances.canary, at_first=True),
-    Breaker("gone", _losses.gone),
-    Breaker("removals", _losses.removals),
-    Breaker("group-removals", _losses.group_removals),
-    Breaker("new-keys", _losses.new_keys),
-    Breaker("empty", _losses.empty),
-    Breaker("columns", _losses.columns),
+    Breaker(
+        "first-in-batch-mode",
+        "Batch mode without an accepted delivery to compare with.",
+        _batch_mode.first,
+        at_first=True,
+    ),
+    Breaker("batch-term", "Batch mode of a term that no course is in.", _batch_mode.term, at_first=True),
+    Breaker("batch-empty", "Batch mode with a file that has a header and no row.", _batch_mode.empty, at_first=True),
+    Breaker("batch-terms", "Batch mode for several terms without a valid term.", _batch_mode.terms, at_first=True),
+    Breaker(
+        "unknown-base",
+        "Diffing against an import that was not sent from here.",
+        _circumstances.unknown_base,
+        at_first=True,
+    ),
+    Breaker(
+        "files-contradict",
+        "Files of one kind that are neither parts nor nights of one export.",
+        _circumstances.contradiction,
+        at_first=True,
+    ),
+    Breaker("renames", "Changes of ids in a data set that is diffed.", _circumstances.renames, at_first=True),
+    Breaker("thresholds", "A data set that Canvas keeps refusing to compare.", _circumstances.thresholds),
+    Breaker("older", "A delivery that is older than the last accepted one.", _circumstances.older),
+    Breaker("canary", "Rows that must be in every delivery and are missing.", _circumstances.canary, at_first=True),
+    Breaker("gone", "A term, account or course of which nothing is left.", _losses.gone),
+    Breaker("removals", "A kind that loses more rows than its limit.", _losses.removals),
+    Breaker(
+        "group-removals",
+        "A term, account or course that loses more rows of a kind than its limit.",
+        _losses.group_removals,
+    ),
+    Breaker("new-keys", "A kind of which most keys are new and most old ones gone.", _losses.new_keys),
+    Breaker("empty", "A kind without a row that had some.", _losses.empty),
+    Breaker(
+        "columns", "Missing rows that diffing would never remove, since columns or files changed too.", _losses.columns
+    ),
 )
 """What explains the rest comes first: reports begin with what tripped first."""
 
