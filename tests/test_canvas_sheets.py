@@ -19,13 +19,18 @@ CITED = re.compile(r"\b(API|CSV|DIFF|REPORTS) ((?:\d+(?:\.\d+)?)(?:(?:, | and | 
 FOLDERS = ("canvas_sis_sync", "tests", "benchmarks", "docs")
 
 
+def written() -> list[Path]:
+    """List the files of the repository that people read."""
+    found = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")) if path.suffix in {".py", ".md"}]
+    return [*found, *sorted(ROOT.glob("*.md")), ROOT / "pyproject.toml", *sorted((ROOT / ".ci").iterdir())]
+
+
 def citations() -> list[tuple[str, str, str]]:
     """List who cites which section of which sheet."""
     return [
         (str(path.relative_to(ROOT)), sheet, section)
-        for folder in FOLDERS
-        for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in {".py", ".md"} and path.name != Path(__file__).name
+        for path in written()
+        if path.name != Path(__file__).name
         for sheet, sections in CITED.findall(path.read_text(encoding="utf-8"))
         for section in re.findall(r"\d+(?:\.\d+)?", sections)
     ]
@@ -40,6 +45,15 @@ def test_each_cited_section_has_a_heading(sheet: str) -> None:
 
 def test_the_code_cites_the_sheets() -> None:
     assert len([found for found in citations() if found[0].startswith("canvas_sis_sync")]) > 100
+
+
+def test_nothing_cites_a_document_that_is_not_here() -> None:
+    elsewhere = re.compile(r"\b[dD]esign(?:\.md)? \d|\.\./shared\b")
+    assert not [
+        str(path.relative_to(ROOT))
+        for path in written()
+        if path.name != Path(__file__).name and elsewhere.search(path.read_text(encoding="utf-8"))
+    ]
 
 
 def test_links_between_pages_lead_somewhere() -> None:

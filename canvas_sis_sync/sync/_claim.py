@@ -1,4 +1,4 @@
-"""Claim: a drop's files leave the inbox and become a batch (design 4, "Claim")."""
+"""Claim: a drop's files leave the inbox and become a batch (docs/exports.md)."""
 
 from __future__ import annotations
 

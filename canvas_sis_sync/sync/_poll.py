@@ -1,4 +1,4 @@
-"""Follow: poll an import until it is over, and say what that means for its batch (design 4, "The end")."""
+"""Follow: poll an import until it is over, and say what that means for its batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Send: a packed batch becomes one import in Canvas, or provably none (design 4, "Sending exactly once")."""
+"""Send: a packed batch becomes one import in Canvas, or provably none (docs/life-of-a-batch.md)."""
 
 from __future__ import annotations
 

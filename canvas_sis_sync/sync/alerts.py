@@ -1,4 +1,4 @@
-"""What is reported now, and what was reported already (design 4, "episodes"). Pure.
+"""What is reported now, and what was reported already (docs/life-of-a-batch.md). Pure.
 
 A trouble that lasts over several runs is one episode: it is reported when it begins or its reason changes, then once
 per `SIS_SYNC_REMIND_EVERY`. An unreachable Canvas becomes one after three runs or an hour. News asks nobody to act and

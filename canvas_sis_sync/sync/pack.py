@@ -1,4 +1,4 @@
-"""Pack: a claimed batch gets the zip that Canvas will get (design 4, "Pack")."""
+"""Pack: a claimed batch gets the zip that Canvas will get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recover: find out what became of a batch whose sending has no answer (design 4, "Sending exactly once").
+"""Recover: find out what became of a batch whose sending has no answer (docs/life-of-a-batch.md).
 
 A batch is `sending` here. It leaves as importing (its import was found), or as packed (there is certainly none, so it
 is sent again), or stays while somebody must say which import it is.

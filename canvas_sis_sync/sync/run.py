@@ -1,4 +1,4 @@
-"""The order of the steps of a run, and nothing else (design 4, "Order of a run")."""
+"""The order of the steps of a run, and nothing else (docs/life-of-a-batch.md)."""
 
 from __future__ import annotations
 
