@@ -1,6 +1,6 @@
 """The error tree: each error is a sentence, a hint (what to do or type next) and an exit code.
 
-Only `cli` turns errors into text and exit codes. The exit codes are kept for good (docs/exit-codes.md).
+Only `cli` turns errors into text and exit codes. The exit codes are kept for good (README.md).
 """
 
 from __future__ import annotations

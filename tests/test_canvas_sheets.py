@@ -56,6 +56,17 @@ def test_nothing_cites_a_document_that_is_not_here() -> None:
     ]
 
 
+def test_pages_that_the_code_names_exist() -> None:
+    named = [
+        (path.relative_to(ROOT), page)
+        for path in written()
+        if path.suffix == ".py"
+        for page in re.findall(r"\bdocs/[\w/-]+\.\w+\b", path.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 10
+    assert not [(str(path), page) for path, page in named if not (ROOT / page).exists()]
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     links = [

@@ -24,8 +24,6 @@ from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS
 from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, TooManyColumns, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 
-"""Kinds of which batch mode deletes what is missing (DIFF 9)."""
-
 
 def kind_of(file: DeliveryFile) -> str:
     """Tell the kind of a file by its header, "" where it is not recognised or cannot be read."""

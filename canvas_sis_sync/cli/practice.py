@@ -27,7 +27,7 @@ def sandbox(**options: Any) -> None:
 
 @click.command()
 def demo() -> None:
-    """Play three nights of a small college against a sandbox."""
+    """Play five nights of a small college against a sandbox."""
     from canvas_sis_sync.cli._demo import demo as play
 
     play(say)

@@ -37,6 +37,11 @@ def main(*arguments: str) -> int:
 # --- the demo ---
 
 
+def test_the_help_counts_the_nights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("demo", "--help") == EXIT_DONE
+    assert "Play five nights" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_the_demo_plays_five_nights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
