@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from canvas_sis_sync.canvas.records import UNDONE
+from canvas_sis_sync.canvas.records import UNDONE, Target
 from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.journal_questions import Questions
@@ -35,18 +35,16 @@ def follow_up(context: Context, batch: Batch) -> Batch:
     return context.journal.amend(batch, notes=(*batch.notes, note))
 
 
-def rejected_since_whole(journal: Questions, batch: Batch) -> int:
-    """Count Canvas's messages up to a batch since the last import of everything in its data set.
+def rejected_since_whole(journal: Questions, target: Target, name: str) -> int:
+    """Count Canvas's messages since the last import of everything in a data set.
 
     It is an upper bound of the rows that stay rejected: a row that changed since has been sent again, and a message may
     be about no row.
     """
     count = 0
-    for other in journal.sent(batch.target):
+    for other in journal.sent(target):
         final = other.sis_import
-        if other.id > batch.id or data_set(other.parameters) != data_set(batch.parameters):
-            continue
-        if final is not None and final.workflow_state in CANVAS_ACCEPTED:
+        if final is not None and final.workflow_state in CANVAS_ACCEPTED and data_set(other.parameters) == name:
             count += (final.error_count or 0) + (final.warning_count or 0)
             if final.diffed_against is None:
                 break

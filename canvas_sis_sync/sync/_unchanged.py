@@ -41,7 +41,8 @@ def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
     """
     if batch.state is not BatchState.IMPORTED or shown != "imported":
         return False
-    if data_set(batch.parameters) and not context.settings.remaster and rejected_since_whole(context.journal, batch):
+    name = data_set(batch.parameters)
+    if name and not context.settings.remaster and rejected_since_whole(context.journal, context.target, name):
         return False
     each: Batch | None = batch
     while each is not None and each.sis_import and each.sis_import.diffed_against is not None:

@@ -67,7 +67,7 @@ def _made(
         *plan.notes,
         prediction.refused,
         *(f"{kind} is compared with {had.about}, the last delivery that had it." for kind, had in left_out.items()),
-        *_notes(context, candidate, baseline, parameters, changed),
+        *_notes(context, candidate, parameters, changed),
     )
     return replace(
         plan,
@@ -200,14 +200,10 @@ def _notes_about_baseline(baseline: Baseline, parameters: Mapping[str, str]) -> 
         yield f"It is compared with {baseline.before.about} and with what was sent since: {latest}{more}."
 
 
-def _notes(
-    context: Context, candidate: Candidate, baseline: Baseline, parameters: Mapping[str, str], changed: Changes
-) -> Iterator[str]:
+def _notes(context: Context, candidate: Candidate, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
     if not data_set(parameters):
         return
-    before = baseline.before.batch if baseline.before else None
-    waiting = rejected_since_whole(context.journal, before) if before else 0
-    if waiting:
+    if waiting := rejected_since_whole(context.journal, context.target, data_set(parameters)):
         yield (
             f"Up to {waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
             " (SIS_SYNC_REMASTER) would."

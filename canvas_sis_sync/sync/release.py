@@ -40,7 +40,8 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         batch = at.journal.skip(batch, release, reason=reason, who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
-        waiting = rejected_since_whole(at.journal, batch) if _is_diff_base(batch, state) else 0
+        name = data_set(batch.parameters)
+        waiting = rejected_since_whole(at.journal, batch.target, name) if _is_diff_base(batch, state) else 0
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
     acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
     return lines([acknowledged, *([_not_sent_again(waiting)] if waiting else [])])

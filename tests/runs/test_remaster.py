@@ -231,3 +231,17 @@ def test_rows_of_a_skipped_import_that_are_not_sent_again_are_counted(
     home.drop({"enrollments.csv": delivery("u1", "u2")["enrollments.csv"]})
     assert home.type("run", "--param", "diffing_remaster_data_set=true").returncode == 0
     assert enrolled(sandbox) == {"u1": "active", "u2": "active"}
+
+
+def test_rows_that_a_skipped_import_after_the_last_accepted_one_left_are_counted(
+    nightly: Home, sandbox: Sandbox
+) -> None:
+    nightly.configure(SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
+    send(nightly, delivery("u1"))
+    sandbox.add_fault("ignore-option=override_sis_stickiness")
+    (diffed,) = send(nightly, delivery("u1", enrolled="u1 u9"))
+    assert (diffed.state, diffed.sis_import and diffed.sis_import.diffed_against) == (BatchState.NOT_ACCEPTED, 1)
+    nightly.say("skip", diffed.id, "the user comes later")
+    nightly.drop(delivery("u1", "u2", enrolled="u1 u9"))
+
+    assert "Up to 1 rows that Canvas refused, unchanged since" in " ".join(nightly.type("plan").stdout.split())
