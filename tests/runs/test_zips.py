@@ -58,6 +58,25 @@ def test_a_zip_with_more_than_csvs_is_repacked_and_the_original_kept(home: Home,
     ]
 
 
+def test_names_that_begin_with_a_dot_and_a_slash_are_the_same_file_to_every_command(
+    home: Home, sandbox: Sandbox
+) -> None:
+    files = {
+        "./users.csv": USERS,
+        "./night/./courses.csv": COURSES,
+        "./.hidden/users.csv": USERS,
+        "./.users.csv": USERS,
+    }
+    home.drop({"ready.zip": zipped(files)})
+    names = {"users.csv", "night/courses.csv"}
+    assert {each["file"] for each in home.json("check")["files"]} == names
+    assert {each["file"] for each in home.json("check", str(home.inbox / "ready.zip"))["files"]} == names
+    assert {each["kind"] for each in home.json("plan")["kinds"]} == {"user", "course"}
+    assert home.run().result.outcome == "imported"
+    assert {entry.name for entry in home.last().entries} == names
+    assert [sandbox.count(kind) for kind in ("user", "course")] == [2, 1]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
