@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from canvas_sis_sync.canvas.records import SisImport, Target
-from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
@@ -225,3 +225,154 @@ class Batch:
     def rows(self) -> int:
         """Data rows in all recognised files of the zip."""
         return sum(entry.rows or 0 for entry in self.entries if entry.kind)
+
+    # --- moves: each returns the batch in its next state; ValueError where TRANSITIONS has no such move ---------------
+
+    def _to(self, state: BatchState, reason: str) -> Batch:
+        if state not in TRANSITIONS[self.state]:
+            raise ValueError(f"a batch cannot go from {self.state} to {state}")
+        return replace(self, state=state, reason=reason, filed=False)
+
+    def reopened(self, reason: str) -> Batch:
+        """Claim again what was held for its files, which are back."""
+        return self._to(BatchState.CLAIMED, reason)
+
+    def packed(self, made: Bundle, reason: str) -> Batch:
+        """Get the zip that was made of the claimed files."""
+        return self._to(BatchState.PACKED, reason).with_zip(made)
+
+    def released(self, reason: str) -> Batch:
+        """Go from held back to packed, to be assessed again."""
+        return self._to(BatchState.PACKED, reason)
+
+    def approved(self, approval: Approval) -> Batch:
+        """Go although breakers tripped, as a person says."""
+        return replace(self._to(BatchState.PACKED, approval.reason), approval=approval)
+
+    def held(self, reason: str) -> Batch:
+        """Wait for a person; an approval is void."""
+        return replace(self._to(BatchState.HELD, reason), approval=None)
+
+    def refused(self, reason: str, *, lets_pass: bool) -> Batch:
+        """Never be sent as it is; with `lets_pass` the next batch need not wait for a person."""
+        return replace(self._to(BatchState.REFUSED, reason), lets_pass=lets_pass)
+
+    def unchanged(self, reason: str) -> Batch:
+        """Not be sent, since Canvas has the same."""
+        return self._to(BatchState.UNCHANGED, reason)
+
+    def sending(
+        self, target: Target, *, mark: int, user_id: int, parameters: Mapping[str, str], upload: str, reason: str
+    ) -> Batch:
+        """Be about to be sent: from here on Canvas may have it."""
+        return replace(
+            self._sent_to(target, mark, user_id, reason), parameters=parameters, upload=upload, cut_after=None
+        )
+
+    def perhaps_sent_before(self, target: Target, *, mark: int, user_id: int, reason: str) -> Batch:
+        """Be looked for in Canvas as if it had been sent just now, since it may have been, in another past."""
+        return replace(self._sent_to(target, mark, user_id, reason), perhaps_sent=True)
+
+    def _sent_to(self, target: Target, mark: int, user_id: int, reason: str) -> Batch:
+        return replace(
+            self._to(BatchState.SENDING, reason).not_its_import(),
+            target=target,
+            mark=mark,
+            user_id=user_id,
+            lost_since=None,
+            lost_since_here=None,
+            perhaps_sent=False,
+        )
+
+    def not_sent(self, reason: str) -> Batch:
+        """Go back to packed: Canvas certainly has no import of it."""
+        return replace(self._to(BatchState.PACKED, reason), perhaps_sent=False)
+
+    def not_announced(self, reason: str) -> Batch:
+        """Go back to packed: no data have left, and the record that Canvas may have made is nobody's."""
+        above = self.mark if self.announced_above is None else self.announced_above
+        return replace(self.not_sent(reason), announced_above=above)
+
+    def rejected(self, reason: str) -> Batch:
+        """Be rejected by Canvas instead of imported."""
+        return self._to(BatchState.REJECTED, reason)
+
+    def importing(self, found: SisImport, reason: str) -> Batch:
+        """Become an import."""
+        return self._to(BatchState.IMPORTING, reason).seen(found)
+
+    def ended(
+        self, state: BatchState, final: SisImport, reason: str, *, over_limit: bool, notes: Sequence[str]
+    ) -> Batch:
+        """Be over, by Canvas's record in a final state."""
+        return replace(self._to(state, reason).seen(final).noted(*notes), over_limit=over_limit)
+
+    def not_accepted(self, reason: str) -> Batch:
+        """Be given up while Canvas has shown no end of it."""
+        return self._to(BatchState.NOT_ACCEPTED, reason)
+
+    def skipped(self, reason: str) -> Batch:
+        """Be closed by a person who has taken note of what became of it."""
+        return replace(self._to(BatchState.SKIPPED, reason), over_limit=False)
+
+    def discarded(self, reason: str) -> Batch:
+        """Be closed without being sent; an approval is void."""
+        return replace(self._to(BatchState.DISCARDED, reason), approval=None)
+
+    def retried(self, reason: str) -> Batch:
+        """Be closed for another batch that sends the same again."""
+        return replace(self._to(BatchState.RETRIED, reason), over_limit=False)
+
+    # --- what is noted of a batch that stays in its state -------------------------------------------------------------
+
+    def noted(self, *notes: str) -> Batch:
+        """Add sentences to its notes, each once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
+
+    def assessed(self, findings: Mapping[str, int], refused_rows: Mapping[str, int], contradictions: int) -> Batch:
+        """Note what check found."""
+        return replace(self, findings=findings, refused_rows=refused_rows, contradictions=contradictions)
+
+    def planned_on(self, basis: Basis | None, limits: str, plan: Planned, notes: tuple[str, ...]) -> Batch:
+        """Note what its plan was made of, and what it says."""
+        return replace(self, basis=basis, limits=limits, planned=plan, notes=notes)
+
+    def not_planned(self) -> Batch:
+        """Forget what its plan was made of, so that it is assessed again."""
+        return replace(self, basis=None)
+
+    def with_zip(self, made: Bundle) -> Batch:
+        """Note the zip that was made of its files."""
+        return replace(self, entries=made.entries, zip_name=made.path.name, zip_size=made.size, zip_sha256=made.sha256)
+
+    def kept_as(self, zip_name: str) -> Batch:
+        """Note the zip that holds files as they came that no zip for Canvas can be made of, "" for none."""
+        return replace(self, zip_name=zip_name)
+
+    def moved_to(self, target: Target) -> Batch:
+        """Be for another target; what an unsent batch left behind at the one before stays there."""
+        return replace(self, target=target, mark=None, announced_above=None, strays=())
+
+    def seen(self, found: SisImport, reason: str = "") -> Batch:
+        """Have an import, as Canvas shows it now."""
+        return replace(self, import_id=found.id, sis_import=found, reason=reason or self.reason)
+
+    def not_its_import(self) -> Batch:
+        """Have no import."""
+        return replace(self, import_id=None, sis_import=None)
+
+    def left_behind(self, *strays: int) -> Batch:
+        """Note records in Canvas that are of this batch and not its import."""
+        return replace(self, strays=(*self.strays, *strays))
+
+    def lost(self, reason: str, seconds: float) -> Batch:
+        """Note that the answer to a direct upload was lost after so long."""
+        return replace(self, reason=reason, cut_after=seconds, lost_uploads=self.lost_uploads + 1)
+
+    def looked_for(self, canvas_now: float, now: float) -> Batch:
+        """Note when Canvas's import of it was first looked for, by Canvas's clock and by ours."""
+        return replace(self, lost_since=canvas_now, lost_since_here=now)
+
+    def reported(self, final: SisImport | None, *, complete: bool) -> Batch:
+        """Note Canvas's record after its messages were fetched, and whether all were there."""
+        return replace(self, sis_import=final, errors_complete=complete)

@@ -1,7 +1,7 @@
 """The journal: every batch, every step of it, every release by a person.
 
 A batch is one row: the columns that are searched for, and the whole of it as JSON (see `record`), the same that its
-receipt holds. `move` is the only way from one state to the next. Nothing here knows Canvas or any other file.
+receipt holds. `move` keeps each of its moves from one state to the next. Nothing here knows Canvas or any other file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.home._journal_faults import worded
 from canvas_sis_sync.home._record import batch_from_record, to_record
-from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchState, Episode, Release, Step
+from canvas_sis_sync.home.batch import HOLDING, OPEN, Batch, BatchState, Episode, Release, Step
 from canvas_sis_sync.home.journal_file import connect, connect_to_read
 from canvas_sis_sync.home.journal_questions import Questions, Sighting
 
@@ -83,14 +83,13 @@ class Journal(Questions):
                 for release in batch.releases:
                     self._release(release)
 
-    def move(self, batch: Batch, state: BatchState, *, reason: str, who: str = "run", **changes: Any) -> Batch:
-        """Take `batch` to `state` for `reason` (a sentence), with other fields changed at the same time.
+    def move(self, moved: Batch, *, who: str = "run") -> Batch:
+        """Keep a batch in the state that one of its moves has taken it to.
 
-        The only function that changes a state. Raises ValueError for a transition that `model.TRANSITIONS` has
-        not, and JournalError when the journal has the batch in another state than the caller.
+        Raises JournalError when the journal knows of other steps than the caller.
         """
         with self._transaction():
-            return self._move(batch, state, reason=reason, who=who, **changes)
+            return self._move(moved, who)
 
     def replace_by_retry(
         self, batch: Batch, successor: Batch, release: Release | None, *, reason: str, who: str
@@ -98,17 +97,16 @@ class Journal(Questions):
         """Close `batch` as retried, release its import and enter its successor: all of it or nothing."""
         with self._transaction():
             batch = self._released(batch, release)
-            self._move(batch, BatchState.RETRIED, reason=reason, who=who, over_limit=False)
+            self._move(batch.retried(reason), who)
             return self._add(successor, who)
 
-    def amend(self, batch: Batch, **changes: Any) -> Batch:
-        """Change fields other than the state. Raises JournalError as `move` does."""
-        changed = replace(batch, **changes)
-        if changed != batch:
+    def amend(self, amended: Batch) -> Batch:
+        """Keep what was noted of a batch that stays in its state. Raises JournalError as `move` does."""
+        if amended != self.batch(amended.id):
             with self._transaction():
-                self._require_state(batch)
-                self._write(changed)
-        return changed
+                self._require_steps(amended)
+                self._write(amended)
+        return amended
 
     # --- what people say ------------------------------------------------------------------------------------------
 
@@ -122,12 +120,9 @@ class Journal(Questions):
         with self._transaction():
             batch = self._released(batch, release)
             if batch.state in HOLDING:
-                return self._move(batch, BatchState.SKIPPED, reason=reason, who=who, over_limit=False)
-            step = Step(self._now(), batch.state, who, reason)
-            changed = replace(batch, over_limit=False, steps=(*batch.steps, step), filed=False)
-            self._write(changed)
-            self._step(batch.id, step)
-            return changed
+                return self._move(batch.skipped(reason), who)
+            self._require_steps(batch)
+            return self._stepped(replace(batch, over_limit=False, filed=False), who, reason)
 
     # --- what runs remember ---------------------------------------------------------------------------------------
 
@@ -177,22 +172,26 @@ class Journal(Questions):
         self._step(batch.id, step)
         return replace(batch, steps=(step,))
 
-    def _move(self, batch: Batch, state: BatchState, *, reason: str, who: str, **changes: Any) -> Batch:
-        if state not in TRANSITIONS[batch.state]:
-            raise ValueError(f"a batch cannot go from {batch.state} to {state}")
-        self._require_state(batch)
-        step = Step(self._now(), state, who, reason)
-        changed = replace(batch, state=state, reason=reason, steps=(*batch.steps, step), filed=False, **changes)
-        self._write(changed)
-        self._step(batch.id, step)
-        return changed
+    def _move(self, moved: Batch, who: str) -> Batch:
+        self._require_steps(moved)
+        return self._stepped(moved, who, moved.reason)
 
-    def _require_state(self, batch: Batch) -> None:
+    def _stepped(self, batch: Batch, who: str, reason: str) -> Batch:
+        step = Step(self._now(), batch.state, who, reason)
+        stepped = replace(batch, steps=(*batch.steps, step))
+        self._write(stepped)
+        self._step(batch.id, step)
+        return stepped
+
+    def _require_steps(self, batch: Batch) -> None:
+        """Raise JournalError unless the journal has the batch, with as many steps as the caller knows of."""
         found = self._column(BatchState, "SELECT state FROM batch WHERE id = ?", batch.id)
-        if found != [batch.state]:
+        steps = self._column(int, "SELECT count(*) FROM step WHERE batch_id = ?", batch.id)
+        if not found or steps != [len(batch.steps)]:
+            expected = batch.steps[-1].state if batch.steps else batch.state
             raise JournalError(
                 f"Batch {batch.id} is {found[0] if found else 'not'} in the journal, and was expected to be"
-                f" {batch.state}.",
+                f" {expected}.",
                 "Nothing was done. Look at it again with `sis-sync status`.",
             )
 

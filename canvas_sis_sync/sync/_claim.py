@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 
 from canvas_sis_sync.errors import DropChanged, HomeError
 from canvas_sis_sync.files import Folder, make_folder
@@ -97,9 +98,9 @@ def settle_claimed(context: Context, batch: Batch) -> Batch:
         missing = {file.name for file in batch.files} - looked.keys()
         if missing:
             reason = f"{_names(sorted(missing))} vanished from {context.archive.sources(batch.id)}. {PUT_BACK}"
-            return context.move(batch, BatchState.HELD, reason)
+            return context.move(batch.held(reason))
         log.warning("a claimed file is still being written to", extra={"batch": batch.id})
-        batch = context.journal.amend(batch, files=tuple(looked.values()))
+        batch = context.journal.amend(replace(batch, files=tuple(looked.values())))
         context.pause(_settle_seconds(context), f"the files of batch {batch.id} were still being written to")
     return batch
 
@@ -137,7 +138,7 @@ def _move_in(context: Context, batch: Batch, files: Sequence[DropFile], when: st
     with wording(context.archive.sources(batch.id)), _sources(context, batch) as sources:
         try:
             with _origin(context, batch) as origin:
-                batch = context.journal.amend(batch, moving=True)
+                batch = context.journal.amend(replace(batch, moving=True))
                 for file in files:
                     batch = _move(context, batch, file, origin, sources)
                 for file in batch.files:
@@ -168,7 +169,7 @@ def _move(context: Context, batch: Batch, file: DropFile, origin: Folder, source
         if now and now.file_id == file.file_id:
             file = now
             listed = tuple(now if each.name == now.name else each for each in batch.files)
-            batch = context.journal.amend(batch, files=listed)
+            batch = context.journal.amend(replace(batch, files=listed))
         context.pause(_settle_seconds(context), f"a file of batch {batch.id} was still being written to")
 
 
@@ -184,13 +185,11 @@ def _not_as_listed(context: Context, batch: Batch, changed: Sequence[str], when:
     with wording(context.archive.sources(batch.id)), _sources(context, batch) as sources:
         inside = sorted(file.name for file in batch.files if inbox.has_taken(file, sources))
     if inside:
-        return context.move(batch, BatchState.HELD, f"{reason} Already claimed, in {sources.path}: {_names(inside)}")
+        return context.move(batch.held(f"{reason} Already claimed, in {sources.path}: {_names(inside)}"))
     if gone:
-        return context.move(batch, BatchState.HELD, f"{reason} Nothing of it is in {sources.path} either. {PUT_BACK}")
-    held = context.move(batch, BatchState.HELD, reason)
-    return context.move(
-        held, BatchState.DISCARDED, f"{reason} Nothing had been claimed, so what is there is a new drop"
-    )
+        return context.move(batch.held(f"{reason} Nothing of it is in {sources.path} either. {PUT_BACK}"))
+    held = context.move(batch.held(reason))
+    return context.move(held.discarded(f"{reason} Nothing had been claimed, so what is there is a new drop"))
 
 
 def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
@@ -208,8 +207,8 @@ def _fetch_zip(context: Context, batch: Batch, source: str) -> Batch:
     looked = _look(context, batch)
     if not looked:
         reason = f"the zip of batch {source} is no longer in the archive. Put it back, and the next run continues"
-        return context.move(batch, BatchState.HELD, reason)
-    return context.journal.amend(batch, files=tuple(looked.values()))
+        return context.move(batch.held(reason))
+    return context.journal.amend(replace(batch, files=tuple(looked.values())))
 
 
 def _settle_seconds(context: Context) -> float:

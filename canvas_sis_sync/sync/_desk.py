@@ -48,7 +48,7 @@ class Desk:
         filed = batch.state not in OPEN and batch.errors_complete
         if self.archive.batch_folder(batch.id).exists():
             self.archive.write_receipt(replace(batch, filed=filed))
-        self.journal.amend(batch, filed=filed)
+        self.journal.amend(replace(batch, filed=filed))
 
 
 @contextmanager

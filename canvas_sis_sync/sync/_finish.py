@@ -37,11 +37,12 @@ def file_away(context: Context, batch: Batch) -> Batch:
             batch = _report_rejected(context, batch, messages)
     filed = complete or too_late
     if filed:
-        batch = follow_up(context, context.journal.amend(batch, sis_import=final, errors_complete=complete))
-    context.archive.write_receipt(replace(batch, sis_import=final, errors_complete=complete, filed=filed))
+        batch = follow_up(context, context.journal.amend(batch.reported(final, complete=complete)))
+    batch = replace(batch.reported(final, complete=complete), filed=filed)
+    context.archive.write_receipt(batch)
     if batch.zip_name:
         remove_sources(context, batch)
-    return context.journal.amend(batch, sis_import=final, errors_complete=complete, filed=filed)
+    return context.journal.amend(batch)
 
 
 def _report_rejected(context: Context, batch: Batch, messages: Sequence[ImportMessage]) -> Batch:
@@ -57,7 +58,7 @@ def _report_rejected(context: Context, batch: Batch, messages: Sequence[ImportMe
             f" All of them: {context.archive.batch_folder(batch.id) / ERRORS}"
         )
         context.journal.add_news(f"{NEWS}{batch.id}", visible(text))
-    return context.journal.amend(batch, notes=tuple(dict.fromkeys((*batch.notes, note))))
+    return context.journal.amend(batch.noted(note))
 
 
 def _rejected_before(context: Context, batch: Batch, kinds: Collection[str]) -> Counter[Rejection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from canvas_sis_sync.canvas import options
 from canvas_sis_sync.canvas.records import CANVAS_UNFINISHED, SisImport
 from canvas_sis_sync.errors import AnswerLost, HeldError, NotFound, NothingArrived, Throttled
-from canvas_sis_sync.home.batch import Batch, BatchState
+from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync.session import Context, log
 
@@ -33,7 +33,7 @@ def follow(context: Context, batch: Batch) -> Batch:
                 continue
             missing_since = None
             done(seen.progress or 0)
-            batch = context.journal.amend(batch, sis_import=seen) if _moved(batch, seen) else batch
+            batch = context.journal.amend(batch.seen(seen)) if _moved(batch, seen) else batch
             aborting = aborting or _abort_if_dangerous(context, batch, seen)
             if seen.finished:
                 return _end(context, batch, seen)
@@ -57,19 +57,12 @@ def _end(context: Context, batch: Batch, final: SisImport) -> Batch:
     taken = options.compare(batch.parameters, final)
     allowed = context.settings.max_error_rows
     ended = outcome.of(batch, final, allowed, taken)
-    return context.move(
-        batch,
-        ended.state,
-        ended.reason,
-        sis_import=final,
-        over_limit=ended.over_limit,
-        notes=(*batch.notes, *ended.notes),
-    )
+    return context.move(batch.ended(ended.state, final, ended.reason, over_limit=ended.over_limit, notes=ended.notes))
 
 
 def _gone(context: Context, batch: Batch) -> Batch:
     reason = f"Canvas no longer knows import {batch.import_id}; whether its rows were applied cannot be told from here"
-    return context.move(batch, BatchState.NOT_ACCEPTED, reason)
+    return context.move(batch.not_accepted(reason))
 
 
 def _abort_if_dangerous(context: Context, batch: Batch, seen: SisImport | None) -> bool:

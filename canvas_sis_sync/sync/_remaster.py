@@ -32,7 +32,7 @@ def follow_up(context: Context, batch: Batch) -> Batch:
     remaster = _enter(context, sent)
     note = f"Batch {sent.id} is sent once more, whole, as batch {remaster.id}: {WHY}."
     context.show.note(note)
-    return context.journal.amend(batch, notes=(*batch.notes, note))
+    return context.journal.amend(batch.noted(note))
 
 
 def rejected_since_whole(journal: Questions, target: Target, name: str) -> int:

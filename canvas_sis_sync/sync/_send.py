@@ -18,7 +18,7 @@ from canvas_sis_sync.errors import (
     Throttled,
     ZipAltered,
 )
-from canvas_sis_sync.home.batch import Batch, BatchState
+from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync.assess import still_stands
@@ -44,7 +44,7 @@ def send(context: Context, batch: Batch) -> Batch:
         with context.sending_lock():
             asked = wait_for_go(context, batch)
             if not still_stands(context, batch):
-                return context.journal.amend(batch, basis=None)
+                return context.journal.amend(batch.not_planned())
             user = context.canvas.current_user()
             if suspect := _perhaps_sent(context, batch, user):
                 return suspect
@@ -62,20 +62,14 @@ def send(context: Context, batch: Batch) -> Batch:
 def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Batch:
     context.account_record.begin(batch.fingerprint, mark, user.id)
     batch = context.move(
-        batch,
-        BatchState.SENDING,
-        f"sending {batch.zip_size} bytes",
-        target=context.target,
-        mark=mark,
-        user_id=user.id,
-        parameters=parameters_of(context.settings, batch),
-        upload=way(context, batch),
-        import_id=None,
-        sis_import=None,
-        cut_after=None,
-        lost_since=None,
-        lost_since_here=None,
-        perhaps_sent=False,
+        batch.sending(
+            context.target,
+            mark=mark,
+            user_id=user.id,
+            parameters=parameters_of(context.settings, batch),
+            upload=way(context, batch),
+            reason=f"sending {batch.zip_size} bytes",
+        )
     )
     context.archive.write_receipt(batch)
     return batch
@@ -83,7 +77,7 @@ def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Bat
 
 def _did_not_run(context: Context, batch: Batch, error: CanvasError) -> Batch:
     context.account_record.give_up(batch.fingerprint)
-    return context.move(_as_journalled(context, batch), BatchState.PACKED, error.sentence)
+    return context.move(_as_journalled(context, batch).not_sent(error.sentence))
 
 
 def _perhaps_sent(context: Context, batch: Batch, user: User) -> Batch | None:
@@ -108,17 +102,12 @@ def _perhaps_sent(context: Context, batch: Batch, user: User) -> Batch | None:
     if resolution.found is Found.NONE:
         return None
     return context.move(
-        batch,
-        BatchState.SENDING,
-        "Canvas has an import with its files that this journal does not know; it was not sent",
-        target=context.target,
-        mark=min(found.id for found in resolution.imports) - 1,
-        user_id=user.id,
-        import_id=None,
-        sis_import=None,
-        lost_since=None,
-        lost_since_here=None,
-        perhaps_sent=True,
+        batch.perhaps_sent_before(
+            context.target,
+            mark=min(found.id for found in resolution.imports) - 1,
+            user_id=user.id,
+            reason="Canvas has an import with its files that this journal does not know; it was not sent",
+        )
     )
 
 
@@ -135,7 +124,7 @@ def _post(context: Context, batch: Batch) -> Batch:
         return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
     except RequestRejected as error:
         reason = outcome.rejection(error, batch.parameters)
-        return context.move(note_stray(context, _as_journalled(context, batch)), BatchState.REJECTED, reason)
+        return context.move(note_stray(context, _as_journalled(context, batch)).rejected(reason))
 
 
 def _as_journalled(context: Context, batch: Batch) -> Batch:
@@ -152,8 +141,7 @@ def _direct(context: Context, batch: Batch) -> Batch:
             )
     except AnswerLost as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
-        lost = batch.lost_uploads + 1
-        return context.journal.amend(batch, reason=error.sentence, cut_after=error.seconds, lost_uploads=lost)
+        return context.journal.amend(batch.lost(error.sentence, error.seconds))
     return accepted(context, batch, answer)
 
 
@@ -167,15 +155,13 @@ def _two_step(context: Context, batch: Batch) -> Batch:
         unannounced(context, batch, error.sentence)
         raise
     if offer is None:
-        return context.move(
-            batch,
-            BatchState.REJECTED,
+        reason = (
             "Canvas answered the announcement of an upload without saying where to upload to, so it does not know the"
-            " two-step way; set SIS_SYNC_UPLOAD=direct",
-            strays=(*batch.strays, answer.id),
+            " two-step way; set SIS_SYNC_UPLOAD=direct"
         )
+        return context.move(batch.left_behind(answer.id).rejected(reason))
     _take(context, batch, answer)
-    batch = context.journal.amend(batch, import_id=answer.id, sis_import=answer, reason=f"announced as {answer.id}")
+    batch = context.journal.amend(batch.seen(answer, f"announced as {answer.id}"))
     context.archive.write_receipt(batch)
     if options.compare(batch.parameters, answer).dangerous:
         return _importing(context, batch, answer)  # and aborted by the next step, before it has any data
@@ -189,8 +175,7 @@ def unannounced(context: Context, batch: Batch, reason: str) -> Batch:
     nobody's.
     """
     context.account_record.give_up(batch.fingerprint)
-    above = batch.mark if batch.announced_above is None else batch.announced_above
-    return context.move(note_stray(context, batch), BatchState.PACKED, reason, announced_above=above)
+    return context.move(note_stray(context, batch).not_announced(reason))
 
 
 def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> Batch:
@@ -204,7 +189,7 @@ def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> B
         _send_data_and_confirm(context, batch, offer)
     except (AnswerLost, Throttled) as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
-        return context.journal.amend(batch, reason=error.sentence)
+        return context.journal.amend(replace(batch, reason=error.sentence))
     return batch
 
 
@@ -215,7 +200,7 @@ def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None
             stored = context.canvas.upload_to_offer(offer, zip_path, progress=done, sha256=batch.zip_sha256)
     except (NothingArrived, RequestRejected, ZipAltered):
         # The storage has none of the data, so the announced import is nobody's.
-        context.journal.amend(batch, import_id=None, sis_import=None, strays=(*batch.strays, batch.sent_as))
+        context.journal.amend(batch.left_behind(batch.sent_as).not_its_import())
         give_up(context, batch, batch.sent_as)
         raise
     if stored.location:
@@ -229,7 +214,7 @@ def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
     """Journal that `answer` is the batch's import; while it is `initializing` the batch stays in sending."""
     _take(context, batch, answer)
     if answer.workflow_state == "initializing":
-        return context.journal.amend(batch, import_id=answer.id, sis_import=answer)
+        return context.journal.amend(batch.seen(answer))
     return _importing(context, batch, answer)
 
 
@@ -241,9 +226,7 @@ def _importing(context: Context, batch: Batch, answer: SisImport) -> Batch:
     taken = options.compare(batch.parameters, answer)
     for difference in (*taken.dangerous, *taken.other):
         log.warning("%s", difference, extra={"batch": batch.id})
-    batch = context.move(
-        batch, BatchState.IMPORTING, f"Canvas has it as import {answer.id}", import_id=answer.id, sis_import=answer
-    )
+    batch = context.move(batch.importing(answer, f"Canvas has it as import {answer.id}"))
     context.archive.write_receipt(batch)
     return batch
 
@@ -267,7 +250,7 @@ def note_stray(context: Context, batch: Batch) -> Batch:
     ]
     taken = context.journal.taken(context.target, batch.mark, but=batch.id)
     left = [stray for stray in left if stray not in taken]
-    return context.journal.amend(batch, strays=(*batch.strays, *left)) if len(left) == 1 else batch
+    return context.journal.amend(batch.left_behind(*left)) if len(left) == 1 else batch
 
 
 def give_up(context: Context, batch: Batch, import_id: int) -> SisImport | None:

@@ -97,7 +97,7 @@ def _set_aside(context: Context, drop: Drop, reason: str, who: str) -> Batch | N
 
 
 def _discard(at: Desk, batch: Batch, reason: str) -> str:
-    batch = at.journal.move(batch, BatchState.DISCARDED, reason=f"{COMMAND}: {reason}", who=at.who)
+    batch = at.journal.move(batch.discarded(f"{COMMAND}: {reason}"), who=at.who)
     at.file(batch)
     log.get_logger(batch.id).info("discarded by %s: %s", at.who, batch.reason)
     return _told(batch)

@@ -89,7 +89,7 @@ def approve(
             )
         gone = _gone(batch, plan) if remember else ()
         approval = Approval(basis, at.who, clock.now(), reason, gone)
-        batch = at.journal.move(batch, BatchState.PACKED, reason=reason, who=at.who, approval=approval)
+        batch = at.journal.move(batch.approved(approval), who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
     remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
@@ -111,7 +111,7 @@ def _weighed_now(at: Desk, batch: Batch) -> Batch:
             if elsewhere or (still_stands(context, batch) and not would_be_assessed_otherwise(context, batch)):
                 return batch
             reason = "weighed again: what its plan was made of has changed"
-            return assess_batch(context, context.move(batch, BatchState.PACKED, reason, who=at.who))
+            return assess_batch(context, context.move(batch.released(reason), who=at.who))
     except CanvasError as error:
         log.get_logger(batch.id).warning("not weighed again: %s", error.sentence)
         return at.batch(batch.id)

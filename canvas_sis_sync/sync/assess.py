@@ -109,9 +109,9 @@ def assess_batch(context: Context, batch: Batch) -> Batch:
     if assessment.state is BatchState.REFUSED:
         return _refused(context, batch, " ".join(assessment.reasons))
     if assessment.state is BatchState.UNCHANGED:
-        return context.move(batch, BatchState.UNCHANGED, *assessment.reasons)
+        return context.move(batch.unchanged(" ".join(assessment.reasons)))
     if assessment.state is BatchState.HELD:
-        return context.move(batch, BatchState.HELD, _shortened(assessment.reasons), approval=None)
+        return context.move(batch.held(_shortened(assessment.reasons)))
     return batch
 
 
@@ -138,23 +138,19 @@ def _journalled(context: Context, batch: Batch, assessment: Assessment) -> Batch
     """Keep what was found of a batch, in the journal and in its folder."""
     found, plan = assessment.report, assessment.plan
     context.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is BatchState.REFUSED))
-    batch = context.journal.amend(
-        batch,
-        findings=dict(found.summary),
-        refused_rows=dict(found.refused),
-        contradictions=found.counts.get(CONTRADICTION, 0),
-    )
+    contradictions = found.counts.get(CONTRADICTION, 0)
+    batch = context.journal.amend(batch.assessed(dict(found.summary), dict(found.refused), contradictions))
     if plan is None:
         return batch
     for note in plan.notes:
         context.show.note(note)
     context.archive.write_plan(batch.id, plan_text.as_json(plan, report.approval_json(assessment.approval)))
     limits = limits_in_force(context.settings)
-    return context.journal.amend(batch, basis=assessment.basis, limits=limits, planned=plan.planned, notes=plan.notes)
+    return context.journal.amend(batch.planned_on(assessment.basis, limits, plan.planned, plan.notes))
 
 
 def _refused(context: Context, batch: Batch, reason: str) -> Batch:
-    return context.move(batch, BatchState.REFUSED, reason, lets_pass=context.settings.after_refusal == "continue")
+    return context.move(batch.refused(reason, lets_pass=context.settings.after_refusal == "continue"))
 
 
 def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan, Approval | None]:
@@ -202,7 +198,7 @@ def _altered(context: Context, batch: Batch) -> Batch:
     if batch.approval is not None:
         reason += ", so the approval is void"
     reason += ". Put the zip back as it was, and the next run continues."
-    return context.move(batch, BatchState.HELD, reason, basis=None, approval=None)
+    return context.move(batch.not_planned().held(reason))
 
 
 def _shortened(reasons: tuple[str, ...]) -> str:

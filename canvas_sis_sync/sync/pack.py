@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from canvas_sis_sync.delivery import packing
 from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
@@ -68,23 +67,10 @@ def _attempt(context: Context, batch: Batch) -> Bundle | BadZipError | NotInEnco
 
 
 def _journal(context: Context, batch: Batch, made: Bundle) -> Batch:
-    return _move(
-        context,
-        batch,
-        BatchState.PACKED,
-        f"{len(made.entries)} files, {made.size} bytes",
-        entries=made.entries,
-        zip_name=made.path.name,
-        zip_size=made.size,
-        zip_sha256=made.sha256,
-    )
-
-
-def _move(context: Context, batch: Batch, state: BatchState, reason: str, **changes: Any) -> Batch:
     """Journal what became of the sources; what was set aside is discarded instead, by whoever claimed it for that."""
-    if not batch.set_aside:
-        return context.move(batch, state, reason, **changes)
-    return context.move(batch, BatchState.DISCARDED, batch.set_aside, who=batch.steps[0].who, **changes)
+    if batch.set_aside:
+        return context.move(batch.with_zip(made).discarded(batch.set_aside), who=batch.steps[0].who)
+    return context.move(batch.packed(made, f"{len(made.entries)} files, {made.size} bytes"))
 
 
 def make_zip(
@@ -177,14 +163,12 @@ def _in_place(made: Bundle, destination: Path) -> Bundle:
 def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
     """Refuse what could not be packed; its bytes are kept as `original.zip`, or loose where no zip can hold them."""
     kept = _original(context, batch, error)
-    batch = _move(
-        context,
-        batch,
-        BatchState.REFUSED,
-        f"{error.sentence} {error.hint}",
-        zip_name=kept,
-        lets_pass=context.settings.after_refusal == "continue",
-    )
+    batch = batch.kept_as(kept)
+    if batch.set_aside:
+        batch = context.move(batch.discarded(batch.set_aside), who=batch.steps[0].who)
+    else:
+        lets_pass = context.settings.after_refusal == "continue"
+        batch = context.move(batch.refused(f"{error.sentence} {error.hint}", lets_pass=lets_pass))
     if kept:
         remove_sources(context, batch)
     return batch

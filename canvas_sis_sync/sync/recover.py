@@ -7,10 +7,11 @@ is sent again), or stays while somebody must say which import it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from canvas_sis_sync.canvas.records import AbortKind, Listing, SisImport
 from canvas_sis_sync.errors import BadZipError, HeldError, NotFound
-from canvas_sis_sync.home.batch import Batch, BatchState
+from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync._send import accepted, give_up, unannounced, way
 from canvas_sis_sync.sync.session import Context, log
@@ -69,7 +70,7 @@ class _Quiet:
             return batch
         now = self._context.clock.now()
         if batch.lost_since is None:
-            return self._context.journal.amend(batch, lost_since=listing.canvas_now, lost_since_here=now)
+            return self._context.journal.amend(batch.looked_for(listing.canvas_now, now))
         if self._lost_since is not None and self._lost_since_here is not None:
             between = min(listing.canvas_now - self._lost_since, now - self._lost_since_here)
             self._seconds = max(self._seconds, between)
@@ -89,7 +90,7 @@ def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet
     undecided = resolution.found is Found.UNDECIDABLE or (resolution.found is Found.OURS and batch.perhaps_sent)
     if undecided:
         choices = tuple(found.id for found in resolution.imports)
-        raise undecided_hold(context.journal.amend(batch, choices=choices), resolution.imports)
+        raise undecided_hold(context.journal.amend(replace(batch, choices=choices)), resolution.imports)
     if resolution.found is Found.OURS:
         return adopt(context, batch, resolution.imports[0], "found after its answer was lost")
     if resolution.found is Found.NONE and quiet.is_over:
@@ -127,7 +128,7 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
         )
     context.account_record.give_up(batch.fingerprint)
     reason = "Canvas certainly has no import of it; it will be sent again"
-    return context.move(batch, BatchState.PACKED, reason, perhaps_sent=False)
+    return context.move(batch.not_sent(reason))
 
 
 def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
@@ -146,27 +147,22 @@ def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet
     if not (quiet.is_over or given_up):
         return None
     if not given_up:
-        batch = context.journal.amend(batch, strays=(*batch.strays, import_id))
+        batch = context.journal.amend(batch.left_behind(import_id))
     left = give_up(context, batch, import_id)
     if left is not None and left.workflow_state == "initializing":
         return None
     begun = left is not None and (left.workflow_state != "aborted" or left.abort_kind is AbortKind.RUNNING)
     if left is not None and begun:
         return adopt(context, batch, left, "Canvas has its data")
-    return context.move(
-        batch,
-        BatchState.PACKED,
-        f"import {import_id} never got its data and was aborted; it will be sent again",
-        import_id=None,
-        sis_import=None,
-    )
+    reason = f"import {import_id} never got its data and was aborted; it will be sent again"
+    return context.move(batch.not_sent(reason).not_its_import())
 
 
 def adopt(context: Context, batch: Batch, found: SisImport, how: str) -> Batch:
     """Journal that `found` is the batch's import, and no stray if it was taken for one."""
     log.info("import %s: %s", found.id, how, extra={"batch": batch.id})
     left = tuple(stray for stray in batch.strays if stray != found.id)
-    return accepted(context, context.journal.amend(batch, strays=left), found)
+    return accepted(context, context.journal.amend(replace(batch, strays=left)), found)
 
 
 def undecided_hold(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:

@@ -82,7 +82,7 @@ def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str
         batch = at.batch(batch_id)
         if BatchState.DISCARDED not in TRANSITIONS[batch.state] or not _is_in_a_zip(batch):
             raise does_not_fit("discard", batch)
-        batch = at.journal.move(batch, BatchState.DISCARDED, reason=reason, who=at.who, approval=None)
+        batch = at.journal.move(batch.discarded(reason), who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("discarded by %s: %s", at.who, reason)
         folder = at.archive.batch_folder(batch.id)
@@ -140,9 +140,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         except NotFound:
             raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
         record.take(batch.fingerprint, batch.mark or 0, batch.user_id, import_id)
-        batch = at.journal.move(
-            batch, BatchState.IMPORTING, reason=reason, who=at.who, import_id=import_id, sis_import=found
-        )
+        batch = at.journal.move(batch.importing(found, reason), who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
     return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
@@ -153,7 +151,7 @@ def _given_up(at: Desk, batch: Batch, state: str | None) -> Batch:
     if batch.state is not BatchState.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
         return batch
     reason = f"Import {batch.import_id} is {state}, which this version does not know; {at.who} does not wait for it"
-    return at.journal.move(batch, BatchState.NOT_ACCEPTED, reason=reason, who=at.who)
+    return at.journal.move(batch.not_accepted(reason), who=at.who)
 
 
 def _is_in_a_zip(batch: Batch) -> bool:

@@ -157,7 +157,7 @@ def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
             return batch
         if batch.state in UNSENT:
             # What it left behind at the other target stays there.
-            return context.journal.amend(batch, target=context.target, mark=None, announced_above=None, strays=())
+            return context.journal.amend(batch.moved_to(context.target))
         context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
     return None
 
@@ -169,12 +169,10 @@ def _held(context: Context) -> Batch | None:
     if batch is None or batch.state is not BatchState.HELD:
         return batch
     if not batch.zip_sha256:
-        return context.move(batch, BatchState.CLAIMED, "its files are back") if is_back(context, batch) else batch
+        return context.move(batch.reopened("its files are back")) if is_back(context, batch) else batch
     if not would_be_assessed_otherwise(context, batch):
         return batch
-    return context.move(
-        batch, BatchState.PACKED, "weighed again: its zip, import parameters, or breaker settings have changed"
-    )
+    return context.move(batch.released("weighed again: its zip, import parameters, or breaker settings have changed"))
 
 
 def _next_claimed(context: Context) -> Batch | None:

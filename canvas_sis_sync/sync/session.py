@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_address
-from typing import Any
 
 from canvas_sis_sync import __version__
 from canvas_sis_sync.canvas.client import Canvas
@@ -18,7 +17,7 @@ from canvas_sis_sync.clock import Clock, Deadline, steady
 from canvas_sis_sync.errors import JournalError, SettingsError, TimeRanOut
 from canvas_sis_sync.home.account_record import AccountRecord
 from canvas_sis_sync.home.archive import Archive, wording
-from canvas_sis_sync.home.batch import Batch, BatchState
+from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, is_lost
 from canvas_sis_sync.home.lock import account_name, target_lock
@@ -70,12 +69,11 @@ class Context:
             )
         self.clock.sleep(min(seconds, max(self.deadline.remaining, 0.0)))
 
-    def move(self, batch: Batch, state: BatchState, reason: str, **changes: Any) -> Batch:
-        """Move a batch in the journal, and say so in the log."""
-        reason = visible(reason)
-        changed = self.journal.move(batch, state, reason=reason, **changes)
-        log.info("%s: %s", state, reason, extra={"batch": batch.id})
-        return changed
+    def move(self, moved: Batch, *, who: str = "run") -> Batch:
+        """Keep a move of a batch in the journal, and say so in the log."""
+        moved = self.journal.move(replace(moved, reason=visible(moved.reason)), who=who)
+        log.info("%s: %s", moved.state, moved.reason, extra={"batch": moved.id})
+        return moved
 
 
 USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"

@@ -121,7 +121,7 @@ def test_an_approval_for_another_canvas_is_told_to_become_void(home: Home, sandb
 
 def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox, held: Batch) -> None:
     with home.journal_to_write() as journal:
-        journal.move(held, BatchState.PACKED, reason="weighed again")
+        journal.move(held.released("weighed again"))
     assert look(home).text.endswith("Next: `sis-sync run` holds it.")
     home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
     assert look(home).text.endswith("Next: `sis-sync run` goes on with it.")
@@ -142,7 +142,7 @@ def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(home: Home,
     assert home.run().result.exit_code == 5
     held = home.last()
     with home.journal_to_write() as journal:
-        journal.amend(held, limits=limits_in_force(replace(home.settings(), canaries=())))
+        journal.amend(replace(held, limits=limits_in_force(replace(home.settings(), canaries=()))))
     home.configure(SIS_SYNC_CANARIES="")
     looked = look(home)
     assert "As things are today nothing trips.\n" in looked.text
@@ -365,6 +365,6 @@ def test_a_batch_that_is_held_for_something_else_is_not_told_to_be_approved(
     home: Home, sandbox: Sandbox, held: Batch
 ) -> None:
     with home.journal_to_write() as journal:
-        journal.amend(held, basis=None)
+        journal.amend(held.not_planned())
     last = look(home).text.splitlines()[-1]
     assert last == f"Next: `sis-sync discard {held.id} --reason TEXT`, and export again."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -13,16 +13,61 @@ from pathlib import Path
 import pytest
 from support.batches import HERE, batch, full
 
-from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.records import SisImport, Target
+from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.home._record import batch_from_record, to_record
-from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, BatchState, Episode, Release
+from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchState, Episode, Release
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
 from canvas_sis_sync.home.journal_questions import Sighting
 from canvas_sis_sync.plan.values import Approval, Basis
 
 THERE = Target("canvas.beta.example.edu", 1)
+MADE = Bundle(Path("import.zip"), 5, "ab", (Entry("users.csv", 10, 99, "user", 2),))
+FINAL = SisImport(7, "imported")
+APPROVAL = Approval(Basis("ab", {}, HERE), "ada", 8.0, "because")
+Move = Callable[[Batch], Batch]
+
+
+def ended(state: BatchState) -> Move:
+    return lambda was: was.ended(state, FINAL, "because", over_limit=False, notes=())
+
+
+def sending(was: Batch) -> Batch:
+    return was.sending(HERE, mark=6, user_id=3, parameters={}, upload="direct", reason="because")
+
+
+def perhaps_sent(was: Batch) -> Batch:
+    return was.perhaps_sent_before(HERE, mark=6, user_id=3, reason="because")
+
+
+MOVES: Mapping[BatchState, Sequence[Move]] = {
+    BatchState.CLAIMED: [lambda was: was.reopened("because")],
+    BatchState.PACKED: [
+        lambda was: was.packed(MADE, "because"),
+        lambda was: was.released("because"),
+        lambda was: was.approved(APPROVAL),
+        lambda was: was.not_sent("because"),
+        lambda was: was.not_announced("because"),
+    ],
+    BatchState.SENDING: [sending, perhaps_sent],
+    BatchState.IMPORTING: [lambda was: was.importing(FINAL, "because")],
+    BatchState.REFUSED: [lambda was: was.refused("because", lets_pass=False)],
+    BatchState.HELD: [lambda was: was.held("because")],
+    BatchState.REJECTED: [lambda was: was.rejected("because")],
+    BatchState.IMPORTED: [ended(BatchState.IMPORTED)],
+    BatchState.IMPORTED_WITH_MESSAGES: [ended(BatchState.IMPORTED_WITH_MESSAGES)],
+    BatchState.NOT_ACCEPTED: [ended(BatchState.NOT_ACCEPTED), lambda was: was.not_accepted("because")],
+    BatchState.FAILED: [ended(BatchState.FAILED)],
+    BatchState.FAILED_WITH_MESSAGES: [ended(BatchState.FAILED_WITH_MESSAGES)],
+    BatchState.ABORTED: [ended(BatchState.ABORTED)],
+    BatchState.UNCHANGED: [lambda was: was.unchanged("because")],
+    BatchState.SKIPPED: [lambda was: was.skipped("because")],
+    BatchState.DISCARDED: [lambda was: was.discarded("because")],
+    BatchState.RETRIED: [lambda was: was.retried("because")],
+}
+"""Every move, by the state it leads to."""
 A, B, C, D = (f"20260101-00000{number}" for number in range(1, 5))
 
 
@@ -40,16 +85,16 @@ def journal(path: Path) -> Iterator[Journal]:
 
 @pytest.mark.parametrize("before", BatchState)
 def test_a_batch_goes_only_where_the_table_allows(journal: Journal, before: BatchState) -> None:
-    for number, after in enumerate(BatchState):
+    moves = [(after, move) for after in BatchState for move in MOVES[after]]
+    for number, (after, move) in enumerate(moves):
         was = journal.add(batch(f"20260101-0000{number:02}", state=before))
         if after in TRANSITIONS[before]:
-            moved = journal.move(was, after, reason="because", who="ada")
+            moved = journal.move(move(was), who="ada")
             assert journal.batch(was.id) == moved
             assert [(step.state, step.who, step.reason) for step in moved.steps][1:] == [(after, "ada", "because")]
         else:
             with pytest.raises(ValueError, match="cannot go"):
-                journal.move(was, after, reason="because")
-            assert journal.batch(was.id) == was
+                move(was)
 
 
 def test_every_state_has_its_row() -> None:
@@ -84,13 +129,13 @@ def test_a_record_that_is_none_is_refused(record: dict[str, object]) -> None:
 
 def test_a_caller_with_an_old_view_of_a_batch_changes_nothing(journal: Journal) -> None:
     old = journal.add(batch())
-    new = journal.move(old, BatchState.PACKED, reason="packed")
+    new = journal.move(old.packed(MADE, "packed"))
     with pytest.raises(JournalError, match="was expected to be claimed"):
-        journal.move(old, BatchState.HELD, reason="late")
+        journal.move(old.held("late"))
     with pytest.raises(JournalError):
-        journal.amend(old, reason="late")
+        journal.amend(old.noted("late"))
     with pytest.raises(JournalError):
-        journal.amend(batch("20260101-000001"), reason="never entered")
+        journal.amend(batch("20260101-000001"))
     assert journal.batch(old.id) == new
 
 
@@ -124,7 +169,7 @@ def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(jou
     assert after.steps[-1].reason == "known"
     assert after.releases == (release,)
     assert [(each.is_open, each.holds) for each in journal.waiting()] == [(False, False)]
-    journal.amend(after, filed=True)
+    journal.amend(replace(after, filed=True))
     assert journal.waiting() == ()
     assert anything_waits(path) is False
 
@@ -256,7 +301,7 @@ def test_a_journal_that_is_not_there_reads_as_an_empty_one(path: Path) -> None:
     with Journal.open_to_read(path) as reading:
         assert reading.last() is None
         with pytest.raises(ValueError, match="records no step"):
-            reading.move(reading.add(batch()), BatchState.PACKED, reason="no")
+            reading.move(reading.add(batch()).packed(MADE, "no"))
     assert not path.exists()
     assert anything_waits(path) is None
 
@@ -304,7 +349,7 @@ def test_what_may_be_missing_is_remembered_as_long_as_its_approval_stands(journa
     batch = journal.add(replace(full(), approval=approved))
     assert journal.remembered(HERE) == {("term", "F26")}
     assert journal.remembered(THERE) == frozenset()
-    journal.amend(batch, approval=None)
+    journal.amend(replace(batch, approval=None))
     assert journal.remembered(HERE) == frozenset()
 
 

@@ -205,7 +205,7 @@ def test_what_could_not_be_read_back_is_not_written(lived: Home, changes: dict[s
     with lived.journal_to_write() as journal:
         before = journal.last()
         assert before is not None
-        for write in (journal.add, lambda batch: journal.amend(before, **changes)):
+        for write in (journal.add, lambda batch: journal.amend(replace(before, **changes))):
             with pytest.raises(JournalError, match="cannot be journaled") as caught:
                 write(replace(before, id="20260102-000000", **changes))
             assert caught.value.hint
@@ -233,7 +233,7 @@ def test_canvas_cannot_make_a_batch_unreadable(lived: Home) -> None:
     with lived.journal_to_write() as journal:
         before = journal.last()
         assert before is not None
-        journal.amend(before, sis_import=strange)
+        journal.amend(replace(before, sis_import=strange))
         found = journal.last()
     assert found is not None
     assert found.sis_import is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from support.homes import TOKEN, Home
@@ -67,7 +68,7 @@ def test_a_home_whose_journal_knows_a_real_canvas_stays(home: Home, sandbox: San
     home.drop()
     assert home.call("run").returncode == 0
     with home.journal_to_write() as journal:
-        journal.amend(home.last(), target=Target("canvas.school.test", 1))
+        journal.amend(replace(home.last(), target=Target("canvas.school.test", 1)))
     home.configure(CANVAS_BASE_URL="")
     home.env |= exported
     home.drop()

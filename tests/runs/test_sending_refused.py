@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,7 @@ def cut_after(home: Home, seconds: float) -> None:
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching({"uploading": _interrupt}))
     with home.journal_to_write() as journal:
-        journal.amend(home.last(), cut_after=seconds)
+        journal.amend(replace(home.last(), cut_after=seconds))
 
 
 def _interrupt() -> None:
