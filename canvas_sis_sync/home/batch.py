@@ -153,6 +153,7 @@ class Batch:
     user_id: int | None = None
     #: "direct" or "two-step", "" before sending.
     upload: str = ""
+    #: When it was sent last, by this machine's clock; None while it certainly was not.
     sent_at: float | None = None
     #: Seconds that a direct upload lasted whose answer was lost, None when none was.
     cut_after: float | None = None
@@ -262,11 +263,23 @@ class Batch:
         return self._to(BatchState.UNCHANGED, reason)
 
     def sending(
-        self, target: Target, *, mark: int, user_id: int, parameters: Mapping[str, str], upload: str, reason: str
+        self,
+        target: Target,
+        now: float,
+        *,
+        mark: int,
+        user_id: int,
+        parameters: Mapping[str, str],
+        upload: str,
+        reason: str,
     ) -> Batch:
         """Be about to be sent: from here on Canvas may have it."""
         return replace(
-            self._sent_to(target, mark, user_id, reason), parameters=parameters, upload=upload, cut_after=None
+            self._sent_to(target, mark, user_id, reason),
+            sent_at=now,
+            parameters=parameters,
+            upload=upload,
+            cut_after=None,
         )
 
     def perhaps_sent_before(self, target: Target, *, mark: int, user_id: int, reason: str) -> Batch:
@@ -286,7 +299,7 @@ class Batch:
 
     def not_sent(self, reason: str) -> Batch:
         """Go back to packed: Canvas certainly has no import of it."""
-        return replace(self._to(BatchState.PACKED, reason), perhaps_sent=False)
+        return replace(self._to(BatchState.PACKED, reason), sent_at=None, perhaps_sent=False)
 
     def not_announced(self, reason: str) -> Batch:
         """Go back to packed: no data have left, and the record that Canvas may have made is nobody's."""

@@ -64,6 +64,7 @@ def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Bat
     batch = context.move(
         batch.sending(
             context.target,
+            context.clock.now(),
             mark=mark,
             user_id=user.id,
             parameters=parameters_of(context.settings, batch),

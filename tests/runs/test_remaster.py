@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from zipfile import ZipFile
 
 import pytest
@@ -72,6 +73,18 @@ def test_everything_is_sent_once_in_an_interval(nightly: Home) -> None:
     assert len(remasters(nightly)) == 1
     send(nightly, delivery("u1"), days=14.2)
     assert len(remasters(nightly)) == 2
+
+
+def test_the_interval_begins_when_a_batch_was_sent_not_when_it_was_claimed(nightly: Home) -> None:
+    (first,) = send(nightly, delivery("u1"))
+    assert first.sent_at is not None
+    assert first.claimed_at <= first.sent_at <= first.steps[-1].at
+    assert nightly.receipt(first)["batch"]["sent_at"] == first.sent_at
+    with nightly.journal_to_write() as journal:  # as if somebody had approved it only after three days
+        journal.amend(replace(first, claimed_at=first.claimed_at - 3 * 86400))
+
+    send(nightly, delivery("u1", "u2"), days=6)
+    assert remasters(nightly) == []
 
 
 def test_a_remaster_never_takes_the_place_of_an_import_that_is_not_diffed(nightly: Home) -> None:
