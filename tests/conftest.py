@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -23,6 +24,10 @@ from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+# Compile each module once, not again in every process: containers often set this.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A job in the background is started with SIGINT ignored, which the processes of the tests would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -34,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
     memory = Path("/dev/shm")
     if config.option.markexpr == "not slow" and os.access(memory, os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
+def pytest_collection_finish() -> None:
+    """Take what collection made out of the garbage collector's rounds: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -61,7 +61,7 @@ def imports_of(name: str) -> frozenset[str]:
     for_types = {
         inner
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
     return frozenset(imported for node in ast.walk(tree) if node not in for_types for imported in _imported(node))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Self, cast
+from urllib.parse import urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -200,9 +201,12 @@ class Wire:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send a request through the adapter itself: a session would read the whole body of a redirect."""
         url = prepared.url or ""
-        settings: Any = self._session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
         there = _addresses.origin(url)
-        if there is None or there.loopback:
+        direct = there is None or there.loopback
+        # "no_proxy" keeps requests from looking through the environment for a proxy that is not used.
+        proxies = {"no_proxy": urlsplit(url).hostname or ""} if direct else {}
+        settings: Any = self._session.merge_environment_settings(url, proxies, stream=True, verify=None, cert=None)
+        if direct:
             settings["proxies"] = {}
         with contextlib.ExitStack() as stack:
             adapter = stack.enter_context(contextlib.closing(Adapter())) if request.fresh else self._kept

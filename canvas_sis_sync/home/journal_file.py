@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 
 from canvas_sis_sync.errors import JournalError
@@ -159,6 +160,13 @@ def _empty(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@cache
+def _columns() -> frozenset[tuple[str, ...]]:
+    """Return the columns that a journal of this version has."""
+    with closing(_empty(Path())) as empty:
+        return frozenset(empty.execute(COLUMNS))
+
+
 def _read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
@@ -193,7 +201,6 @@ def _require_sound(path: Path, connection: sqlite3.Connection) -> None:
 
 def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
     """Raise JournalError unless every column is there."""
-    with closing(_empty(path)) as empty:
-        missing = set(empty.execute(COLUMNS)).difference(connection.execute(COLUMNS))
+    missing = _columns().difference(connection.execute(COLUMNS))
     if missing:
         raise damaged(path, f"it lacks the column {'.'.join(min(missing))}")

@@ -15,10 +15,13 @@ from werkzeug.wrappers import Request as HttpRequest
 from canvas_sis_sync.sandbox._records import SandboxUser
 from canvas_sis_sync.sandbox._replies import ErrorReply, not_found
 from canvas_sis_sync.sandbox._state import State
+from canvas_sis_sync.sandbox._store import Row
 
 Item = TypeVar("Item")
 _PAGE = 10
 _PAGE_LIMIT = 50
+_ID_DIGITS = 19
+"""With fewer a number fits into the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +43,25 @@ class Call:
 
     def account_id(self, text: str) -> int:
         """Return the account's id for a number or `self`; raises Refusal 404 for an unknown one."""
-        accounts = self.state.store.accounts()
-        if text == "self":
-            return min(accounts)
-        if not text.isdigit() or int(text) not in accounts:
+        return int(self.account(text)["id"])
+
+    def account(self, text: str) -> Row:
+        """Return the account for a number or `self`; raises Refusal 404 for an unknown one."""
+        if text != "self" and not (text.isdecimal() and len(text) < _ID_DIGITS):
             raise not_found()
-        return int(text)
+        account = self.state.store.account(None if text == "self" else int(text))
+        if account is None:
+            raise not_found()
+        return account
 
     def root_account_id(self, text: str) -> int:
         """Return the id of a root account where SIS data may be handled (API 1).
 
         Raises Refusal: 404 for an unknown account, 400 for a sub-account, then 403 without permission.
         """
-        account_id = self.account_id(text)
-        if self.state.store.accounts()[account_id]["root"] != account_id:
+        account = self.account(text)
+        account_id: int = account["id"]
+        if account["root"] != account_id:
             raise ErrorReply(400, {"errors": ["SIS data belong to a root account, and this is not one."]})
         if not self.user.may_import:
             message = "The user of this token has no permission for that."

@@ -147,7 +147,7 @@ def current_user(call: Call) -> Answer:
 
 def get_account(call: Call, account: str) -> Answer:
     """Show an account; a root account has neither parent nor root."""
-    row = call.state.store.accounts()[call.account_id(account)]
+    row = call.account(account)
     is_root = row["root"] == row["id"]
     return {
         "id": row["id"],

@@ -94,6 +94,13 @@ class Store:
         with self.connect() as connection:
             return {row["id"]: row for row in connection.execute("SELECT * FROM account")}
 
+    def account(self, account_id: int | None) -> Row | None:
+        """Return the account with that id, the first one for None; None if there is none."""
+        query = "SELECT * FROM account WHERE id = coalesce(?, (SELECT min(id) FROM account))"
+        with self.connect() as connection:
+            found: Row | None = connection.execute(query, (account_id,)).fetchone()
+            return found
+
     def terms(self, root: int) -> list[Row]:
         """Return the terms of a root account, the default term first."""
         with self.connect() as connection:
