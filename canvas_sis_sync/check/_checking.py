@@ -26,10 +26,9 @@ from canvas_sis_sync.sis_csv.texts import NotUtf8
 
 
 def kind_of(file: DeliveryFile) -> str:
-    """Tell the kind of a file by its header, "" where it is not recognised or cannot be read."""
+    """Return the kind of a file by its header, "" where it is not recognized or cannot be read."""
     try:
-        with file.open() as stream:
-            kind = open_csv(stream).kind
+        kind = file.header.kind
     except (OSError, SyncError, ValueError):
         return ""
     return kind.name if kind else ""

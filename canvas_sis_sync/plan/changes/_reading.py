@@ -56,14 +56,8 @@ def sources_of(files: Iterable[DeliveryFile]) -> dict[str, tuple[Source, ...]]:
     """Give the files that are recognised by their header, by kind, in the order in which Canvas reads them (CSV 8)."""
     found: dict[str, tuple[Source, ...]] = {}
     for file in sorted(files, key=lambda file: file.name):
-        try:
-            with file.open() as stream:
-                csv = open_csv(stream)
-        except (NotUtf8, Malformed):
-            continue
-        if csv.kind:
-            source = Source(file, csv.columns)
-            found[csv.kind.name] = (*found.get(csv.kind.name, ()), source)
+        if kind := file.header.kind:
+            found[kind.name] = (*found.get(kind.name, ()), Source(file, file.header.columns))
     return found
 
 
