@@ -24,6 +24,7 @@ from canvas_sis_sync.home.batch import Batch, BatchState, Step
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.home.stages import Zip
 
 FULL_BATCHES = 100_000
 WANTED_MS = 10.0
@@ -64,6 +65,7 @@ def fill(path: Path, count: int) -> None:
     """Write a journal with `count` finished batches, in one transaction."""
     target = Target("canvas.example.edu", 1)
     names = ("accounts", "terms", "courses", "sections", "users", "enrollments")
+    entries = tuple(Entry(f"{name}.csv", 100_000, 1, name.rstrip("s"), 1000) for name in names)
     batch = Batch(
         id="",
         state=BatchState.IMPORTED,
@@ -72,7 +74,7 @@ def fill(path: Path, count: int) -> None:
         drop_kind=DropKind.FOLDER,
         claimed_at=time.time(),
         files=tuple(DropFile(f"{name}.csv", 100_000, 1, "1:1") for name in names),
-        entries=tuple(Entry(f"{name}.csv", 100_000, 1, name.rstrip("s"), 1000) for name in names),
+        zip=Zip("import.zip", 300_000, "ab", entries),
         filed=True,
         steps=tuple(
             Step(0.0, state, "run", "as in life")

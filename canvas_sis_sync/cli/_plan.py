@@ -153,7 +153,7 @@ def _batch(context: Context, about: str) -> Batch | None:
     for waiting in context.journal.waiting():
         if waiting.target == context.target and waiting.state in ASSESSED:
             batch = context.journal.batch(waiting.id)
-            if batch is not None and batch.zip_name:
+            if batch is not None and (batch.zip or batch.kept_zip):
                 return batch
     return None
 
@@ -175,7 +175,7 @@ def _kept(context: Context, batch: Batch, asked: PlanRequest) -> ShownPlan:
 
 
 def _of_batch(context: Context, batch: Batch) -> Candidate:
-    if not batch.zip_name:
+    if not (batch.zip or batch.kept_zip):
         raise UsageError(
             f"Batch {batch.id} is {batch.state} and has no zip to look into: {batch.reason}",
             "`sis-sync status` says what it waits for.",

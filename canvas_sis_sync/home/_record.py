@@ -22,8 +22,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints, 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import RecordError
+from canvas_sis_sync.home._flat_record import in_stages
 from canvas_sis_sync.home.batch import Batch, Episode, Release, Step
 from canvas_sis_sync.home.drops import DropFile
+from canvas_sis_sync.home.stages import Zip
 from canvas_sis_sync.plan.values import Approval, Basis
 
 Value = TypeVar("Value")
@@ -78,8 +80,8 @@ def read(kind: Any, found: Any) -> Any:
 
 
 def batch_from_record(record: Any) -> Batch:
-    """Read a batch back. Raises RecordError when the record is not one."""
-    batch: Batch = read(Batch, record)
+    """Read a batch back, also from a record of before it had stages. Raises RecordError when the record is not one."""
+    batch: Batch = read(Batch, in_stages(record))
     return batch
 
 
@@ -118,9 +120,13 @@ def _name(text: str) -> str:
     return _path(text) or ("has a name that leads into a folder" if "/" in text else "")
 
 
-def _zip_name_or_none(text: str) -> str:
+def _zip_name(text: str) -> str:
     """Judge the name of a zip, which this program gives: other than those of an export it has no control characters."""
-    return "has a name with control characters" if not text.isprintable() else _name(text) if text else ""
+    return _name(text) if text.isprintable() else "has a name with control characters"
+
+
+def _zip_name_or_none(text: str) -> str:
+    return _zip_name(text) if text else ""
 
 
 def _is_utf8(text: str) -> bool:
@@ -153,8 +159,9 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Batch, "retry_of"): _batch_id,
     (Batch, "remaster_of"): _batch_id,
     (Batch, "drop_name"): _name,
-    (Batch, "zip_name"): _zip_name_or_none,
-    (Batch, "zip_size"): _count,
+    (Batch, "kept_zip"): _zip_name_or_none,
+    (Zip, "name"): _zip_name,
+    (Zip, "size"): _count,
     (Batch, "mark"): _count,
     (Batch, "user_id"): _count,
     (Batch, "import_id"): _count,

@@ -72,8 +72,8 @@ class Archive:
         return self.batch_folder(batch_id) / "files"
 
     def zip_path(self, batch: Batch) -> Path:
-        """Give the path of a packed batch's zip."""
-        return self.batch_folder(batch.id) / batch.zip_name
+        """Return the path of a packed batch's zip, or of the one that keeps what none could be made of."""
+        return self.batch_folder(batch.id) / (batch.zip.name if batch.zip else batch.kept_zip)
 
     def make_batch_folder(self, batch_id: str) -> Path:
         """Make the folder of a batch and make it last."""

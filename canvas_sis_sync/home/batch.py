@@ -9,6 +9,7 @@ from enum import StrEnum
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.home.stages import Zip
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 
@@ -139,12 +140,9 @@ class Batch:
     files: tuple[DropFile, ...] = ()
     #: True once one of these may have left the inbox.
     moving: bool = False
-    #: What the zip consists of, once packed.
-    entries: tuple[Entry, ...] = ()
-    #: Name of the zip in the batch's folder, "" before packing.
-    zip_name: str = ""
-    zip_size: int = 0
-    zip_sha256: str = ""
+    zip: Zip | None = None
+    #: Name of the zip in the batch's folder that keeps what no zip for Canvas could be made of, "" for none.
+    kept_zip: str = ""
     #: The import parameters of the last sending, without the upload's own.
     parameters: Mapping[str, str] = field(default_factory=dict)
     #: Highest import id of the account before the claim, and from sending on before the POST.
@@ -226,6 +224,11 @@ class Batch:
     def rows(self) -> int:
         """Data rows in all recognised files of the zip."""
         return sum(entry.rows or 0 for entry in self.entries if entry.kind)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What the zip consists of, nothing before it was packed."""
+        return self.zip.entries if self.zip else ()
 
     # --- moves: each returns the batch in its next state; ValueError where TRANSITIONS has no such move ---------------
 
@@ -356,11 +359,11 @@ class Batch:
 
     def with_zip(self, made: Bundle) -> Batch:
         """Note the zip that was made of its files."""
-        return replace(self, entries=made.entries, zip_name=made.path.name, zip_size=made.size, zip_sha256=made.sha256)
+        return replace(self, zip=Zip(made.path.name, made.size, made.sha256, made.entries))
 
     def kept_as(self, zip_name: str) -> Batch:
         """Note the zip that holds files as they came that no zip for Canvas can be made of, "" for none."""
-        return replace(self, zip_name=zip_name)
+        return replace(self, kept_zip=zip_name)
 
     def moved_to(self, target: Target) -> Batch:
         """Be for another target; what an unsent batch left behind at the one before stays there."""

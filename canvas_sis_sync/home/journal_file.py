@@ -12,6 +12,7 @@ from pathlib import Path
 
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.files import make_file
+from canvas_sis_sync.home._flat_record import text_in_stages
 from canvas_sis_sync.home._journal_faults import damaged, worded
 
 FILE_NAME = "journal.sqlite3"
@@ -60,6 +61,7 @@ MIGRATIONS = (
     );
     CREATE INDEX remembered_batch ON remembered (batch_id);
     """,
+    "UPDATE batch SET record = in_stages(record)",
 )
 """Forward migrations; their number is the file's user_version."""
 
@@ -174,6 +176,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
 def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.create_function("in_stages", 1, text_in_stages)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         raise JournalError(

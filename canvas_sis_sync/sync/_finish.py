@@ -40,7 +40,7 @@ def file_away(context: Context, batch: Batch) -> Batch:
         batch = follow_up(context, context.journal.amend(batch.reported(final, complete=complete)))
     batch = replace(batch.reported(final, complete=complete), filed=filed)
     context.archive.write_receipt(batch)
-    if batch.zip_name:
+    if batch.zip or batch.kept_zip:
         remove_sources(context, batch)
     return context.journal.amend(batch)
 

@@ -19,6 +19,7 @@ from canvas_sis_sync.errors import (
     ZipAltered,
 )
 from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync.assess import still_stands
@@ -69,7 +70,7 @@ def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Bat
             user_id=user.id,
             parameters=parameters_of(context.settings, batch),
             upload=way(context, batch),
-            reason=f"sending {batch.zip_size} bytes",
+            reason=f"sending {reached(batch.zip).size} bytes",
         )
     )
     context.archive.write_receipt(batch)
@@ -117,7 +118,7 @@ def way(context: Context, batch: Batch) -> str:
     chosen = context.settings.upload
     if chosen != "auto":
         return str(chosen)
-    return "two-step" if context.settings.hosted and batch.zip_size > LARGE_BYTES else "direct"
+    return "two-step" if context.settings.hosted and reached(batch.zip).size > LARGE_BYTES else "direct"
 
 
 def _post(context: Context, batch: Batch) -> Batch:
@@ -136,9 +137,9 @@ def _as_journalled(context: Context, batch: Batch) -> Batch:
 def _direct(context: Context, batch: Batch) -> Batch:
     zip_path = context.archive.zip_path(batch)
     try:
-        with context.show.stage("uploading", batch.zip_size) as done:
+        with context.show.stage("uploading", reached(batch.zip).size) as done:
             answer = context.canvas.create_import(
-                context.target.account_id, zip_path, batch.parameters, sha256=batch.zip_sha256, progress=done
+                context.target.account_id, zip_path, batch.parameters, sha256=reached(batch.zip).sha256, progress=done
             )
     except AnswerLost as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
@@ -150,7 +151,7 @@ def _two_step(context: Context, batch: Batch) -> Batch:
     announced = context.clock.monotonic()
     try:
         answer, offer = context.canvas.announce_import(
-            context.target.account_id, f"{batch.id}.zip", batch.zip_size, batch.parameters
+            context.target.account_id, f"{batch.id}.zip", reached(batch.zip).size, batch.parameters
         )
     except AnswerLost as error:
         unannounced(context, batch, error.sentence)
@@ -196,9 +197,9 @@ def _upload(context: Context, batch: Batch, offer: Offer, announced: float) -> B
 
 def _send_data_and_confirm(context: Context, batch: Batch, offer: Offer) -> None:
     try:
-        with context.show.stage("uploading", batch.zip_size) as done:
+        with context.show.stage("uploading", reached(batch.zip).size) as done:
             zip_path = context.archive.zip_path(batch)
-            stored = context.canvas.upload_to_offer(offer, zip_path, progress=done, sha256=batch.zip_sha256)
+            stored = context.canvas.upload_to_offer(offer, zip_path, progress=done, sha256=reached(batch.zip).sha256)
     except (NothingArrived, RequestRejected, ZipAltered):
         # The storage has none of the data, so the announced import is nobody's.
         context.journal.amend(batch.left_behind(batch.sent_as).not_its_import())

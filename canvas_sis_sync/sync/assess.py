@@ -16,6 +16,7 @@ from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.values import Approval, Basis, Plan, Tripped
 from canvas_sis_sync.progress import Show
@@ -165,7 +166,7 @@ def would_be_assessed_otherwise(context: Context, batch: Batch) -> bool:
     if batch.state is not BatchState.HELD:
         return False
     if batch.basis is None:
-        return bool(batch.zip_sha256) and _is_as_packed(context, batch)
+        return batch.zip is not None and _is_as_packed(context, batch)
     parameters = parameters_of(context.settings, batch)
     return dict(batch.basis.parameters) != parameters or batch.limits != limits_in_force(context.settings)
 
@@ -180,7 +181,7 @@ def still_stands(context: Context, batch: Batch) -> bool:
     """Say whether the batch's plan is still made of what it would be made of now. Raises CanvasError."""
     parameters = parameters_of(context.settings, batch)
     return _is_as_packed(context, batch) and batch.basis == basis_of(
-        batch.zip_sha256, batch.target, parameters, find_baseline(context, parameters)
+        reached(batch.zip).sha256, batch.target, parameters, find_baseline(context, parameters)
     )
 
 
@@ -188,13 +189,14 @@ def _is_as_packed(context: Context, batch: Batch) -> bool:
     """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
     try:
         with context.archive.zip_path(batch).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == batch.zip_sha256
+            return hashlib.file_digest(file, "sha256").hexdigest() == reached(batch.zip).sha256
     except OSError:
         return False
 
 
 def _altered(context: Context, batch: Batch) -> Batch:
-    reason = f"{batch.zip_name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
+    name = reached(batch.zip).name
+    reason = f"{name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
     if batch.approval is not None:
         reason += ", so the approval is void"
     reason += ". Put the zip back as it was, and the next run continues."

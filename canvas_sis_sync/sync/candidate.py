@@ -59,7 +59,7 @@ def of_batch(context: Context, batch: Batch) -> Candidate:
         newest_mtime(claimed),
         claimed,
         batch.entries,
-        batch.zip_sha256,
+        batch.zip.sha256 if batch.zip else "",
         remaster=batch.remaster_of is not None,
         scratch=context.archive.batch_folder(batch.id),
     )

@@ -167,9 +167,9 @@ def row_counts(sis_import: SisImport) -> dict[str, int]:
 
 def summary(batch: Batch) -> str:
     """Word a batch that ended well, in one line for a terminal."""
-    files = len(batch.entries)
+    files, zipped = len(batch.entries), batch.zip.size if batch.zip else 0
     plural = "" if files == 1 else "s"
-    text = f"Batch {batch.id}: {files} file{plural}, {batch.rows:,} rows, {size(batch.zip_size)} zipped"
+    text = f"Batch {batch.id}: {files} file{plural}, {batch.rows:,} rows, {size(zipped)} zipped"
     if batch.import_id is not None:
         text += f"; import {batch.import_id} {batch.state}"
         messages = 0 if batch.sis_import is None else _messages(batch.sis_import)
@@ -207,7 +207,7 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
         "errors_complete": batch.errors_complete,
         "findings": dict(batch.findings),
         "parameters": dict(batch.parameters),
-        "zip": {"bytes": batch.zip_size, "sha256": batch.zip_sha256} if batch.zip_sha256 else None,
+        "zip": {"bytes": batch.zip.size, "sha256": batch.zip.sha256} if batch.zip else None,
         "files": entries_json(batch.entries)
         or [{"name": file.name, "kind": None, "rows": None, "bytes": file.size} for file in batch.files],
         "steps": [

@@ -168,7 +168,7 @@ def _held(context: Context) -> Batch | None:
     batch = context.journal.batch(held[0].id) if held else None
     if batch is None or batch.state is not BatchState.HELD:
         return batch
-    if not batch.zip_sha256:
+    if batch.zip is None:
         return context.move(batch.reopened("its files are back")) if is_back(context, batch) else batch
     if not would_be_assessed_otherwise(context, batch):
         return batch

@@ -59,6 +59,7 @@ def overwritten(path: Path) -> None:
     path.write_bytes(content)
 
 
+ZIP = {"name": "import.zip", "size": 5, "sha256": "ab", "entries": []}
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a folder in its place": in_its_place(Path.mkdir),
     "gone": Path.unlink,
@@ -81,12 +82,12 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "another batch": record(lambda found: found | {"id": "20260101-000001"}),
     "no id": record(lambda found: {name: found[name] for name in found if name != "id"}),
     "an unknown kind": record(lambda found: found | {"drop_kind": "heap"}),
-    "a number as text": record(lambda found: found | {"zip_size": "5"}),
+    "a number as text": record(lambda found: found | {"zip": ZIP | {"size": "5"}}),
     "no number": record(lambda found: found | {"claimed_at": float("nan")}),
     "a time beyond years": record(lambda found: found | {"claimed_at": 1e18}),
-    "a negative size": record(lambda found: found | {"zip_size": -1}),
+    "a negative size": record(lambda found: found | {"zip": ZIP | {"size": -1}}),
     "an id beyond 2^63": record(lambda found: found | {"strays": [2**63]}),
-    "a zip elsewhere": record(lambda found: found | {"zip_name": "../../../etc/passwd"}),
+    "a zip elsewhere": record(lambda found: found | {"zip": ZIP | {"name": "../../../etc/passwd"}}),
     "nesting without end": record(lambda _: "[" * 100_000),
     "nesting in Canvas's part": record(
         lambda found: json.dumps(found)[:-1] + ', "x": ' + "[" * 9999 + "]" * 9999 + "}"

@@ -17,6 +17,7 @@ import requests
 from support.exports import DIFFING, ROWS, accepted, approve, cut, export
 from support.homes import COURSES, TOKEN, USERS, Home, Watching
 
+from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import ACCEPTED, HOLDING, Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -323,7 +324,7 @@ def waiting_drop_went(home: Home) -> bool:
 def _holds(home: Home, batch: Batch, text: bytes) -> bool:
     from zipfile import ZipFile
 
-    with ZipFile(home.folder_of(batch) / batch.zip_name) as zipped:
+    with ZipFile(Archive(home.archive).zip_path(batch)) as zipped:
         return any(text in zipped.read(name) for name in zipped.namelist())
 
 

@@ -160,7 +160,7 @@ def test_a_retried_batch_sends_the_same_zip_as_a_new_batch(home: Home, sandbox: 
     assert told.result.outcome == "imported"
     old, new = home.batches()
     assert (old.state, new.state, new.retry_of) == (BatchState.RETRIED, BatchState.IMPORTED, first.id)
-    assert new.zip_sha256 == old.zip_sha256
+    assert new.zip.sha256 == old.zip.sha256
     assert f"as {new.id} by the next run" in answer
     assert sandbox.count("user") >= 2
 

@@ -33,7 +33,7 @@ def test_a_refused_enrollment_is_sent_again_with_everything_else(nightly: Home, 
     assert diffed.sis_import.diffed_against == first.import_id
     assert (remaster.remaster_of, remaster.state) == (diffed.id, BatchState.IMPORTED)
     assert remaster.parameters["diffing_remaster_data_set"] == "true"
-    assert remaster.zip_sha256 == diffed.zip_sha256
+    assert remaster.zip.sha256 == diffed.zip.sha256
     assert enrolled(sandbox) == {"u1": "active", "u9": "active"}
     assert any(f"as batch {remaster.id}: the last import of everything" in note for note in diffed.notes)
     assert nightly.receipt(diffed)["batch"]["notes"] == list(diffed.notes)

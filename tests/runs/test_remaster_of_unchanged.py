@@ -39,7 +39,7 @@ def test_everything_is_sent_after_an_unchanged_delivery_once_its_time_has_come(
     (remaster,) = unchanged(home, 7.1)
 
     assert (remaster.remaster_of, remaster.state) == (diffed.id, BatchState.IMPORTED)
-    assert (remaster.zip_sha256, remaster.drop_name) == (diffed.zip_sha256, diffed.drop_name)
+    assert (remaster.zip.sha256, remaster.drop_name) == (diffed.zip.sha256, diffed.drop_name)
     assert enrolled(sandbox) == {"u1": "active", "u9": "active"}
     same = home.batches()[3]
     assert same.notes[-1].startswith(f"Batch {diffed.id} is sent once more, whole, as batch {remaster.id}: the last")

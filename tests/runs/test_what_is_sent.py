@@ -179,7 +179,7 @@ def test_there_must_be_room_for_every_copy(home: Home, sandbox: Sandbox, monkeyp
     home.run()
     assert asked[:2] == [2 * len(ready), len(BAD)]
     assert len(asked) == 3
-    assert asked[2] >= 2 * home.batches()[1].zip_size
+    assert asked[2] >= 2 * home.batches()[1].zip.size
     assert home.last().state is BatchState.REFUSED
 
 

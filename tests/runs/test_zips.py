@@ -29,7 +29,7 @@ def test_a_zip_of_csvs_is_sent_byte_for_byte(home: Home, sandbox: Sandbox, compr
     batch = home.last()
     folder = home.folder_of(batch)
     assert (folder / "import.zip").read_bytes() == ready
-    assert batch.zip_sha256 == hashlib.sha256(ready).hexdigest()
+    assert batch.zip.sha256 == hashlib.sha256(ready).hexdigest()
     upload = sandbox.imports[0].upload
     assert upload is not None
     assert upload.read_bytes() == ready
@@ -117,5 +117,5 @@ def test_a_repacked_batch_is_retried_with_its_repacked_zip(home: Home, sandbox: 
     home.say("retry", home.last().id, "again")
     assert home.run().result.outcome == "imported"
     old, new = home.batches()
-    assert old.zip_sha256 == new.zip_sha256
+    assert old.zip.sha256 == new.zip.sha256
     assert len({(home.folder_of(batch) / "import.zip").read_bytes() for batch in (old, new)}) == 1

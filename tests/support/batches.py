@@ -8,6 +8,7 @@ from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState, Release
 from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.home.stages import Zip
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 HERE = Target("canvas.example.edu", 1)
@@ -17,6 +18,10 @@ def batch(
     batch_id: str = "20260101-000000", state: BatchState = BatchState.CLAIMED, target: Target = HERE, **more: object
 ) -> Batch:
     return replace(Batch(batch_id, state, target, "night", DropKind.FOLDER, 900.0), **more)
+
+
+def zipped(*entries: Entry, size: int = 0) -> Zip:
+    return Zip("import.zip", size, "ab", entries)
 
 
 def full() -> Batch:
@@ -44,10 +49,7 @@ def full() -> Batch:
     return batch(
         state=BatchState.NOT_ACCEPTED,
         files=(DropFile("users.csv", 10, 20, "1:2"),),
-        entries=(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0)),
-        zip_name="import.zip",
-        zip_size=5,
-        zip_sha256="ab",
+        zip=zipped(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0), size=5),
         parameters={"skip_deletes": "true"},
         mark=6,
         user_id=3,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.batches import zipped
 from support.homes import COURSES, Home
 
 from canvas_sis_sync.canvas.records import SisImport, Taken, Target
@@ -28,7 +29,9 @@ BATCH = Batch(
     "loose files",
     DropKind.LOOSE,
     0.0,
-    entries=(Entry("users.csv", 900, 0, kind="user", rows=1000), Entry("courses.csv", 500, 0, kind="course", rows=200)),
+    zip=zipped(
+        Entry("users.csv", 900, 0, kind="user", rows=1000), Entry("courses.csv", 500, 0, kind="course", rows=200)
+    ),
     planned=Planned({"user": 1000, "course": 200}, {"Enrollment": 3, "Course": 0}),
 )
 CLEAN = SisImport(12, "imported", supplied=("user", "course"), counts={"users": 1000, "courses": 200})

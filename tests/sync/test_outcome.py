@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.batches import zipped
 
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, SisImport, Taken, Target
 from canvas_sis_sync.delivery.files import Entry
@@ -23,7 +24,7 @@ BATCH = Batch(
     "loose files",
     DropKind.LOOSE,
     0.0,
-    entries=(USERS, COURSES),
+    zip=zipped(USERS, COURSES),
 )
 CLEAN = SisImport(12, "imported", supplied=("user", "course"), counts={"users": 1000, "courses": 200})
 
@@ -111,8 +112,8 @@ def test_no_row_processed_is_not_accepted(word: str, counts: dict[str, int]) -> 
 
 def test_no_row_processed_is_fine_when_there_was_none() -> None:
     nothing = replace(CLEAN, counts={})
-    empty = replace(BATCH, entries=(replace(USERS, rows=0), replace(COURSES, rows=0)))
-    uncounted = replace(BATCH, entries=(replace(USERS, rows=0), replace(COURSES, rows=None)))
+    empty = replace(BATCH, zip=zipped(replace(USERS, rows=0), replace(COURSES, rows=0)))
+    uncounted = replace(BATCH, zip=zipped(replace(USERS, rows=0), replace(COURSES, rows=None)))
 
     assert end(nothing, batch=empty).state is BatchState.IMPORTED
     assert end(nothing, batch=uncounted).state is BatchState.NOT_ACCEPTED
@@ -127,9 +128,9 @@ def test_a_kind_that_canvas_did_not_recognise_is_not_accepted(diffed_against: in
 
 
 def test_a_header_is_enough_to_be_supplied_and_nothing_is_not() -> None:
-    header_only = replace(BATCH, entries=(USERS, replace(COURSES, rows=0)))
-    no_content = replace(BATCH, entries=(USERS, replace(COURSES, size=0)))
-    unrecognised = replace(BATCH, entries=(USERS, replace(COURSES, kind=None)))
+    header_only = replace(BATCH, zip=zipped(USERS, replace(COURSES, rows=0)))
+    no_content = replace(BATCH, zip=zipped(USERS, replace(COURSES, size=0)))
+    unrecognised = replace(BATCH, zip=zipped(USERS, replace(COURSES, kind=None)))
     final = replace(CLEAN, supplied=("user",))
 
     assert end(final, batch=header_only).state is BatchState.NOT_ACCEPTED
@@ -188,7 +189,7 @@ def test_messages_count_even_when_canvas_gives_no_totals() -> None:
 
 def test_a_diffed_or_uncounted_delivery_is_measured_by_what_canvas_saw() -> None:
     few = replace(CLEAN, workflow_state="imported_with_messages", counts={"users": 10, "warning_count": 30})
-    uncounted = replace(BATCH, entries=(USERS, replace(COURSES, rows=None)))
+    uncounted = replace(BATCH, zip=zipped(USERS, replace(COURSES, rows=None)))
 
     assert not end(few).over_limit
     assert end(replace(few, diffed_against=11)).over_limit

@@ -40,6 +40,9 @@ def receipt(home: Home, batch_id: str = FIRST) -> Path:
     return Archive(home.archive).batch_folder(batch_id) / "receipt.json"
 
 
+ZIP = {"name": "import.zip", "size": 5, "sha256": "ab", "entries": []}
+
+
 def assert_refused(home: Home, *words: str) -> None:
     """Hold a rebuild to a sentence with these words, and to changing nothing."""
     before = sorted((path, os.lstat(path).st_mtime_ns) for path in home.archive.rglob("*") if path.name != ".lock")
@@ -59,14 +62,17 @@ def assert_refused(home: Home, *words: str) -> None:
         ({"id": "../../../../x"}, "id is not the id of a batch"),
         ({"id": "20260102-000000"}, "another"),
         ({"id": SECOND}, "another"),
-        ({"zip_name": "../import.zip"}, "zip_name has a name that leads out"),
-        ({"zip_name": "/etc/passwd"}, "zip_name has a name that leads out"),
+        (
+            {"zip": ZIP | {"name": "../import.zip"}},
+            "zip.name has a name that leads out",
+        ),
+        ({"kept_zip": "/etc/passwd"}, "kept_zip has a name that leads out"),
         ({"files": [{"name": "C:\\x.csv", "size": 1, "mtime_ns": 1, "file_id": ""}]}, "files[0].name has a name"),
         (
-            {"entries": [{"name": "a\u0000.csv", "size": 1, "crc32": 1}]},
-            "entries[0].name has a name that no file",
+            {"zip": ZIP | {"entries": [{"name": "a\u0000.csv", "size": 1, "crc32": 1}]}},
+            "zip.entries[0].name has a name that no file",
         ),
-        ({"zip_size": -1}, "zip_size is not a number from 0"),
+        ({"zip": ZIP | {"size": -1}}, "zip.size is not a number from 0"),
         ({"import_id": 2**63}, "import_id is not a number from 0"),
         ({"claimed_at": 1e15}, "claimed_at is not a time"),
         ({"state": "beamed"}, "state is not one that"),

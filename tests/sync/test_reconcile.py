@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.batches import zipped
 
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Attachment, Listing, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
@@ -21,7 +22,9 @@ STRAY = Entry("night/notes.csv", 30, 0)
 
 
 def batch(*entries: Entry, **changes: object) -> Batch:
-    made = Batch("2026-night", BatchState.SENDING, TARGET, "night", DropKind.FOLDER, 0.0, entries=entries, mark=100)
+    made = Batch(
+        "2026-night", BatchState.SENDING, TARGET, "night", DropKind.FOLDER, 0.0, zip=zipped(*entries), mark=100
+    )
     return replace(made, **changes)
 
 

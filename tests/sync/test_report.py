@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.batches import zipped
 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
@@ -31,10 +32,7 @@ BATCH = Batch(
     DropKind.FOLDER,
     0.0,
     files=(DropFile("users.csv", 10, 1, "1:1"),),
-    entries=(Entry("users.csv", 10, 1, "user", 1_500), Entry("other.csv", 5, 1)),
-    zip_name="import.zip",
-    zip_size=2_500_000,
-    zip_sha256="ab",
+    zip=zipped(Entry("users.csv", 10, 1, "user", 1_500), Entry("other.csv", 5, 1), size=2_500_000),
     import_id=12,
     sis_import=RECORD,
     reason="because",
@@ -82,7 +80,7 @@ def test_a_batch_that_ended_well_is_one_line() -> None:
         "Batch 20260102-030405: 2 files, 1,500 rows, 2.5 MB zipped; import 12 imported_with_messages with 3 messages"
         " (see errors.csv)."
     )
-    quiet = replace(BATCH, entries=BATCH.entries[:1], import_id=None, sis_import=None)
+    quiet = replace(BATCH, zip=zipped(*BATCH.entries[:1], size=2_500_000), import_id=None, sis_import=None)
     assert report.summary(quiet) == "Batch 20260102-030405: 1 file, 1,500 rows, 2.5 MB zipped."
     assert report.summary(replace(BATCH, sis_import=None)).endswith("import 12 imported_with_messages.")
 

@@ -1,0 +1,32 @@
+"""The record of a batch as it was before it had stages: every field beside every other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+STAGES = {"zip": {"zip_name": "name", "zip_size": "size", "zip_sha256": "sha256", "entries": "entries"}}
+"""By stage the fields that belong to it, by the names that they had."""
+
+
+def text_in_stages(text: Any) -> Any:
+    """Return a record, as the journal keeps it, with stages; what is no JSON as it is."""
+    try:
+        return json.dumps(in_stages(json.loads(text)))
+    except (ValueError, TypeError, RecursionError):
+        return text
+
+
+def in_stages(record: Any) -> Any:
+    """Return the record of a batch with stages; anything else as it is. What the values are is judged by who reads."""
+    if not isinstance(record, Mapping) or "zip" in record:
+        return record
+    moved = {old for fields in STAGES.values() for old in fields}
+    staged = {name: value for name, value in record.items() if name not in moved}
+    for stage, fields in STAGES.items():
+        found = {new: record[old] for old, new in fields.items() if old in record}
+        staged[stage] = found if any(found.values()) else None
+    if not record.get("zip_sha256") and not record.get("zip_size"):  # no zip for Canvas could be made
+        staged |= {"zip": None, "kept_zip": record.get("zip_name", "")}
+    return staged
