@@ -142,11 +142,12 @@ def _under_way(batch: Batch | None, what: str) -> GateDecision:
     """Say what a batch waits for that is under way: a run, or somebody who says which import it became."""
     if batch is None or batch.state is not BatchState.SENDING:
         return GateDecision(Verdict.WAIT, f"{what}.")
-    if not batch.choices:
+    undecided = batch.sending.choices if batch.sending else ()
+    if not undecided:
         return GateDecision(Verdict.WAIT, f"{what}.", "`sis-sync run` finds out whether Canvas has it.")
-    choices = ", ".join(map(str, batch.choices))
+    choices = ", ".join(map(str, undecided))
     reason = f"{what}, and it cannot be determined from here which import it became: {choices}."
-    return GateDecision(Verdict.HOLD, reason, which_import(batch, batch.choices))
+    return GateDecision(Verdict.HOLD, reason, which_import(batch, undecided))
 
 
 def _oldest(drops: Inbox, now: float) -> float | None:

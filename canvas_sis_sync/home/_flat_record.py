@@ -6,7 +6,25 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-STAGES = {"zip": {"zip_name": "name", "zip_size": "size", "zip_sha256": "sha256", "entries": "entries"}}
+STAGES = {
+    "zip": {"zip_name": "name", "zip_size": "size", "zip_sha256": "sha256", "entries": "entries"},
+    "sending": {
+        name: name
+        for name in (
+            "parameters",
+            "upload",
+            "user_id",
+            "sent_at",
+            "cut_after",
+            "lost_uploads",
+            "lost_since",
+            "lost_since_here",
+            "announced_above",
+            "perhaps_sent",
+            "choices",
+        )
+    },
+}
 """By stage the fields that belong to it, by the names that they had."""
 
 

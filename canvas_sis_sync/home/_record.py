@@ -25,7 +25,7 @@ from canvas_sis_sync.errors import RecordError
 from canvas_sis_sync.home._flat_record import in_stages
 from canvas_sis_sync.home.batch import Batch, Episode, Release, Step
 from canvas_sis_sync.home.drops import DropFile
-from canvas_sis_sync.home.stages import Zip
+from canvas_sis_sync.home.stages import Sending, Zip
 from canvas_sis_sync.plan.values import Approval, Basis
 
 Value = TypeVar("Value")
@@ -163,18 +163,18 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Zip, "name"): _zip_name,
     (Zip, "size"): _count,
     (Batch, "mark"): _count,
-    (Batch, "user_id"): _count,
+    (Sending, "user_id"): _count,
     (Batch, "import_id"): _count,
     (Batch, "strays"): _counts,
     (Batch, "claimed_at"): _time,
-    (Batch, "sent_at"): _time,
-    (Batch, "lost_since"): _time,
-    (Batch, "lost_since_here"): _time,
-    (Batch, "announced_above"): _count,
-    (Batch, "choices"): _counts,
-    (Batch, "lost_uploads"): _count,
+    (Sending, "sent_at"): _time,
+    (Sending, "lost_since"): _time,
+    (Sending, "lost_since_here"): _time,
+    (Sending, "announced_above"): _count,
+    (Sending, "choices"): _counts,
+    (Sending, "lost_uploads"): _count,
     (Batch, "contradictions"): _count,
-    (Batch, "cut_after"): _time,
+    (Sending, "cut_after"): _time,
     (DropFile, "name"): _path,
     (DropFile, "size"): _count,
     (DropFile, "mtime_ns"): _signed,

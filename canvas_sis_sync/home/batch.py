@@ -9,7 +9,7 @@ from enum import StrEnum
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.home.drops import DropFile, DropKind
-from canvas_sis_sync.home.stages import Zip
+from canvas_sis_sync.home.stages import Sending, Zip, reached
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 
@@ -143,30 +143,9 @@ class Batch:
     zip: Zip | None = None
     #: Name of the zip in the batch's folder that keeps what no zip for Canvas could be made of, "" for none.
     kept_zip: str = ""
-    #: The import parameters of the last sending, without the upload's own.
-    parameters: Mapping[str, str] = field(default_factory=dict)
     #: Highest import id of the account before the claim, and from sending on before the POST.
     mark: int | None = None
-    #: Canvas id of the token's user at sending.
-    user_id: int | None = None
-    #: "direct" or "two-step", "" before sending.
-    upload: str = ""
-    #: When it was sent last, by this machine's clock; None while it certainly was not.
-    sent_at: float | None = None
-    #: Seconds that a direct upload lasted whose answer was lost, None when none was.
-    cut_after: float | None = None
-    #: Direct uploads of it whose answer was lost.
-    lost_uploads: int = 0
-    #: Canvas's clock at the first look for a lost import, None while nothing is lost.
-    lost_since: float | None = None
-    #: This machine's clock at that look.
-    lost_since_here: float | None = None
-    #: The mark of an announcement whose answer was lost: its record may appear above it, and never gets data.
-    announced_above: int | None = None
-    #: True while it may have been sent in a past that this journal does not know, such as before a restore from backup.
-    perhaps_sent: bool = False
-    #: Imports that a person was asked to choose from.
-    choices: tuple[int, ...] = ()
+    sending: Sending | None = None
     import_id: int | None = None
     #: Canvas's record at the last look.
     sis_import: SisImport | None = None
@@ -226,6 +205,11 @@ class Batch:
         return sum(entry.rows or 0 for entry in self.entries if entry.kind)
 
     @property
+    def parameters(self) -> Mapping[str, str]:
+        """The import parameters of the last sending, none before the first."""
+        return self.sending.parameters if self.sending else {}
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """What the zip consists of, nothing before it was packed."""
         return self.zip.entries if self.zip else ()
@@ -265,7 +249,7 @@ class Batch:
         """Not be sent, since Canvas has the same."""
         return self._to(BatchState.UNCHANGED, reason)
 
-    def sending(
+    def about_to_send(
         self,
         target: Target,
         now: float,
@@ -276,38 +260,33 @@ class Batch:
         upload: str,
         reason: str,
     ) -> Batch:
-        """Be about to be sent: from here on Canvas may have it."""
-        return replace(
-            self._sent_to(target, mark, user_id, reason),
-            sent_at=now,
-            parameters=parameters,
-            upload=upload,
-            cut_after=None,
+        """From here on Canvas may have it."""
+        sent = self._sent_to(target, mark, user_id, reason)
+        sending = replace(
+            reached(sent.sending), parameters=parameters, upload=upload, sent_at=now, cut_after=None, perhaps_sent=False
         )
+        return replace(sent, sending=sending)
 
-    def perhaps_sent_before(self, target: Target, *, mark: int, user_id: int, reason: str) -> Batch:
+    def perhaps_sent_before(self, target: Target, *, mark: int | None, user_id: int, reason: str) -> Batch:
         """Be looked for in Canvas as if it had been sent just now, since it may have been, in another past."""
-        return replace(self._sent_to(target, mark, user_id, reason), perhaps_sent=True)
+        sent = self._sent_to(target, mark, user_id, reason)
+        return replace(sent, sending=replace(reached(sent.sending), perhaps_sent=True))
 
-    def _sent_to(self, target: Target, mark: int, user_id: int, reason: str) -> Batch:
-        return replace(
-            self._to(BatchState.SENDING, reason).not_its_import(),
-            target=target,
-            mark=mark,
-            user_id=user_id,
-            lost_since=None,
-            lost_since_here=None,
-            perhaps_sent=False,
-        )
+    def _sent_to(self, target: Target, mark: int | None, user_id: int, reason: str) -> Batch:
+        sending = replace(self.sending or Sending(), user_id=user_id, lost_since=None, lost_since_here=None)
+        return replace(self._to(BatchState.SENDING, reason).not_its_import(), target=target, mark=mark, sending=sending)
 
     def not_sent(self, reason: str) -> Batch:
         """Go back to packed: Canvas certainly has no import of it."""
-        return replace(self._to(BatchState.PACKED, reason), sent_at=None, perhaps_sent=False)
+        sending = replace(self.sending or Sending(), sent_at=None, perhaps_sent=False)
+        return replace(self._to(BatchState.PACKED, reason), sending=sending)
 
     def not_announced(self, reason: str) -> Batch:
         """Go back to packed: no data have left, and the record that Canvas may have made is nobody's."""
-        above = self.mark if self.announced_above is None else self.announced_above
-        return replace(self.not_sent(reason), announced_above=above)
+        packed = self.not_sent(reason)
+        sending = reached(packed.sending)
+        above = self.mark if sending.announced_above is None else sending.announced_above
+        return replace(packed, sending=replace(sending, announced_above=above))
 
     def rejected(self, reason: str) -> Batch:
         """Be rejected by Canvas instead of imported."""
@@ -367,7 +346,8 @@ class Batch:
 
     def moved_to(self, target: Target) -> Batch:
         """Be for another target; what an unsent batch left behind at the one before stays there."""
-        return replace(self, target=target, mark=None, announced_above=None, strays=())
+        sending = replace(self.sending, announced_above=None) if self.sending else None
+        return replace(self, target=target, mark=None, sending=sending, strays=())
 
     def seen(self, found: SisImport, reason: str = "") -> Batch:
         """Have an import, as Canvas shows it now."""
@@ -383,11 +363,18 @@ class Batch:
 
     def lost(self, reason: str, seconds: float) -> Batch:
         """Note that the answer to a direct upload was lost after so long."""
-        return replace(self, reason=reason, cut_after=seconds, lost_uploads=self.lost_uploads + 1)
+        sending = reached(self.sending)
+        sending = replace(sending, cut_after=seconds, lost_uploads=sending.lost_uploads + 1)
+        return replace(self, reason=reason, sending=sending)
 
     def looked_for(self, canvas_now: float, now: float) -> Batch:
         """Note when Canvas's import of it was first looked for, by Canvas's clock and by ours."""
-        return replace(self, lost_since=canvas_now, lost_since_here=now)
+        sending = replace(reached(self.sending), lost_since=canvas_now, lost_since_here=now)
+        return replace(self, sending=sending)
+
+    def undecided(self, choices: tuple[int, ...]) -> Batch:
+        """Note the imports that a person is asked to choose from."""
+        return replace(self, sending=replace(reached(self.sending), choices=choices))
 
     def reported(self, final: SisImport | None, *, complete: bool) -> Batch:
         """Note Canvas's record after its messages were fetched, and whether all were there."""

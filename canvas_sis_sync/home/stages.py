@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from canvas_sis_sync.delivery.files import Entry
@@ -26,3 +27,31 @@ class Zip:
     size: int
     sha256: str
     entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The last sending; from the first one on, also when it certainly did not run."""
+
+    #: The import parameters, without the upload's own.
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    #: "direct" or "two-step"; "" when it is only looked for what may have been sent in another past.
+    upload: str = ""
+    #: Canvas id of the token's user.
+    user_id: int | None = None
+    #: When, by this machine's clock; None when it certainly did not run, or in another past.
+    sent_at: float | None = None
+    #: Seconds that a direct upload lasted whose answer was lost, None when none was.
+    cut_after: float | None = None
+    #: Direct uploads of the batch, in all sendings, whose answer was lost.
+    lost_uploads: int = 0
+    #: Canvas's clock at the first look for a lost import, None while nothing is lost.
+    lost_since: float | None = None
+    #: This machine's clock at that look.
+    lost_since_here: float | None = None
+    #: The mark of an announcement whose answer was lost: its record may appear above it, and never gets data.
+    announced_above: int | None = None
+    #: True while it may have been sent in a past that this journal does not know, such as before a restore from backup.
+    perhaps_sent: bool = False
+    #: Imports that a person was asked to choose from.
+    choices: tuple[int, ...] = ()

@@ -26,6 +26,7 @@ from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.delivery.judging import look_into
 from canvas_sis_sync.errors import CanvasError
 from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.sis_csv.reader import Malformed, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 from canvas_sis_sync.sync.session import Context, log
@@ -114,7 +115,8 @@ def judge(batch: Batch, candidates: Iterable[SisImport], evidence: Evidence = NO
 
 
 def _same_user(batch: Batch, seen: SisImport) -> bool:
-    return batch.user_id is None or seen.user_id is None or seen.user_id == batch.user_id
+    user_id = reached(batch.sending).user_id
+    return user_id is None or seen.user_id is None or seen.user_id == user_id
 
 
 def _by_evidence(whose: _Whose, seen: SisImport, evidence: Evidence) -> _Whose:
@@ -235,13 +237,13 @@ def find(context: Context, batch: Batch, listing: Listing) -> Resolution:
     batch's zip cannot.
     """
     retried = context.journal.batch(batch.retry_of) if batch.retry_of else None
-    ruled_out = {*batch.strays, *(retried.choices if retried else ())}
+    ruled_out = {*batch.strays, *(retried.sending.choices if retried and retried.sending else ())}
     taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
     others = context.account_record.taken_by_others(batch.fingerprint)
     fitting = [
         seen
         for seen in candidates(batch, listing, taken | others | ruled_out)
-        if not _never_processed(seen, listing) and (_shows_files(seen) or not batch.perhaps_sent)
+        if not _never_processed(seen, listing) and (_shows_files(seen) or not reached(batch.sending).perhaps_sent)
     ]
     resolution = judge(batch, fitting, _evidence(context, batch, fitting))
     log.info("looked for the import: %s", resolution.found, extra={"batch": batch.id})

@@ -83,7 +83,8 @@ def _since(context: Context, sent: Batch, seconds: float) -> Iterator[Batch]:
     """Yield the batches of the same data set that were entered or sent within that time, newest first."""
     now = context.clock.now()
     for other in context.journal.entered(sent.target):
-        if now - (other.sent_at or other.claimed_at) >= seconds:
+        sent_at = other.sending.sent_at if other.sending else None
+        if now - (sent_at or other.claimed_at) >= seconds:
             return
         if _data_set_of(context, other) == data_set(sent.parameters):
             yield other

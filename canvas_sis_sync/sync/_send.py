@@ -63,7 +63,7 @@ def send(context: Context, batch: Batch) -> Batch:
 def _about_to_send(context: Context, batch: Batch, mark: int, user: User) -> Batch:
     context.account_record.begin(batch.fingerprint, mark, user.id)
     batch = context.move(
-        batch.sending(
+        batch.about_to_send(
             context.target,
             context.clock.now(),
             mark=mark,
@@ -98,9 +98,8 @@ def _perhaps_sent(context: Context, batch: Batch, user: User) -> Batch | None:
         listing = context.canvas.list_imports(account, limit=FIRST_PAGE)
     else:
         listing = context.canvas.imports_above(account, mark)
-    resolution = find(
-        context, replace(batch, mark=mark, user_id=user.id, target=context.target, perhaps_sent=True), listing
-    )
+    as_if_sent = batch.perhaps_sent_before(context.target, mark=mark, user_id=user.id, reason="")
+    resolution = find(context, as_if_sent, listing)
     if resolution.found is Found.NONE:
         return None
     return context.move(
@@ -123,7 +122,7 @@ def way(context: Context, batch: Batch) -> str:
 
 def _post(context: Context, batch: Batch) -> Batch:
     try:
-        return _two_step(context, batch) if batch.upload == "two-step" else _direct(context, batch)
+        return _two_step(context, batch) if reached(batch.sending).upload == "two-step" else _direct(context, batch)
     except RequestRejected as error:
         reason = outcome.rejection(error, batch.parameters)
         return context.move(note_stray(context, _as_journalled(context, batch)).rejected(reason))
@@ -221,7 +220,7 @@ def accepted(context: Context, batch: Batch, answer: SisImport) -> Batch:
 
 
 def _take(context: Context, batch: Batch, answer: SisImport) -> None:
-    context.account_record.take(batch.fingerprint, batch.mark or 0, batch.user_id, answer.id)
+    context.account_record.take(batch.fingerprint, batch.mark or 0, reached(batch.sending).user_id, answer.id)
 
 
 def _importing(context: Context, batch: Batch, answer: SisImport) -> Batch:
@@ -245,10 +244,11 @@ def note_stray(context: Context, batch: Batch) -> Batch:
     except CanvasError as error:
         log.info("could not look for a stray record: %s", error.sentence, extra={"batch": batch.id})
         return batch
+    user_id = reached(batch.sending).user_id
     left = [
         found.id
         for found in listing.imports
-        if found.workflow_state == "initializing" and found.user_id in (None, batch.user_id)
+        if found.workflow_state == "initializing" and found.user_id in (None, user_id)
     ]
     taken = context.journal.taken(context.target, batch.mark, but=batch.id)
     left = [stray for stray in left if stray not in taken]

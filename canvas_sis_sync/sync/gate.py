@@ -304,11 +304,11 @@ def _lost_announcements(
     found = {
         record.id
         for batch in batches
-        if batch is not None and batch.announced_above is not None
+        if batch is not None and batch.sending is not None and batch.sending.announced_above is not None
         for record in seen.values()
         if record.workflow_state == "initializing"
-        and batch.announced_above < record.id < (batch.import_id or sys.maxsize)
-        and record.user_id in (None, batch.user_id)
+        and batch.sending.announced_above < record.id < (batch.import_id or sys.maxsize)
+        and record.user_id in (None, batch.sending.user_id)
     }
     return frozenset(found) - context.account_record.taken_by_others()
 

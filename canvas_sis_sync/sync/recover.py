@@ -12,6 +12,7 @@ from dataclasses import replace
 from canvas_sis_sync.canvas.records import AbortKind, Listing, SisImport
 from canvas_sis_sync.errors import BadZipError, HeldError, NotFound
 from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync._send import accepted, give_up, unannounced, way
 from canvas_sis_sync.sync.session import Context, log
@@ -34,9 +35,10 @@ def recover(context: Context, batch: Batch) -> Batch:
             quiet.begin_look()
             listing = context.canvas.imports_above(batch.target.account_id, batch.mark or 0)
             batch = quiet.look(batch, listing)
+            sending = reached(batch.sending)
             if batch.import_id is not None:
                 settled = _look_at_known(context, batch, batch.import_id, quiet)
-            elif batch.upload == "two-step" and not batch.perhaps_sent:
+            elif sending.upload == "two-step" and not sending.perhaps_sent:
                 reason = "it was announced, but no data were sent; it will be announced again"
                 settled = unannounced(context, batch, reason)
             else:
@@ -55,8 +57,8 @@ class _Quiet:
 
     def __init__(self, context: Context, batch: Batch) -> None:
         self._context = context
-        self._lost_since = batch.lost_since
-        self._lost_since_here = batch.lost_since_here
+        self._lost_since = reached(batch.sending).lost_since
+        self._lost_since_here = reached(batch.sending).lost_since_here
         self._began = context.clock.monotonic()
         self._seconds = 0.0
 
@@ -69,7 +71,7 @@ class _Quiet:
         if listing.canvas_now is None:
             return batch
         now = self._context.clock.now()
-        if batch.lost_since is None:
+        if reached(batch.sending).lost_since is None:
             return self._context.journal.amend(batch.looked_for(listing.canvas_now, now))
         if self._lost_since is not None and self._lost_since_here is not None:
             between = min(listing.canvas_now - self._lost_since, now - self._lost_since_here)
@@ -87,10 +89,12 @@ def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet
         resolution = find(context, batch, listing)
     except (BadZipError, OSError) as error:
         raise _cannot_compare(context, batch, listing) from error
-    undecided = resolution.found is Found.UNDECIDABLE or (resolution.found is Found.OURS and batch.perhaps_sent)
+    undecided = resolution.found is Found.UNDECIDABLE or (
+        resolution.found is Found.OURS and reached(batch.sending).perhaps_sent
+    )
     if undecided:
         choices = tuple(found.id for found in resolution.imports)
-        raise undecided_hold(context.journal.amend(replace(batch, choices=choices)), resolution.imports)
+        raise undecided_hold(context.journal.amend(batch.undecided(choices)), resolution.imports)
     if resolution.found is Found.OURS:
         return adopt(context, batch, resolution.imports[0], "found after its answer was lost")
     if resolution.found is Found.NONE and quiet.is_over:
@@ -111,17 +115,18 @@ def _cannot_compare(context: Context, batch: Batch, listing: Listing) -> HeldErr
 
 
 def _certainly_none(context: Context, batch: Batch) -> Batch:
-    slow = batch.upload == "direct" and (batch.cut_after or 0) > HOSTED_REQUEST_SECONDS
+    sending = reached(batch.sending)
+    slow = sending.upload == "direct" and (sending.cut_after or 0) > HOSTED_REQUEST_SECONDS
     if slow and way(context, batch) == "direct":
         raise HeldError(
-            f"The upload of batch {batch.id} was cut after {batch.cut_after:.0f} seconds, and Canvas has no import of"
+            f"The upload of batch {batch.id} was cut after {sending.cut_after:.0f} seconds, and Canvas has no import of"
             " it. Sent the same way it would be cut again, so it was not.",
             "If your Canvas is hosted by Instructure, set SIS_SYNC_UPLOAD=two-step, and the next run goes on. If it is"
             f" not, raise its time-out and type `sis-sync retry {batch.id} --reason TEXT`.",
         )
-    if batch.lost_uploads >= MOST_LOST_UPLOADS:
+    if sending.lost_uploads >= MOST_LOST_UPLOADS:
         raise HeldError(
-            f"Batch {batch.id} was uploaded {batch.lost_uploads} times, and each time the answer was lost and Canvas"
+            f"Batch {batch.id} was uploaded {sending.lost_uploads} times, and each time the answer was lost and Canvas"
             f" made no import. The last answer: {batch.reason}",
             f"Find out what is between this machine and Canvas. To send it again: `sis-sync retry {batch.id} --reason"
             " TEXT`.",
@@ -168,7 +173,7 @@ def adopt(context: Context, batch: Batch, found: SisImport, how: str) -> Batch:
 def undecided_hold(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
     """Word the hold of a batch that may be any of several imports, or that may have been sent before."""
     listed = ", ".join(f"{found.id} ({found.workflow_state})" for found in imports)
-    if batch.perhaps_sent:
+    if reached(batch.sending).perhaps_sent:
         sentence = (
             f"Canvas has an import with the files of batch {batch.id} that this journal does not know: {listed}. The"
             " batch may have been sent before, for example when the archive was restored from a backup. Nothing is sent"

@@ -14,6 +14,7 @@ from canvas_sis_sync.home import log
 from canvas_sis_sync.home.batch import OPEN, TRANSITIONS, Batch, BatchState, Release
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.settings import Settings
+from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.sis_csv.reader import open_csv
 from canvas_sis_sync.sync import report
@@ -139,7 +140,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
             found = at.canvas.get_import(batch.target.account_id, import_id)
         except NotFound:
             raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
-        record.take(batch.fingerprint, batch.mark or 0, batch.user_id, import_id)
+        record.take(batch.fingerprint, batch.mark or 0, reached(batch.sending).user_id, import_id)
         batch = at.journal.move(batch.importing(found, reason), who=at.who)
         at.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)

@@ -35,7 +35,7 @@ def ended(state: BatchState) -> Move:
 
 
 def sending(was: Batch) -> Batch:
-    return was.sending(HERE, 1.0, mark=6, user_id=3, parameters={}, upload="direct", reason="because")
+    return was.about_to_send(HERE, 1.0, mark=6, user_id=3, parameters={}, upload="direct", reason="because")
 
 
 def perhaps_sent(was: Batch) -> Batch:

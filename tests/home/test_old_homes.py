@@ -15,6 +15,7 @@ from canvas_sis_sync.home._record import batch_from_record, to_record
 from canvas_sis_sync.home.archive import Archive, read_receipt
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.home.stages import Sending, Zip
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.rebuild import rebuild
 
@@ -41,9 +42,9 @@ def as_written_then(batch: Batch) -> dict[str, Any]:
     """Return all that is known of a batch in the form of then."""
     record: dict[str, Any] = to_record(batch)
     kept = record.pop("kept_zip")
-    nothing = {"name": kept, "size": 0, "sha256": "", "entries": []}
+    nothing = {"zip": Zip(kept, 0, "", ()), "sending": Sending()}
     for stage, fields in STAGES.items():
-        of_stage = record.pop(stage) or nothing
+        of_stage = record.pop(stage) or to_record(nothing[stage])
         record |= {then: of_stage[now] for then, now in fields.items()}
     return record
 

@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -231,7 +231,7 @@ def slow_upload(home: Home, sandbox: Sandbox) -> None:
     home.drop()
     interrupted(home, uploading=pull_the_plug)
     with home.journal_to_write() as journal:
-        journal.amend(replace(home.last(), cut_after=61.0))
+        journal.amend(home.last().lost(home.last().reason, 61.0))
 
 
 def no_journal(home: Home, sandbox: Sandbox) -> None:

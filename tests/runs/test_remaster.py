@@ -77,9 +77,11 @@ def test_everything_is_sent_once_in_an_interval(nightly: Home) -> None:
 
 def test_the_interval_begins_when_a_batch_was_sent_not_when_it_was_claimed(nightly: Home) -> None:
     (first,) = send(nightly, delivery("u1"))
-    assert first.sent_at is not None
-    assert first.claimed_at <= first.sent_at <= first.steps[-1].at
-    assert nightly.receipt(first)["batch"]["sent_at"] == first.sent_at
+    assert first.sending is not None
+    sent_at = first.sending.sent_at
+    assert sent_at is not None
+    assert first.claimed_at <= sent_at <= first.steps[-1].at
+    assert nightly.receipt(first)["batch"]["sending"]["sent_at"] == sent_at
     with nightly.journal_to_write() as journal:  # as if somebody had approved it only after three days
         journal.amend(replace(first, claimed_at=first.claimed_at - 3 * 86400))
 

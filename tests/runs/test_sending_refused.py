@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +272,7 @@ def cut_after(home: Home, seconds: float) -> None:
     with pytest.raises(KeyboardInterrupt):
         home.run(show=Watching({"uploading": _interrupt}))
     with home.journal_to_write() as journal:
-        journal.amend(replace(home.last(), cut_after=seconds))
+        journal.amend(home.last().lost(home.last().reason, seconds))
 
 
 def _interrupt() -> None:
@@ -320,7 +319,7 @@ def test_how_long_a_lost_upload_lasted_is_journalled(
     home.drop()
     sandbox.add_fault("late-answer=0.5")
     home.run()
-    cut = home.last().cut_after
+    cut = home.last().sending.cut_after
     assert cut is not None
     assert 0.2 <= cut < 5
 

@@ -66,7 +66,7 @@ def test_the_data_go_to_the_offer_without_the_token(home: Home, sandbox: Sandbox
     assert home.run().result.outcome == "imported"
     assert (announcements(sandbox), len(uploads(sandbox))) == (1, 1)
     assert home.last().import_id == sandbox.imports[0].id
-    assert home.last().upload == "two-step"
+    assert home.last().sending.upload == "two-step"
 
 
 def test_a_storage_that_redirects_is_followed_to_the_confirmation(home: Home, sandbox: Sandbox) -> None:

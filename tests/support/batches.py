@@ -8,7 +8,7 @@ from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState, Release
 from canvas_sis_sync.home.drops import DropFile, DropKind
-from canvas_sis_sync.home.stages import Zip
+from canvas_sis_sync.home.stages import Sending, Zip
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 HERE = Target("canvas.example.edu", 1)
@@ -50,13 +50,8 @@ def full() -> Batch:
         state=BatchState.NOT_ACCEPTED,
         files=(DropFile("users.csv", 10, 20, "1:2"),),
         zip=zipped(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0), size=5),
-        parameters={"skip_deletes": "true"},
         mark=6,
-        user_id=3,
-        upload="direct",
-        sent_at=1.0,
-        cut_after=2.0,
-        lost_since=3.0,
+        sending=Sending({"skip_deletes": "true"}, "direct", 3, sent_at=1.0, cut_after=2.0, lost_since=3.0),
         import_id=7,
         sis_import=record,
         reason="why",

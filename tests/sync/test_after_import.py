@@ -14,6 +14,7 @@ from canvas_sis_sync.canvas.records import SisImport, Taken, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.stages import Sending
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Basis, Planned
 from canvas_sis_sync.sandbox.sandbox import Sandbox
@@ -96,7 +97,7 @@ def test_statistics_without_numbers_break_nothing(odd: object) -> None:
 def test_another_base_than_expected_is_not_accepted(
     expected: int | None, actual: int | None, parameters: dict[str, str], *, accepted: bool
 ) -> None:
-    batch = replace(BATCH, basis=replace(BASIS, base_import=expected), parameters=parameters)
+    batch = replace(BATCH, basis=replace(BASIS, base_import=expected), sending=Sending(parameters))
     ended = end(replace(CLEAN, diffed_against=actual), batch)
 
     assert (ended.state is BatchState.IMPORTED) is accepted
@@ -114,7 +115,7 @@ def test_another_base_than_expected_is_not_accepted(
     ],
 )
 def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: bool, words: str) -> None:
-    batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=Planned(threshold=planned))
+    batch = replace(BATCH, basis=BASIS, sending=Sending(DIFFED), planned=Planned(threshold=planned))
     ended = end(replace(CLEAN, threshold_exceeded=actual, diffed_against=None if actual else 11), batch)
 
     assert (ended.state is BatchState.IMPORTED) is (words == "")
@@ -128,7 +129,7 @@ def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: b
 )
 def test_where_the_plan_was_made_for_something_else_only_that_is_told(otherwise: dict[str, Any]) -> None:
     planned = Planned({"user": 10, "course": 0}, {"Enrollment": 0}, threshold=False)
-    batch = replace(BATCH, basis=BASIS, parameters=DIFFED, planned=planned)
+    batch = replace(BATCH, basis=BASIS, sending=Sending(DIFFED), planned=planned)
     final = with_statistics(Enrollment={"deleted": 300})
     bounds = end(replace(final, diffed_against=11), batch).reason
     only = end(replace(final, **otherwise), batch)
@@ -179,7 +180,7 @@ def test_a_shortfall_is_a_note(users: int, warnings: int, note: str) -> None:
     ],
 )
 def test_an_abort_says_what_was_and_was_not_applied(changes: dict[str, Any], words: list[str]) -> None:
-    ended = end(replace(ABORTED, **changes), replace(BATCH, parameters={"change_threshold": "20"}))
+    ended = end(replace(ABORTED, **changes), replace(BATCH, sending=Sending({"change_threshold": "20"})))
 
     assert ended.state is BatchState.ABORTED
     assert [word for word in words if word not in ended.reason] == []

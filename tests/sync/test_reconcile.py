@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, A
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
+from canvas_sis_sync.home.stages import Sending
 from canvas_sis_sync.sync._reconcile import Evidence, Found, candidates, judge
 
 TARGET = Target("canvas.example.edu", 1)
@@ -21,11 +23,11 @@ USERS = Entry("night/users.csv", 900, 0, kind="user", rows=20, has_passwords=Tru
 STRAY = Entry("night/notes.csv", 30, 0)
 
 
-def batch(*entries: Entry, **changes: object) -> Batch:
-    made = Batch(
-        "2026-night", BatchState.SENDING, TARGET, "night", DropKind.FOLDER, 0.0, zip=zipped(*entries), mark=100
-    )
-    return replace(made, **changes)
+def batch(
+    *entries: Entry, mark: int | None = 100, user_id: int | None = None, parameters: Mapping[str, str] | None = None
+) -> Batch:
+    made = Batch("2026-night", BatchState.SENDING, TARGET, "night", DropKind.FOLDER, 0.0)
+    return replace(made, zip=zipped(*entries), mark=mark, sending=Sending(parameters or {}, user_id=user_id))
 
 
 def copy(entry: Entry, size: int | None = None) -> Attachment:
