@@ -8,6 +8,8 @@ from typing import Any
 
 STAGES = {
     "zip": {"zip_name": "name", "zip_size": "size", "zip_sha256": "sha256", "entries": "entries"},
+    "assessment": {name: name for name in ("findings", "basis", "limits", "planned")},
+    "ending": {name: name for name in ("over_limit", "lets_pass", "errors_complete")},
     "sending": {
         name: name
         for name in (
@@ -26,6 +28,9 @@ STAGES = {
     },
 }
 """By stage the fields that belong to it, by the names that they had."""
+GONE = ("refused_rows", "contradictions")
+"""What check.json has too."""
+NOT_ENDED = ("claimed", "packed", "sending", "importing", "held")
 
 
 def text_in_stages(text: Any) -> Any:
@@ -40,11 +45,13 @@ def in_stages(record: Any) -> Any:
     """Return the record of a batch with stages; anything else as it is. What the values are is judged by who reads."""
     if not isinstance(record, Mapping) or "zip" in record:
         return record
-    moved = {old for fields in STAGES.values() for old in fields}
+    moved = {*GONE, *(old for fields in STAGES.values() for old in fields)}
     staged = {name: value for name, value in record.items() if name not in moved}
     for stage, fields in STAGES.items():
         found = {new: record[old] for old, new in fields.items() if old in record}
         staged[stage] = found if any(found.values()) else None
+    if record.get("state") in NOT_ENDED:
+        staged["ending"] = None
     if not record.get("zip_sha256") and not record.get("zip_size"):  # no zip for Canvas could be made
         staged |= {"zip": None, "kept_zip": record.get("zip_name", "")}
     return staged

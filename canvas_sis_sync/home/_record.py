@@ -1,6 +1,7 @@
 """A batch as JSON: the one form in which journal and receipts keep it, and the check of whatever is read back.
 
-What is written here is read by later versions too: fields are added, never renamed. Reading passes over fields it
+What is written here is read by later versions too: fields are added, never renamed (`_flat_record` reads the records
+of before there were stages). Reading passes over fields it
 does not know and fills missing ones with their defaults. Fields whose metadata call them secret are left out. The types
 of the model's fields say what a record may hold, `RULES` what its values may be; nothing that breaks them is used,
 whoever wrote it.
@@ -173,7 +174,6 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Sending, "announced_above"): _count,
     (Sending, "choices"): _counts,
     (Sending, "lost_uploads"): _count,
-    (Batch, "contradictions"): _count,
     (Sending, "cut_after"): _time,
     (DropFile, "name"): _path,
     (DropFile, "size"): _count,

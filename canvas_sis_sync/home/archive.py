@@ -40,6 +40,8 @@ MONTH = re.compile(r"\d{2}", re.ASCII)
 ANYTHING = re.compile(r"[^.].*", re.DOTALL)
 NO_FOLDER = "is no folder, or a link, which is not followed"
 COPY_BLOCK = 1 << 20
+SCHEMA = 2
+"""Form of a receipt: since 2 a batch has stages."""
 SPARE_BYTES = 16 << 20
 """Room that is left free besides what a batch needs, for journal, receipt and log."""
 
@@ -97,7 +99,7 @@ class Archive:
 
     def write_receipt(self, batch: Batch, extra: Mapping[str, Any] | None = None) -> None:
         """Write receipt.json from the journal's record of the batch."""
-        receipt = {"schema": 1, "batch": to_record(batch), **(extra or {})}
+        receipt = {"schema": SCHEMA, "batch": to_record(batch), **(extra or {})}
         text = json.dumps(receipt, ensure_ascii=False, indent=1)
         self._write(self.batch_folder(batch.id) / RECEIPT, text + "\n")
 
@@ -194,7 +196,7 @@ def _batch_in(folder: Path) -> Batch:
     receipt = _content(folder / RECEIPT)
     if not isinstance(receipt, dict) or "batch" not in receipt:
         raise RecordError("is not a receipt", RECEIPT)
-    if receipt.get("schema") != 1:
+    if receipt.get("schema") not in (1, SCHEMA):
         raise RecordError("is of a later version of sis-sync", RECEIPT)
     try:
         return batch_from_record(receipt["batch"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.home.drops import DropFile, DropKind
-from canvas_sis_sync.home.stages import Sending, Zip, reached
+from canvas_sis_sync.home.stages import Assessed, Ending, Sending, Zip, reached
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 
@@ -157,28 +157,12 @@ class Batch:
     remaster_of: str | None = None
     #: Why it shall not be sent, as somebody said before it was claimed; "" for one that shall.
     set_aside: str = ""
-    #: What its last plan was made of, None before it was planned.
-    basis: Basis | None = None
-    #: The breaker settings of that plan, as a digest: a held batch is weighed again under others.
-    limits: str = ""
-    #: What Canvas can report of it at most, by that plan.
-    planned: Planned | None = None
+    assessment: Assessed | None = None
     #: A person's word that it may go although breakers tripped.
     approval: Approval | None = None
     #: What was noticed and asks nobody to act: sentences.
     notes: tuple[str, ...] = ()
-    #: What check found: places by severity; empty before it was checked.
-    findings: Mapping[str, int] = field(default_factory=dict)
-    #: Rows that check expects Canvas to refuse, by kind.
-    refused_rows: Mapping[str, int] = field(default_factory=dict)
-    #: Rows of files of one kind that contradict each other, as check found them.
-    contradictions: int = 0
-    #: True when it was refused, and the next batch may go all the same (SIS_SYNC_AFTER_REFUSAL).
-    lets_pass: bool = False
-    #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.
-    over_limit: bool = False
-    #: False while Canvas's messages have not been fetched in full.
-    errors_complete: bool = True
+    ending: Ending | None = None
     #: True once receipt.json and errors.csv are on disk as they shall stay.
     filed: bool = False
     #: Import records in Canvas that this batch left behind and that are not its import.
@@ -205,6 +189,32 @@ class Batch:
         return sum(entry.rows or 0 for entry in self.entries if entry.kind)
 
     @property
+    def basis(self) -> Basis | None:
+        """What its last plan was made of, None before it was planned."""
+        return self.assessment.basis if self.assessment else None
+
+    @property
+    def planned(self) -> Planned | None:
+        """What Canvas can report of it at most, by its last plan."""
+        return self.assessment.planned if self.assessment else None
+
+    @property
+    def over_limit(self) -> bool:
+        """True when it was accepted, but with more refused rows than allowed, and nobody has released it."""
+        return self.ending is not None and self.ending.over_limit
+
+    @property
+    def holds(self) -> bool:
+        """True when the next batch has to wait until a person acts."""
+        lets_pass = self.ending is not None and self.ending.lets_pass
+        return (self.state in HOLDING and not lets_pass) or self.over_limit
+
+    @property
+    def errors_complete(self) -> bool:
+        """False while Canvas's messages have not been fetched in full."""
+        return self.ending is None or self.ending.errors_complete
+
+    @property
     def parameters(self) -> Mapping[str, str]:
         """The import parameters of the last sending, none before the first."""
         return self.sending.parameters if self.sending else {}
@@ -219,7 +229,8 @@ class Batch:
     def _to(self, state: BatchState, reason: str) -> Batch:
         if state not in TRANSITIONS[self.state]:
             raise ValueError(f"a batch cannot go from {self.state} to {state}")
-        return replace(self, state=state, reason=reason, filed=False)
+        ending = None if state in OPEN | {BatchState.HELD} else self.ending or Ending()
+        return replace(self, state=state, reason=reason, ending=ending, filed=False)
 
     def reopened(self, reason: str) -> Batch:
         """Claim again what was held for its files, which are back."""
@@ -243,7 +254,7 @@ class Batch:
 
     def refused(self, reason: str, *, lets_pass: bool) -> Batch:
         """Never be sent as it is; with `lets_pass` the next batch need not wait for a person."""
-        return replace(self._to(BatchState.REFUSED, reason), lets_pass=lets_pass)
+        return replace(self._to(BatchState.REFUSED, reason), ending=Ending(lets_pass=lets_pass))
 
     def unchanged(self, reason: str) -> Batch:
         """Not be sent, since Canvas has the same."""
@@ -300,7 +311,7 @@ class Batch:
         self, state: BatchState, final: SisImport, reason: str, *, over_limit: bool, notes: Sequence[str]
     ) -> Batch:
         """Be over, by Canvas's record in a final state."""
-        return replace(self._to(state, reason).seen(final).noted(*notes), over_limit=over_limit)
+        return replace(self._to(state, reason).seen(final).noted(*notes), ending=Ending(over_limit=over_limit))
 
     def not_accepted(self, reason: str) -> Batch:
         """Be given up while Canvas has shown no end of it."""
@@ -308,7 +319,7 @@ class Batch:
 
     def skipped(self, reason: str) -> Batch:
         """Be closed by a person who has taken note of what became of it."""
-        return replace(self._to(BatchState.SKIPPED, reason), over_limit=False)
+        return self._to(BatchState.SKIPPED, reason).acknowledged()
 
     def discarded(self, reason: str) -> Batch:
         """Be closed without being sent; an approval is void."""
@@ -316,7 +327,7 @@ class Batch:
 
     def retried(self, reason: str) -> Batch:
         """Be closed for another batch that sends the same again."""
-        return replace(self._to(BatchState.RETRIED, reason), over_limit=False)
+        return self._to(BatchState.RETRIED, reason).acknowledged()
 
     # --- what is noted of a batch that stays in its state -------------------------------------------------------------
 
@@ -324,17 +335,22 @@ class Batch:
         """Add sentences to its notes, each once."""
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))))
 
-    def assessed(self, findings: Mapping[str, int], refused_rows: Mapping[str, int], contradictions: int) -> Batch:
+    def assessed(self, findings: Mapping[str, int]) -> Batch:
         """Note what check found."""
-        return replace(self, findings=findings, refused_rows=refused_rows, contradictions=contradictions)
+        return replace(self, assessment=replace(self.assessment or Assessed(), findings=findings))
 
     def planned_on(self, basis: Basis | None, limits: str, plan: Planned, notes: tuple[str, ...]) -> Batch:
         """Note what its plan was made of, and what it says."""
-        return replace(self, basis=basis, limits=limits, planned=plan, notes=notes)
+        assessment = replace(self.assessment or Assessed(), basis=basis, limits=limits, planned=plan)
+        return replace(self, assessment=assessment, notes=notes)
 
     def not_planned(self) -> Batch:
         """Forget what its plan was made of, so that it is assessed again."""
-        return replace(self, basis=None)
+        return replace(self, assessment=replace(self.assessment, basis=None) if self.assessment else None)
+
+    def acknowledged(self) -> Batch:
+        """Note that a person has released its import, whatever Canvas refused of it."""
+        return replace(self, ending=replace(self.ending or Ending(), over_limit=False), filed=False)
 
     def with_zip(self, made: Bundle) -> Batch:
         """Note the zip that was made of its files."""
@@ -378,4 +394,5 @@ class Batch:
 
     def reported(self, final: SisImport | None, *, complete: bool) -> Batch:
         """Note Canvas's record after its messages were fetched, and whether all were there."""
-        return replace(self, sis_import=final, errors_complete=complete)
+        ending = replace(self.ending, errors_complete=complete) if self.ending else None
+        return replace(self, sis_import=final, ending=ending)

@@ -27,7 +27,7 @@ def _attention(batch: Batch) -> str | None:
     """Say what a batch wants: to be gone on with, somebody to act, its receipt written, or nothing (None)."""
     if batch.state in OPEN:
         return "open"
-    if (batch.state in HOLDING and not batch.lets_pass) or batch.over_limit:
+    if batch.holds:
         return "hold"
     return None if batch.filed else "file"
 
@@ -122,7 +122,7 @@ class Journal(Questions):
             if batch.state in HOLDING:
                 return self._move(batch.skipped(reason), who)
             self._require_steps(batch)
-            return self._stepped(replace(batch, over_limit=False, filed=False), who, reason)
+            return self._stepped(batch.acknowledged(), who, reason)
 
     # --- what runs remember ---------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from canvas_sis_sync.delivery.files import Entry
+from canvas_sis_sync.plan.values import Basis, Planned
 
 Stage = TypeVar("Stage")
 
@@ -27,6 +28,20 @@ class Zip:
     size: int
     sha256: str
     entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What was found when it was assessed last; check.json and plan.json in the batch's folder say more."""
+
+    #: Places by severity, as check found them.
+    findings: Mapping[str, int] = field(default_factory=dict)
+    #: What its plan was made of, None without a plan.
+    basis: Basis | None = None
+    #: The breaker settings of that plan, as a digest: a held batch is assessed again under others.
+    limits: str = ""
+    #: What Canvas can report of it at most, by that plan.
+    planned: Planned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +70,15 @@ class Sending:
     perhaps_sent: bool = False
     #: Imports that a person was asked to choose from.
     choices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is to be known of a batch that is over, or that a person has to close."""
+
+    #: True when it was accepted, but with more refused rows than allowed, and nobody has released it.
+    over_limit: bool = False
+    #: True when it was refused, and the next batch may go all the same (SIS_SYNC_AFTER_REFUSAL).
+    lets_pass: bool = False
+    #: False while Canvas's messages have not been fetched in full.
+    errors_complete: bool = True

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.options import CheckOptions
-from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
@@ -139,8 +138,7 @@ def _journalled(context: Context, batch: Batch, assessment: Assessment) -> Batch
     """Keep what was found of a batch, in the journal and in its folder."""
     found, plan = assessment.report, assessment.plan
     context.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is BatchState.REFUSED))
-    contradictions = found.counts.get(CONTRADICTION, 0)
-    batch = context.journal.amend(batch.assessed(dict(found.summary), dict(found.refused), contradictions))
+    batch = context.journal.amend(batch.assessed(dict(found.summary)))
     if plan is None:
         return batch
     for note in plan.notes:
@@ -165,10 +163,11 @@ def would_be_assessed_otherwise(context: Context, batch: Batch) -> bool:
     """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
     if batch.state is not BatchState.HELD:
         return False
-    if batch.basis is None:
+    assessment = batch.assessment
+    if assessment is None or assessment.basis is None:
         return batch.zip is not None and _is_as_packed(context, batch)
     parameters = parameters_of(context.settings, batch)
-    return dict(batch.basis.parameters) != parameters or batch.limits != limits_in_force(context.settings)
+    return dict(assessment.basis.parameters) != parameters or assessment.limits != limits_in_force(context.settings)
 
 
 def limits_in_force(settings: Settings) -> str:

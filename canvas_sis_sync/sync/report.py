@@ -176,7 +176,8 @@ def summary(batch: Batch) -> str:
         text += f" with {messages:,} messages (see errors.csv)" if messages else ""
     if batch.state in {BatchState.UNCHANGED, BatchState.DISCARDED}:
         text += f"; {batch.reason}"
-    found = batch.findings.get("fatal", 0) + batch.findings.get("error", 0)
+    findings = batch.assessment.findings if batch.assessment else {}
+    found = findings.get("fatal", 0) + findings.get("error", 0)
     if found:
         text += f"; check had found {found:,} errors (see check.json)"
     return text + "."
@@ -205,7 +206,7 @@ def batch_json(batch: Batch | None) -> dict[str, Any] | None:
         "notes": list(batch.notes),
         "over_limit": batch.over_limit,
         "errors_complete": batch.errors_complete,
-        "findings": dict(batch.findings),
+        "findings": dict(batch.assessment.findings) if batch.assessment else {},
         "parameters": dict(batch.parameters),
         "zip": {"bytes": batch.zip.size, "sha256": batch.zip.sha256} if batch.zip else None,
         "files": entries_json(batch.entries)

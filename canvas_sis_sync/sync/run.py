@@ -66,7 +66,7 @@ def run(context: Context) -> RunResult:
     result = RunResult("idle")
     try:
         require_whole_journal(context.journal, context.archive)
-        while result.exit_code == EXIT_DONE or (result.about is not None and result.about.lets_pass):
+        while result.exit_code == EXIT_DONE or (result.about is not None and not result.about.holds):
             batch = _next_left_over(context, result.batches) or _held(context) or _next_claimed(context)
             if batch is None:
                 return result

@@ -142,7 +142,8 @@ def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(home: Home,
     assert home.run().result.exit_code == 5
     held = home.last()
     with home.journal_to_write() as journal:
-        journal.amend(replace(held, limits=limits_in_force(replace(home.settings(), canaries=()))))
+        limits = limits_in_force(replace(home.settings(), canaries=()))
+        journal.amend(held.planned_on(held.basis, limits, held.planned, held.notes))
     home.configure(SIS_SYNC_CANARIES="")
     looked = look(home)
     assert "As things are today nothing trips.\n" in looked.text

@@ -61,7 +61,7 @@ def test_a_receipt_reads_back_and_is_private(archive: Archive) -> None:
     archive.write_receipt(BATCH)
     assert read_receipt(folder) == BATCH
     assert list(archive.receipts()) == [(folder, BATCH)]
-    assert json.loads((folder / "receipt.json").read_text())["schema"] == 1
+    assert json.loads((folder / "receipt.json").read_text())["schema"] == 2
     assert mode(folder / "receipt.json") == 0o600
     assert [path.name for path in folder.iterdir()] == ["receipt.json"]
 

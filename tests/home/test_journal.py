@@ -21,6 +21,7 @@ from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchS
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
 from canvas_sis_sync.home.journal_questions import Sighting
+from canvas_sis_sync.home.stages import Ending
 from canvas_sis_sync.plan.values import Approval, Basis
 
 THERE = Target("canvas.beta.example.edu", 1)
@@ -160,7 +161,9 @@ def test_what_waits_is_told_by_state_and_filing(journal: Journal, state: BatchSt
 
 
 def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(journal: Journal, path: Path) -> None:
-    was = journal.add(batch(state=BatchState.IMPORTED_WITH_MESSAGES, over_limit=True, filed=True, import_id=7))
+    was = journal.add(
+        batch(state=BatchState.IMPORTED_WITH_MESSAGES, ending=Ending(over_limit=True), filed=True, import_id=7)
+    )
     assert [each.holds for each in journal.waiting()] == [True]
     release = Release(HERE, 7, "imported_with_messages", "ada", 1.0, "known")
     after = journal.skip(was, release, reason="known", who="ada")

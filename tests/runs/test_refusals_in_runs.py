@@ -24,7 +24,7 @@ def test_a_refused_drop_holds_until_it_is_discarded_and_its_findings_are_kept(ho
     found = json.loads((home.folder_of(batch) / "check.json").read_text(encoding="utf-8"))
     assert found["ok"] is False
     assert found["counts"]["file-headers-unrecognised"] == 1
-    assert batch.findings["fatal"] >= 1
+    assert batch.assessment.findings["fatal"] >= 1
     home.drop({"courses.csv": COURSES})
     assert home.run().result.exit_code == 5
     assert not sandbox.imports
@@ -61,8 +61,8 @@ def test_findings_below_the_limit_are_kept_and_nothing_is_refused(home: Home, sa
     home.drop({"users.csv": USERS + ",u3,Cy,Example,active\n"})
     assert home.run().result.outcome == "imported_with_messages"
     batch = home.last()
-    assert batch.findings["error"] == 1
-    assert home.receipt()["batch"]["findings"]["error"] == 1
+    assert batch.assessment.findings["error"] == 1
+    assert home.receipt()["batch"]["assessment"]["findings"]["error"] == 1
     assert json.loads((home.folder_of(batch) / "check.json").read_text())["ok"] is True
 
 

@@ -75,7 +75,7 @@ def test_above_the_limit_it_holds_until_somebody_skips_it(home: Home, sandbox: S
     with pytest.raises(UsageError):
         home.say("retry", batch.id, "again")
     home.say("skip", batch.id, "known teachers without ids")
-    assert home.receipt(batch)["batch"]["over_limit"] is False
+    assert home.receipt(batch)["batch"]["ending"]["over_limit"] is False
     assert home.receipt(batch)["batch"]["steps"][-1]["reason"] == "known teachers without ids"
     assert home.run().result.outcome == "imported"
 
@@ -118,12 +118,12 @@ def test_messages_that_cannot_be_had_are_fetched_by_the_next_run(home: Home, san
     assert home.run().result.exit_code == code
     batch = home.last()
     assert not batch.filed
-    assert home.receipt()["batch"]["errors_complete"] is False
+    assert home.receipt()["batch"]["ending"]["errors_complete"] is False
     assert not (home.folder_of(batch) / "errors.csv").exists()
     assert home.run().result.exit_code == (0 if ends == "well" else 5)
     sandbox.clear_faults()
     assert home.run().result.exit_code == (0 if ends == "well" else 5)
-    assert home.receipt()["batch"]["errors_complete"] is True
+    assert home.receipt()["batch"]["ending"]["errors_complete"] is True
     assert len(errors_of(home)) == 4
     assert home.last().filed
 
@@ -147,7 +147,7 @@ def test_after_thirty_days_messages_are_given_up_and_what_was_fetched_is_kept(ho
     late = Clock(lambda: fast.now() + 31 * 86_400, fast.monotonic, fast.sleep)
     assert home.run(clock=late).result.exit_code == 0
     assert home.last().filed
-    assert home.receipt()["batch"]["errors_complete"] is False
+    assert home.receipt()["batch"]["ending"]["errors_complete"] is False
     assert errors_of(home) == [["kept"]]
 
 
@@ -185,13 +185,13 @@ def test_the_receipt_says_what_was_sent_and_what_canvas_said(home: Home, sandbox
     home.drop({"users.csv": users(3, 1)})
     home.run()
     receipt = home.receipt()
-    assert receipt["schema"] == 1
+    assert receipt["schema"] == 2
     batch = receipt["batch"]
     assert batch["state"] == "imported_with_messages"
     assert batch["filed"] is True
     assert batch["files"][0]["name"] == "users.csv"
-    assert (batch["entries"][0]["kind"], batch["entries"][0]["rows"]) == ("user", 4)
-    assert batch["entries"][0]["has_passwords"] is True
+    (entry,) = batch["zip"]["entries"]
+    assert (entry["kind"], entry["rows"], entry["has_passwords"]) == ("user", 4, True)
     assert batch["sis_import"]["counts"]["users"] == 3
     assert batch["sis_import"]["counts"]["warning_count"] == 1
     assert [step["state"] for step in batch["steps"]] == [

@@ -8,7 +8,7 @@ from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState, Release
 from canvas_sis_sync.home.drops import DropFile, DropKind
-from canvas_sis_sync.home.stages import Sending, Zip
+from canvas_sis_sync.home.stages import Assessed, Ending, Sending, Zip
 from canvas_sis_sync.plan.values import Approval, Basis, Planned
 
 HERE = Target("canvas.example.edu", 1)
@@ -57,14 +57,11 @@ def full() -> Batch:
         reason="why",
         retry_of="20251231-000000",
         remaster_of="20251231-000000",
-        basis=basis,
-        planned=Planned({"user": 2}, {"Enrollment": 1}),
+        assessment=Assessed({"error": 1}, basis, "digest", Planned({"user": 2}, {"Enrollment": 1})),
         approval=Approval(basis, "ada", 8.0, "it is so", (("term", "F26"),)),
         set_aside="only the newest",
         notes=("one row was refused",),
-        refused_rows={"user": 1},
-        over_limit=True,
-        errors_complete=False,
+        ending=Ending(over_limit=True, errors_complete=False),
         filed=True,
         strays=(5, 6),
         releases=(Release(HERE, 7, "failed", "ada", 9.0, "known"),),

@@ -14,7 +14,7 @@ from canvas_sis_sync.canvas.records import SisImport, Taken, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
-from canvas_sis_sync.home.stages import Sending
+from canvas_sis_sync.home.stages import Assessed, Sending
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Basis, Planned
 from canvas_sis_sync.sandbox.sandbox import Sandbox
@@ -33,7 +33,7 @@ BATCH = Batch(
     zip=zipped(
         Entry("users.csv", 900, 0, kind="user", rows=1000), Entry("courses.csv", 500, 0, kind="course", rows=200)
     ),
-    planned=Planned({"user": 1000, "course": 200}, {"Enrollment": 3, "Course": 0}),
+    assessment=Assessed(planned=Planned({"user": 1000, "course": 200}, {"Enrollment": 3, "Course": 0})),
 )
 CLEAN = SisImport(12, "imported", supplied=("user", "course"), counts={"users": 1000, "courses": 200})
 ABORTED = replace(CLEAN, workflow_state="aborted", ended_at="2031-01-02T03:04:05Z")
@@ -57,7 +57,10 @@ def test_what_stays_within_the_plan_is_accepted_in_silence() -> None:
 
 @pytest.mark.parametrize("planned", [None, Planned(), Planned({"no_such_kind": 0})])
 def test_without_bounds_nothing_is_compared(planned: Planned | None) -> None:
-    assert end(with_statistics(Course={"deleted": 7}), replace(BATCH, planned=planned)).state is BatchState.IMPORTED
+    assert (
+        end(with_statistics(Course={"deleted": 7}), replace(BATCH, assessment=Assessed(planned=planned))).state
+        is BatchState.IMPORTED
+    )
 
 
 def test_more_rows_than_planned_are_not_accepted() -> None:
@@ -97,7 +100,11 @@ def test_statistics_without_numbers_break_nothing(odd: object) -> None:
 def test_another_base_than_expected_is_not_accepted(
     expected: int | None, actual: int | None, parameters: dict[str, str], *, accepted: bool
 ) -> None:
-    batch = replace(BATCH, basis=replace(BASIS, base_import=expected), sending=Sending(parameters))
+    batch = replace(
+        BATCH,
+        assessment=replace(BATCH.assessment, basis=replace(BASIS, base_import=expected)),
+        sending=Sending(parameters),
+    )
     ended = end(replace(CLEAN, diffed_against=actual), batch)
 
     assert (ended.state is BatchState.IMPORTED) is accepted
@@ -115,7 +122,9 @@ def test_another_base_than_expected_is_not_accepted(
     ],
 )
 def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: bool, words: str) -> None:
-    batch = replace(BATCH, basis=BASIS, sending=Sending(DIFFED), planned=Planned(threshold=planned))
+    batch = replace(
+        BATCH, assessment=Assessed(basis=BASIS, planned=Planned(threshold=planned)), sending=Sending(DIFFED)
+    )
     ended = end(replace(CLEAN, threshold_exceeded=actual, diffed_against=None if actual else 11), batch)
 
     assert (ended.state is BatchState.IMPORTED) is (words == "")
@@ -129,7 +138,7 @@ def test_a_threshold_is_held_against_the_plan(*, planned: bool | None, actual: b
 )
 def test_where_the_plan_was_made_for_something_else_only_that_is_told(otherwise: dict[str, Any]) -> None:
     planned = Planned({"user": 10, "course": 0}, {"Enrollment": 0}, threshold=False)
-    batch = replace(BATCH, basis=BASIS, sending=Sending(DIFFED), planned=planned)
+    batch = replace(BATCH, assessment=Assessed(basis=BASIS, planned=planned), sending=Sending(DIFFED))
     final = with_statistics(Enrollment={"deleted": 300})
     bounds = end(replace(final, diffed_against=11), batch).reason
     only = end(replace(final, **otherwise), batch)
@@ -209,5 +218,6 @@ def with_planned(monkeypatch: pytest.MonkeyPatch, planned: Planned) -> None:
     """Let every batch have these bounds, whatever its plan says."""
     judged: Callable[..., Outcome] = of
     monkeypatch.setattr(
-        "canvas_sis_sync.sync.outcome.of", lambda batch, *others: judged(replace(batch, planned=planned), *others)
+        "canvas_sis_sync.sync.outcome.of",
+        lambda batch, *others: judged(replace(batch, assessment=replace(batch.assessment, planned=planned)), *others),
     )

@@ -150,7 +150,7 @@ def test_what_is_not_held_cannot_be_approved(home: Home, sandbox: Sandbox, held:
 
 
 def test_what_is_held_for_something_else_cannot_be_approved(home: Home, sandbox: Sandbox, held: Batch) -> None:
-    cut = replace(held, id="20990101-000000", reason="its claim was cut short.", basis=None, steps=())
+    cut = replace(held, id="20990101-000000", reason="its claim was cut short.", assessment=None, steps=())
     with home.journal_to_write() as journal:
         journal.add(cut)
     assert refused(home, cut.id).endswith("not held for what it would change in Canvas: its claim was cut short.")

@@ -97,7 +97,7 @@ def test_what_a_receipt_says_is_judged_before_it_is_believed(old: Home, changes:
         (b"[]", "is not a receipt"),
         (b'{"schema": 1}', "is not a receipt"),
         (b'{"schema": 1, "batch": []}', "is not an object"),
-        (b'{"schema": 2, "batch": {}}', "is of a later version"),
+        (b'{"schema": 3, "batch": {}}', "is of a later version"),
     ],
 )
 def test_a_file_that_is_no_receipt_is_named_with_what_is_wrong(old: Home, content: bytes, word: str) -> None:

@@ -12,6 +12,7 @@ from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import HeldError, SyncError, TimeRanOut, UsageError
 from canvas_sis_sync.home.batch import TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
+from canvas_sis_sync.home.stages import Assessed, Ending
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
@@ -132,7 +133,7 @@ def test_the_next_command_is_one_that_the_state_allows(state: BatchState) -> Non
 
 def test_a_batch_that_its_plan_holds_is_looked_at_and_approved_or_passed_over() -> None:
     basis = Basis("ab", {}, BATCH.target)
-    text = report.next_command(replace(BATCH, state=BatchState.HELD, basis=basis))
+    text = report.next_command(replace(BATCH, state=BatchState.HELD, assessment=Assessed(basis=basis)))
     for word in ("plan", "approve", "discard"):
         assert f"`sis-sync {word} {BATCH.id}" in text
     assert "approve" not in report.next_command(replace(BATCH, state=BatchState.HELD))
@@ -147,7 +148,7 @@ def test_a_sentence_that_has_an_end_gets_no_other(reason: str, ending: str) -> N
 
 
 def test_what_vanishes_whole_can_be_remembered() -> None:
-    held = replace(BATCH, state=BatchState.HELD, basis=Basis("ab", {}, BATCH.target))
+    held = replace(BATCH, state=BatchState.HELD, assessment=Assessed(basis=Basis("ab", {}, BATCH.target)))
     assert "--remember" in report.batch_message(held, URL, messages, gone=True)
     assert "--remember" not in report.batch_message(held, URL, messages)
 
@@ -161,7 +162,7 @@ def test_an_approval_is_told_to_programs() -> None:
 
 
 def test_too_many_messages_lead_to_errors_csv_and_skip() -> None:
-    text = report.next_command(replace(BATCH, over_limit=True))
+    text = report.next_command(replace(BATCH, ending=Ending(over_limit=True)))
     assert "archive/2026/01/20260102-030405/errors.csv" in text
     assert "sis-sync skip 20260102-030405" in text
 
