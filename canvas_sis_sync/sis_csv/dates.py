@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -52,6 +52,21 @@ _TWO_NUMBERS = re.compile(r"(\d{1,2})/(\d{1,2})(?=[T\s]|\Z)", re.ASCII)
 _DIGITS = re.compile(r"(\d{2}|\d{4}|\d{6}|\d{8}|\d{10}|\d{12}|\d{14})(?:T(\d{4}|\d{6})Z?)?(?=[T\s]|\Z)", re.ASCII)
 _YEAR_AND_MONTH = re.compile(r"\d{4}-\d\d?(?=[T\s]|\Z)", re.ASCII)
 _NAMED_DAY = re.compile(r"(\d{2,})[\s-]+[A-Za-z]{3,}", re.ASCII)
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>\d{4})(?=[T\s]|\Z)"
+_NAMED_MONTH = tuple(
+    re.compile(form, re.IGNORECASE | re.ASCII)
+    for form in (rf"{_MONTH}\s+{_DAY},?\s+{_YEAR}", rf"{_DAY}[-\s]{_MONTH},?[-\s]{_YEAR}")
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAY_NUMBER = re.compile(r"\d{5}", re.ASCII)
+_DAY_ZERO = date(1899, 12, 30)
+"""The day from which spreadsheets count."""
+_DAY_NUMBERS = range(36526, 54789)
+"""Numbers of spreadsheets for the days of 2000 to 2049."""
 _SAFE = re.compile(r"(?:\d\d?|\d{4})([-/.])\d\d?\1(?:\d\d|\d{4})(?:[T ][\d:.Z+-]{1,20})?", re.ASCII)
 _LENGTHS = {2: "d", 4: "md", 6: "ymd", 8: "Ymd", 10: "YmdH", 12: "YmdHM", 14: "YmdHMS"}
 
@@ -69,6 +84,9 @@ def read_date(text: str) -> DateReading:
         fields = _run_of_digits(text[:4])
     elif found := _TWO_NUMBERS.match(text):
         fields = {"m": int(found[1]), "d": int(found[2])}
+    elif found := _named_month(text):
+        month = _MONTHS.index(found["month"][:3].lower()) + 1
+        fields = {"Y": int(found["year"]), "m": month, "d": int(found["day"])}
     elif (found := _NAMED_DAY.match(text)) and len(found[1]) == 2 and int(found[1]) > 31:
         return _BAD
     else:
@@ -78,11 +96,15 @@ def read_date(text: str) -> DateReading:
 
 
 def shown(text: str) -> str:
-    """Return ` "08/31/2026"`, and how Canvas reads it, for a text of three numbers; "" for any other text.
+    """Return ` "08/31/2026"`, and how Canvas reads it, for a text of three numbers or with the name of a month.
 
-    Only what cannot be anything else than a date is shown, because columns may be shifted and rows are about people.
+    A number that a spreadsheet has made of a day is shown with that day. "" for any other text: only what cannot be
+    anything else than a date is shown, because columns may be shifted and rows are about people.
     """
-    if not _SAFE.fullmatch(text):
+    if _DAY_NUMBER.fullmatch(text) and int(text) in _DAY_NUMBERS:
+        return f' "{text}" (the number of a spreadsheet for {_DAY_ZERO + timedelta(days=int(text))})'
+    named = _named_month(text)
+    if not (_SAFE.fullmatch(text) or (named and (named.end() == len(text) or _TIME.match(text, named.end())))):
         return ""
     reading = read_date(text)
     taken = (
@@ -91,6 +113,11 @@ def shown(text: str) -> str:
         else ""
     )
     return f' "{text}"{taken}'
+
+
+def _named_month(text: str) -> re.Match[str] | None:
+    """Match a text that begins with day, name of the month, and year of four digits, which Canvas reads as meant."""
+    return next((found for form in _NAMED_MONTH if (found := form.match(text))), None)
 
 
 def _by_length(first: str, second: str, third: str) -> dict[str, int]:

@@ -162,7 +162,20 @@ def test_dates_are_named_with_value_and_column_both_of_them() -> None:
     assert second.startswith('end_date "NULL" is not a date')
 
 
-@pytest.mark.parametrize("text", ["Ann Example", "123-45-6789", "5551234567", "secret", "1/2/3/4", "<delete>"])
+def test_numbers_of_days_and_names_of_months_are_shown_too() -> None:
+    header = "term_id,name,status,start_date,end_date\n"
+    report = checked({"t.csv": f"{header}t1,T,active,44424,Aug 17 2026\nt2,T,active,17-Feb-2026 9:00,98104\n"})
+    number, named, day_first, postal_code = said(report, "any-date-misread")
+    assert number.startswith('start_date "44424" (the number of a spreadsheet for 2021-08-16) is not a date')
+    assert named.startswith('end_date "Aug 17 2026" (Canvas reads 2026-08-17) is not a date')
+    assert day_first.startswith('start_date "17-Feb-2026 9:00" (Canvas reads 2026-02-17) is not a date')
+    assert postal_code.startswith("end_date is not a date")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Ann Example", "123-45-6789", "5551234567", "secret", "1/2/3/4", "<delete>", "98104", "May Li", "May 3 2026 Li"],
+)
 def test_only_what_is_certainly_a_date_is_shown(text: str) -> None:
     assert shown(text) == ""
 

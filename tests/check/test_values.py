@@ -28,6 +28,7 @@ def test_a_text_that_is_too_long_is_a_bad_date() -> None:
     assert read_date("x" * 129).verdict is DateVerdict.BAD
     assert read_date("x" * 128).verdict is DateVerdict.MISREAD
     assert read_date("45 January 2013").verdict is DateVerdict.BAD
+    assert read_date("Aug 32 2026").verdict is DateVerdict.BAD
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,12 @@ def test_a_text_that_is_too_long_is_a_bad_date() -> None:
         ("1/5/2013 9:30 pm", datetime(2013, 5, 1, 21, 30)),
         ("1/1/13", datetime(1, 1, 13)),
         ("20130503101112", datetime(2013, 5, 3, 10, 11, 12)),
+        ("Aug 17 2026", datetime(2026, 8, 17)),
+        ("August 17th, 2026 9:30 PM", datetime(2026, 8, 17, 21, 30)),
+        ("17-Sept-2026", datetime(2026, 9, 17)),
+        ("5 January 2013", datetime(2013, 1, 5)),
+        ("Aug 17, 26", None),
+        ("44424", None),
         ("5/3", None),
         ("TBD", None),
     ],
