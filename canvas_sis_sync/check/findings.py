@@ -14,6 +14,8 @@ from typing import Protocol
 
 from canvas_sis_sync.check._rule import Severity
 
+_WORST_FIRST = (Severity.FATAL, Severity.ERROR, Severity.WARNING)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -164,3 +166,21 @@ def refuses(report: Report, refuse_on: RefuseOn, allowed: Allowed) -> bool:
             return report.fatal + report.error > 0
         case Severity.WARNING:
             return report.fatal + report.error + report.warning > 0
+
+
+def worst_first(report: Report) -> list[Finding]:
+    """Return the findings by severity."""
+    return sorted(report.findings, key=lambda finding: _WORST_FIRST.index(finding.severity))
+
+
+def refusing(report: Report, refuse_on: RefuseOn) -> list[Finding]:
+    """Return the findings for which a delivery is refused, the worst first; all of them when none is bad enough.
+
+    Where only the number of rejected rows refuses, these are the errors.
+    """
+    worst = worst_first(report)
+    for mildest in filter(None, (refuse_on.severity, Severity.ERROR)):
+        bad = _WORST_FIRST[: _WORST_FIRST.index(mildest) + 1]
+        if found := [finding for finding in worst if finding.severity in bad]:
+            return found
+    return worst

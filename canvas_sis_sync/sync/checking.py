@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from canvas_sis_sync.check.engine import check_apart
-from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses, too_many_refused
+from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses, refusing, too_many_refused, worst_first
 from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
 from canvas_sis_sync.check.registry import RULES
 from canvas_sis_sync.delivery.opening import Delivery
@@ -74,11 +74,11 @@ def refusal(delivery: Delivery, report: Report, settings: Settings, refuse_on: s
     empty it refuses in any case: Canvas would ignore each of them.
     """
     is_empty = 0 < len(report.files) <= report.counts.get(EMPTY, 0)
-    allowed = settings.max_error_rows
-    if not is_empty and not refuses(report, RefuseOn.parse(refuse_on or settings.refuse_on), allowed):
+    allowed, limit = settings.max_error_rows, RefuseOn.parse(refuse_on or settings.refuse_on)
+    if not is_empty and not refuses(report, limit, allowed):
         return ()
     nothing = ["Every file of it is empty, so there is nothing to import."] if is_empty else []
-    return (*nothing, f"check found {summary(report)}.", *hints(delivery, report, settings))
+    return (*nothing, f"check found {summary(report, limit)}.", *hints(delivery, report, settings))
 
 
 def hints(delivery: Delivery, report: Report, settings: Settings) -> tuple[str, ...]:
@@ -87,9 +87,9 @@ def hints(delivery: Delivery, report: Report, settings: Settings) -> tuple[str, 
     return (*([too_many] if too_many else []), *_encodings(delivery, report))
 
 
-def summary(report: Report) -> str:
-    """Say in a line what was found, and the first of it."""
-    worst = sorted(report.findings, key=lambda finding: ("fatal", "error", "warning").index(finding.severity))
+def summary(report: Report, refuse_on: RefuseOn | None = None) -> str:
+    """Say in a line what was found, and the first of it; with `refuse_on` the first of what refuses, if anything."""
+    worst = refusing(report, refuse_on) if refuse_on else worst_first(report)
     places = [f"{place(finding.file, finding.row)}: {finding.message} ({finding.rule})" for finding in worst[:FIRST]]
     counted = f"{report.fatal:,} fatal, {report.error:,} errors, {report.warning:,} warnings"
     return "; ".join([counted, *places])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.samples import Files, checked
 
-from canvas_sis_sync.check.findings import RefuseOn, refuses, too_many_refused
+from canvas_sis_sync.check.findings import RefuseOn, refuses, refusing, too_many_refused, worst_first
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.plan.breakers.limits import DEFAULT_ERROR_ROWS, parse_error_rows
 
@@ -78,3 +78,21 @@ def test_rows_of_files_that_canvas_drops_are_counted() -> None:
     assert {each.name: each.rows for each in report.files if each.lost_rows} == dict.fromkeys(
         ("not-utf8.csv", "malformed.csv", "unknown.csv")
     )
+
+
+@pytest.mark.parametrize(
+    ("refuse_on", "severities"),
+    [("fatal", {"error"}), ("error", {"error"}), ("warning", {"error", "warning"}), ("fatal,5%", {"error"})],
+)
+def test_a_refusal_is_for_findings_that_refuse(refuse_on: str, severities: set[str]) -> None:
+    report = checked({"users.csv": users(1, 2)["users.csv"] + "w0,w0,Active\n"})
+    assert (report.fatal, report.error) == (0, 2)
+    found = refusing(report, RefuseOn.parse(refuse_on))
+    assert {finding.severity for finding in found} == severities
+    assert found[0].severity == "error"
+
+
+def test_where_nothing_refuses_all_findings_are_named() -> None:
+    report = checked({"users.csv": f"{HEADER}w0,w0,Active\n"})
+    assert {finding.severity for finding in refusing(report, RefuseOn.parse("fatal"))} == {"warning"}
+    assert refusing(report, RefuseOn.parse("never")) == worst_first(report)
