@@ -79,6 +79,7 @@ def check(settings: Settings, asked: CheckRequest, show: Show, clock: Clock) -> 
         options = replace(options, most_places=sys.maxsize)
     reports: list[Report] = []
     said: list[str] = []
+    held: list[str] = []
     refused = False
     for found in _deliveries(settings, asked.paths):
         delivery = found if isinstance(found, Delivery) else Delivery(())
@@ -87,11 +88,12 @@ def check(settings: Settings, asked: CheckRequest, show: Show, clock: Clock) -> 
         else:
             assessment = assess(Candidate("", delivery), options, settings, show, refuse_on=asked.refuse_on)
             report, is_refused = assessment.report, assessment.state is BatchState.REFUSED
+            held += assessment.reasons if assessment.state is BatchState.HELD else ()
         reports.append(report)
         said += hints(delivery, report, settings)
         refused = refused or is_refused
     whole = merged(reports)
-    return Checked(whole, refused, lines([*_lines(whole), *said, _verdict(whole, refused=refused)]))
+    return Checked(whole, refused, lines([*_lines(whole), *said, _verdict(whole, held, refused=refused)]))
 
 
 def write_csv(report: Report, path: Path) -> None:
@@ -195,10 +197,13 @@ def _places(kept: int, counted: int) -> str:
     return f"{kept:,}{more} place{'' if kept == 1 else 's'}"
 
 
-def _verdict(report: Report, *, refused: bool) -> str:
+def _verdict(report: Report, held: Sequence[str], *, refused: bool) -> str:
+    """Say what a run would do, as far as the files alone tell; `held` is why it would hold them."""
     rows = f"Canvas would refuse {report.refused_rows:,} of {report.rows:,} rows"
     if report.lost_rows:
         rows += f", {report.lost_rows:,} of them because it drops their file"
     counted = f"{report.fatal:,} fatal, {report.error:,} errors, {report.warning:,} warnings"
+    if held and not refused:
+        return f"run would hold this until somebody approves it: {' '.join(held)} {rows} ({counted})."
     does = "run would refuse this" if refused else "run would send this"
     return f"{does}; {rows} ({counted})."

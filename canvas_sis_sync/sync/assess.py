@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.options import CheckOptions
+from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.plan import text as plan_text
-from canvas_sis_sync.plan.values import Approval, Basis, Plan, Tripped
+from canvas_sis_sync.plan.breakers.registry import judge
+from canvas_sis_sync.plan.values import Approval, Basis, Changes, Plan, Prediction, Situation, Tripped
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sync import checking, report
 from canvas_sis_sync.sync.baseline import Baseline, basis_of, find_baseline
@@ -84,9 +86,9 @@ def assess(
     found = checking.check(candidate.delivery, options, show)
     refusal = checking.refusal(candidate.delivery, found, settings, refuse_on)
     assessment = Assessment(found, BatchState.REFUSED if refusal else BatchState.PACKED, refusal)
-    if comparison is None or (refusal and not comparison.even_if_refused):
-        return assessment
-    return _compared(candidate, assessment, comparison)
+    if comparison is not None and (comparison.even_if_refused or not refusal):
+        return _compared(candidate, assessment, comparison)
+    return assessment if refusal else _judged_by_files(assessment)
 
 
 def assess_batch(context: Context, batch: Batch) -> Batch:
@@ -113,6 +115,14 @@ def assess_batch(context: Context, batch: Batch) -> Batch:
     if assessment.state is BatchState.HELD:
         return context.move(batch.held(_shortened(assessment.reasons)))
     return batch
+
+
+def _judged_by_files(assessment: Assessment) -> Assessment:
+    """Hold what breakers hold that need nothing to compare with."""
+    situation = Situation(has_before=False, contradictions=assessment.report.counts.get(CONTRADICTION, 0))
+    if tripped := judge(Changes(), Prediction(), situation, {}):
+        return replace(assessment, state=BatchState.HELD, reasons=tuple(each.message for each in tripped))
+    return assessment
 
 
 def _compared(candidate: Candidate, assessment: Assessment, comparison: Comparison) -> Assessment:

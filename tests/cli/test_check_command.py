@@ -36,6 +36,23 @@ def test_each_drop_of_the_inbox_is_judged_as_a_set_of_its_own(home: Home) -> Non
     assert sorted(path.name for path in home.inbox.iterdir()) == ["later", "users.csv"]
 
 
+def test_files_that_a_run_would_hold_are_named_in_the_last_line(home: Home) -> None:
+    home.drop({"users.csv": USERS, "people.csv": USERS.replace("Ben", "Bob")})
+    checked = look(home)
+    assert checked.exit_code == 0
+    last = checked.text.splitlines()[-1]
+    assert last.startswith("run would hold this until somebody approves it: 1 row says something else than a row of")
+    assert last.endswith("of two nights? Canvas would refuse 0 of 4 rows (0 fatal, 0 errors, 5 warnings).")
+    assert home.run().result.exit_code == 5
+
+
+def test_what_a_run_would_refuse_is_not_said_to_be_held(home: Home) -> None:
+    home.drop({"users.csv": USERS, "people.csv": USERS.replace("Ben", "Bob")})
+    checked = look(home, refuse_on="warning")
+    assert checked.exit_code == 3
+    assert checked.text.splitlines()[-1].startswith("run would refuse this; ")
+
+
 def test_paths_are_one_set_whatever_they_are(home: Home, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "users.csv").write_text(USERS)
