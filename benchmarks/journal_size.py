@@ -18,7 +18,7 @@ from pathlib import Path
 
 from processes import SIS_SYNC, cost_of, make_home
 
-from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.home.batch import Batch, BatchState, Step
 from canvas_sis_sync.home.drops import DropFile, DropKind
@@ -82,7 +82,10 @@ def fill(path: Path, count: int) -> None:
         ),
     )
     with Journal.open(path, time.time) as journal:
-        journal.restore_all(replace(batch, id=f"20260101-{number:06}", import_id=number + 1) for number in range(count))
+        journal.restore_all(
+            replace(batch, id=f"20260101-{number:06}", sis_import=SisImport(number + 1, "imported"))
+            for number in range(count)
+        )
 
 
 if __name__ == "__main__":

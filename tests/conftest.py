@@ -18,7 +18,7 @@ import pytest_socket
 from support.commands import BATCH
 from support.homes import TOKEN, Home
 
-from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
@@ -117,7 +117,16 @@ def lived(home: Home, sandbox: Sandbox) -> Home:
     with home.journal_to_write() as journal:
         journal.remember_target(sandbox.url, "self", target)
         batch = journal.add(
-            Batch(BATCH, BatchState.FAILED, target, "night", DropKind.FOLDER, 1e9, filed=True, import_id=1)
+            Batch(
+                BATCH,
+                BatchState.FAILED,
+                target,
+                "night",
+                DropKind.FOLDER,
+                1e9,
+                filed=True,
+                sis_import=SisImport(1, "failed"),
+            )
         )
     archive = Archive(home.archive)
     archive.make_batch_folder(BATCH)

@@ -28,8 +28,8 @@ STAGES = {
     },
 }
 """By stage the fields that belong to it, by the names that they had."""
-GONE = ("refused_rows", "contradictions")
-"""What check.json has too."""
+GONE = ("refused_rows", "contradictions", "import_id")
+"""What check.json has too, and the id that Canvas's record has too."""
 NOT_ENDED = ("claimed", "packed", "sending", "importing", "held")
 
 
@@ -50,6 +50,8 @@ def in_stages(record: Any) -> Any:
     for stage, fields in STAGES.items():
         found = {new: record[old] for old, new in fields.items() if old in record}
         staged[stage] = found if any(found.values()) else None
+    if record.get("import_id") is not None and record.get("sis_import") is None:
+        staged["sis_import"] = {"id": record["import_id"], "workflow_state": ""}
     if record.get("state") in NOT_ENDED:
         staged["ending"] = None
     if not record.get("zip_sha256") and not record.get("zip_size"):  # no zip for Canvas could be made

@@ -165,7 +165,6 @@ RULES: Mapping[tuple[type, str], Callable[[Any], str]] = {
     (Zip, "size"): _count,
     (Batch, "mark"): _count,
     (Sending, "user_id"): _count,
-    (Batch, "import_id"): _count,
     (Batch, "strays"): _counts,
     (Batch, "claimed_at"): _time,
     (Sending, "sent_at"): _time,

@@ -146,7 +146,6 @@ class Batch:
     #: Highest import id of the account before the claim, and from sending on before the POST.
     mark: int | None = None
     sending: Sending | None = None
-    import_id: int | None = None
     #: Canvas's record at the last look.
     sis_import: SisImport | None = None
     #: Why it is where it is: one sentence.
@@ -170,6 +169,11 @@ class Batch:
     #: What people said about its import.
     releases: tuple[Release, ...] = ()
     steps: tuple[Step, ...] = ()
+
+    @property
+    def import_id(self) -> int | None:
+        """The id of the batch's import, None for a batch that has none."""
+        return self.sis_import.id if self.sis_import else None
 
     @property
     def sent_as(self) -> int:
@@ -367,11 +371,11 @@ class Batch:
 
     def seen(self, found: SisImport, reason: str = "") -> Batch:
         """Have an import, as Canvas shows it now."""
-        return replace(self, import_id=found.id, sis_import=found, reason=reason or self.reason)
+        return replace(self, sis_import=found, reason=reason or self.reason)
 
     def not_its_import(self) -> Batch:
         """Have no import."""
-        return replace(self, import_id=None, sis_import=None)
+        return replace(self, sis_import=None)
 
     def left_behind(self, *strays: int) -> Batch:
         """Note records in Canvas that are of this batch and not its import."""

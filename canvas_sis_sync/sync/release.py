@@ -162,17 +162,15 @@ def _is_in_a_zip(batch: Batch) -> bool:
 
 def _live_state(at: Desk, batch: Batch) -> str | None:
     """Give the state that Canvas shows now, or the journal's when Canvas cannot be asked; None without an import."""
-    if batch.import_id is None:
+    if batch.sis_import is None:
         return None
     if not at.asks(batch.target):
-        return batch.sis_import.workflow_state if batch.sis_import else None
+        return batch.sis_import.workflow_state
     try:
-        return at.canvas.get_import(batch.target.account_id, batch.import_id).workflow_state
+        return at.canvas.get_import(batch.target.account_id, batch.sis_import.id).workflow_state
     except NotFound:
         return GONE
     except CanvasError as error:
-        if batch.sis_import is None:
-            raise
         log.get_logger(batch.id).warning("%s", error.sentence)
         return batch.sis_import.workflow_state
 

@@ -144,11 +144,11 @@ def _sentence(text: str) -> str:
 
 
 def _applied(batch: Batch) -> str:
-    if batch.import_id is None:
+    if batch.sis_import is None:
         if batch.state in IN_FLIGHT:
             return "Whether Canvas has it is not known yet."
         return "Canvas has nothing of it: nothing was changed."
-    applied = _applied_rows(batch.sis_import) if batch.sis_import else ""
+    applied = _applied_rows(batch.sis_import)
     if applied:
         return f"Canvas has applied: {applied} (of {batch.rows:,} rows sent)."
     if batch.state in ACCEPTED:
@@ -170,9 +170,9 @@ def summary(batch: Batch) -> str:
     files, zipped = len(batch.entries), batch.zip.size if batch.zip else 0
     plural = "" if files == 1 else "s"
     text = f"Batch {batch.id}: {files} file{plural}, {batch.rows:,} rows, {size(zipped)} zipped"
-    if batch.import_id is not None:
-        text += f"; import {batch.import_id} {batch.state}"
-        messages = 0 if batch.sis_import is None else _messages(batch.sis_import)
+    if batch.sis_import is not None:
+        text += f"; import {batch.sis_import.id} {batch.state}"
+        messages = _messages(batch.sis_import)
         text += f" with {messages:,} messages (see errors.csv)" if messages else ""
     if batch.state in {BatchState.UNCHANGED, BatchState.DISCARDED}:
         text += f"; {batch.reason}"

@@ -10,14 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.canvas.records import ImportMessage, Target
+from canvas_sis_sync.canvas.records import ImportMessage, SisImport, Target
 from canvas_sis_sync.errors import HomeError
 from canvas_sis_sync.home.archive import Archive, copy, read_receipt, sync_folder, wording
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import DropKind
 
 BATCH = Batch(
-    "20260102-030405", BatchState.IMPORTED, Target("canvas.example.edu", 1), "d", DropKind.ZIP, 1.0, import_id=9
+    "20260102-030405",
+    BatchState.IMPORTED,
+    Target("canvas.example.edu", 1),
+    "d",
+    DropKind.ZIP,
+    1.0,
+    sis_import=SisImport(9, "imported"),
 )
 
 

@@ -162,7 +162,12 @@ def test_what_waits_is_told_by_state_and_filing(journal: Journal, state: BatchSt
 
 def test_an_accepted_batch_with_too_many_messages_holds_until_it_is_released(journal: Journal, path: Path) -> None:
     was = journal.add(
-        batch(state=BatchState.IMPORTED_WITH_MESSAGES, ending=Ending(over_limit=True), filed=True, import_id=7)
+        batch(
+            state=BatchState.IMPORTED_WITH_MESSAGES,
+            ending=Ending(over_limit=True),
+            filed=True,
+            sis_import=SisImport(7, "imported"),
+        )
     )
     assert [each.holds for each in journal.waiting()] == [True]
     release = Release(HERE, 7, "imported_with_messages", "ada", 1.0, "known")
@@ -187,9 +192,9 @@ def test_the_idle_look_sees_what_the_journal_sees_and_changes_nothing(journal: J
 
 
 def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -> None:
-    journal.add(batch(A, BatchState.IMPORTED, HERE, import_id=3, strays=(1, 4)))
-    journal.add(batch(B, BatchState.IMPORTING, HERE, import_id=5))
-    journal.add(batch(C, BatchState.FAILED, THERE, import_id=5, strays=(2,)))
+    journal.add(batch(A, BatchState.IMPORTED, HERE, sis_import=SisImport(3, "imported"), strays=(1, 4)))
+    journal.add(batch(B, BatchState.IMPORTING, HERE, sis_import=SisImport(5, "imported")))
+    journal.add(batch(C, BatchState.FAILED, THERE, sis_import=SisImport(5, "imported"), strays=(2,)))
     journal.add(batch(D, BatchState.SENDING, HERE))
     assert journal.taken(HERE, 0) == {1, 3, 4, 5}
     assert journal.taken(HERE, 4, but=B) == {4}
@@ -208,11 +213,11 @@ def test_questions_about_imports_are_answered_for_one_target(journal: Journal) -
 
 
 def test_only_an_accepted_import_of_the_same_target_counts_as_a_later_one(journal: Journal) -> None:
-    first = journal.add(batch(A, BatchState.FAILED, import_id=3))
-    journal.add(batch(B, BatchState.IMPORTED, THERE, import_id=4))
-    journal.add(batch(C, BatchState.FAILED, import_id=5))
+    first = journal.add(batch(A, BatchState.FAILED, sis_import=SisImport(3, "imported")))
+    journal.add(batch(B, BatchState.IMPORTED, THERE, sis_import=SisImport(4, "imported")))
+    journal.add(batch(C, BatchState.FAILED, sis_import=SisImport(5, "imported")))
     assert journal.accepted_after(first) is None
-    journal.add(batch(D, BatchState.IMPORTED_WITH_MESSAGES, import_id=6))
+    journal.add(batch(D, BatchState.IMPORTED_WITH_MESSAGES, sis_import=SisImport(6, "imported")))
     assert journal.accepted_after(first) == D
 
 
@@ -358,7 +363,8 @@ def test_what_may_be_missing_is_remembered_as_long_as_its_approval_stands(journa
 
 def test_what_was_sent_is_given_newest_first_and_found_by_its_import(journal: Journal) -> None:
     for number in (1, 2, 3):
-        journal.add(replace(full(), id=f"2031010{number}-000000", import_id=number if number != 2 else None))
+        sent_as = SisImport(number, "imported") if number != 2 else None
+        journal.add(replace(full(), id=f"2031010{number}-000000", sis_import=sent_as))
     assert [batch.import_id for batch in journal.sent(HERE)] == [3, 1]
     found = journal.by_import(HERE, 3)
     assert found is not None

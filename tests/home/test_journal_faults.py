@@ -197,7 +197,6 @@ def test_a_fault_of_ours_stays_one(tmp_path: Path) -> None:
         {"files": (DropFile("a\0b.csv", 1, 1, ""),)},
         {"files": (DropFile("\udcff.csv", 1, 1, ""),)},
         {"drop_name": "../elsewhere"},
-        {"import_id": 2**63},
         {"sis_import": SisImport(2**63, "imported")},
         {"claimed_at": float("inf")},
     ],

@@ -25,7 +25,7 @@ from canvas_sis_sync.sync.rebuild import rebuild
 DATA = Path(__file__).parents[1] / "data"
 OLD = DATA / "home-of-2026-11" / "archive"
 RECORDS = json.loads((DATA / "batches-of-2026-11.json").read_text(encoding="utf-8"))
-FORGOTTEN = dict.fromkeys(GONE)
+FORGOTTEN = dict.fromkeys(set(GONE) - {"import_id"})
 """The records of that home's batches, as they were written then, and one with every field set to something."""
 STATES = [
     "imported_with_messages",
@@ -46,6 +46,7 @@ def as_written_then(batch: Batch) -> dict[str, Any]:
     """Return all that is known of a batch in the form of then."""
     record: dict[str, Any] = to_record(batch)
     kept = record.pop("kept_zip")
+    record["import_id"] = batch.import_id
     nothing = {"zip": Zip(kept, 0, "", ()), "assessment": Assessed(), "sending": Sending(), "ending": Ending()}
     for stage, fields in STAGES.items():
         of_stage = record.pop(stage) or to_record(nothing[stage])

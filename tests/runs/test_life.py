@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.home.batch import TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
@@ -294,7 +294,14 @@ def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox:
     with home.journal_to_write() as journal:
         target = Target(home.settings().host, 1)
         later = Batch(
-            "20990101-000000", BatchState.IMPORTED, target, "later", DropKind.ZIP, 1.0, import_id=99, filed=True
+            "20990101-000000",
+            BatchState.IMPORTED,
+            target,
+            "later",
+            DropKind.ZIP,
+            1.0,
+            sis_import=SisImport(99, "imported"),
+            filed=True,
         )
         journal.add(later)
     with pytest.raises(UsageError, match=f"20990101-000000 was imported after {failed.id}") as caught:

@@ -52,7 +52,6 @@ def full() -> Batch:
         zip=zipped(Entry("users.csv", 10, 99, "user", 2, has_passwords=True), Entry("x.csv", 0, 0), size=5),
         mark=6,
         sending=Sending({"skip_deletes": "true"}, "direct", 3, sent_at=1.0, cut_after=2.0, lost_since=3.0),
-        import_id=7,
         sis_import=record,
         reason="why",
         retry_of="20251231-000000",

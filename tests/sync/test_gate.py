@@ -25,7 +25,9 @@ SKIP, RETRY = "sis-sync skip 2026-night --reason TEXT", "sis-sync retry 2026-nig
 
 def batch(state: BatchState = BatchState.IMPORTED) -> Batch:
     target = Target("canvas.example.edu", 1)
-    return Batch("2026-night", state, target, "loose files", DropKind.LOOSE, NOW, import_id=OURS)
+    return Batch(
+        "2026-night", state, target, "loose files", DropKind.LOOSE, NOW, sis_import=SisImport(OURS, "imported")
+    )
 
 
 def seen(import_id: int, state: str, age: float = 0.0) -> SisImport:

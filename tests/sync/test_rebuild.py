@@ -8,7 +8,7 @@ import shutil
 import pytest
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
 
-from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.errors import HeldError, HomeError, UsageError
 from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch, BatchState
@@ -163,7 +163,16 @@ def test_batches_of_one_second_come_back_in_their_order(home: Home, sandbox: San
         ids.append(archive.new_id(1_000_000_000))
         archive.make_batch_folder(ids[-1])
         archive.write_receipt(
-            Batch(ids[-1], BatchState.IMPORTED, target, "d", DropKind.ZIP, 1e9, import_id=number + 1, filed=True)
+            Batch(
+                ids[-1],
+                BatchState.IMPORTED,
+                target,
+                "d",
+                DropKind.ZIP,
+                1e9,
+                sis_import=SisImport(number + 1, "imported"),
+                filed=True,
+            )
         )
     assert archive.newest_batch() == ids[-1] == "20010909-014640-012"
     assert [batch.id for batch in made_anew(home)] == ids

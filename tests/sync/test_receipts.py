@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.homes import Home, fast_clock
 
-from canvas_sis_sync.canvas.records import Target
+from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.errors import HeldError
 from canvas_sis_sync.home.archive import Archive, read_receipt
 from canvas_sis_sync.home.batch import Batch, BatchState
@@ -31,7 +31,16 @@ def old(new_home: Callable[..., Home]) -> Home:
         archive.make_batch_folder(batch_id)
         target = Target("canvas.example.edu", 1)
         archive.write_receipt(
-            Batch(batch_id, BatchState.IMPORTED, target, "d", DropKind.ZIP, 1e9, import_id=number, filed=True)
+            Batch(
+                batch_id,
+                BatchState.IMPORTED,
+                target,
+                "d",
+                DropKind.ZIP,
+                1e9,
+                sis_import=SisImport(number, "imported"),
+                filed=True,
+            )
         )
     return home
 
@@ -73,7 +82,7 @@ def assert_refused(home: Home, *words: str) -> None:
             "zip.entries[0].name has a name that no file",
         ),
         ({"zip": ZIP | {"size": -1}}, "zip.size is not a number from 0"),
-        ({"import_id": 2**63}, "import_id is not a number from 0"),
+        ({"sis_import": {"id": 2**63, "workflow_state": "imported"}}, "sis_import.id is not a number from 0"),
         ({"claimed_at": 1e15}, "claimed_at is not a time"),
         ({"state": "beamed"}, "state is not one that"),
         ({"steps": [{"at": 1, "state": "beamed", "who": "", "reason": ""}]}, "steps[0].state is not one that"),
@@ -107,7 +116,7 @@ def test_a_file_that_is_no_receipt_is_named_with_what_is_wrong(old: Home, conten
 
 def test_two_batches_that_say_to_be_one_import_are_both_named(old: Home) -> None:
     content = json.loads(receipt(old, SECOND).read_text())
-    content["batch"]["import_id"] = 1
+    content["batch"]["sis_import"]["id"] = 1
     receipt(old, SECOND).write_text(json.dumps(content))
     assert_refused(old, f"{SECOND}: import 1 is that of batch {FIRST} too")
 
@@ -116,7 +125,7 @@ def test_a_canvas_that_is_overwritten_may_give_an_import_id_twice(old: Home) -> 
     for batch_id in (FIRST, SECOND):
         content = json.loads(receipt(old, batch_id).read_text())
         content["batch"]["target"]["host"] = "school.beta.instructure.com"
-        content["batch"]["import_id"] = 1
+        content["batch"]["sis_import"]["id"] = 1
         receipt(old, batch_id).write_text(json.dumps(content))
     assert "from 2 receipts" in rebuild(old.settings(), fast_clock())
 
