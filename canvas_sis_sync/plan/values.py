@@ -5,8 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 from canvas_sis_sync.canvas.records import Target
+
+
+@dataclass(frozen=True, slots=True)
+class LostZeros:
+    """Rows that are missing and new ones that have their keys without the leading zeros of numbers."""
+
+    MANY: ClassVar[int] = 3
+    """So many are no accident, whatever other rows have."""
+
+    count: int
+    #: A number of one of the keys, as it was and as it is.
+    before: str
+    now: str
+    #: No other key has leading zeros still; known where there are fewer than `MANY`.
+    is_every: bool
+
+    @property
+    def are_systematic(self) -> bool:
+        """Say whether a program took them away, not a person who left as another one came."""
+        return self.count >= self.MANY or self.is_every
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +60,8 @@ class KindChanges:
     #: Columns that only one of the two has.
     columns_gained: tuple[str, ...] = ()
     columns_lost: tuple[str, ...] = ()
+    #: None where no row has lost zeros.
+    lost_zeros: LostZeros | None = None
 
     @property
     def differences(self) -> int:

@@ -10,7 +10,7 @@ from canvas_sis_sync.canvas import options
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.home.nights import is_later
-from canvas_sis_sync.plan.breakers.registry import judge, newly_gone
+from canvas_sis_sync.plan.breakers.registry import judge, newly_gone, noticed
 from canvas_sis_sync.plan.changes import bounds
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing, skips_removals
@@ -67,6 +67,7 @@ def _made(
         *plan.notes,
         prediction.refused,
         *(f"{kind} is compared with {had.about}, the last delivery that had it." for kind, had in left_out.items()),
+        *noticed(changed),
         *_notes(context, candidate, parameters, changed),
     )
     return replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ HEADER = "user_id,login_id,first_name,last_name,status\n"
 
 def users(count: int, name: str = "Ada") -> str:
     return HEADER + "".join(f"u{number},u{number},{name},Example,active\n" for number in range(count))
+
+
+def numbered(numbers: Iterable[str]) -> str:
+    return HEADER + "".join(f"{number},l{number},Ada,Example,active\n" for number in numbers)
 
 
 def zipped(files: Mapping[str, str | bytes]) -> bytes:
@@ -104,6 +108,15 @@ EXAMPLES = {
         WHOLE,
     ),
     "a canary that is missing": Example(WHOLE, "held", 5, {"SIS_SYNC_CANARIES": "user:principal"}, WHOLE),
+    "saved by a spreadsheet program": Example(
+        {"users.csv": numbered(map(str, range(100, 161)))},
+        "held",
+        5,
+        before={"users.csv": numbered(f"{number:06}" for number in range(100, 161))},
+    ),
+    "one of several ids without its zeros": Example(
+        {"users.csv": numbered(["7", "008"])}, before={"users.csv": numbered(["007", "008"])}
+    ),
     "files that contradict each other": Example(
         {"users1.csv": USERS, "users2.csv": USERS.replace("Ada", "Eva")}, "held", 5, before=WHOLE
     ),

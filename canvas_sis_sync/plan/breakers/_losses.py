@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from canvas_sis_sync.plan.breakers import _words
 from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, exceeded
-from canvas_sis_sync.plan.values import GroupChanges, KindChanges, Tripped
+from canvas_sis_sync.plan.values import GroupChanges, KindChanges, LostZeros, Tripped
 
 
 def removals(case: Case) -> Iterator[Tripped]:
@@ -85,6 +85,22 @@ def new_keys(case: Case) -> Iterator[Tripped]:
                 " has the form of their ids changed?",
                 each.kind,
             )
+
+
+def lost_zeros(case: Case) -> Iterator[Tripped]:
+    """Find kinds whose ids have lost their leading zeros; no limit switches this off."""
+    for each in case.changes.kinds:
+        if each.lost_zeros and each.lost_zeros.are_systematic:
+            yield Tripped("lost-zeros", about_zeros(each.kind, each.lost_zeros), each.kind)
+
+
+def about_zeros(kind: str, lost: LostZeros) -> str:
+    """Say that ids have lost their leading zeros."""
+    rows = "1 missing row is" if lost.count == 1 else f"{lost.count:,} missing rows are"
+    return (
+        f"{kind}: {rows} back without the leading zeros of an id, such as {lost.now} for {lost.before}, and to Canvas"
+        " these are other ids. A spreadsheet program has probably saved the export: send it as the SIS wrote it."
+    )
 
 
 def empty(case: Case) -> Iterator[Tripped]:

@@ -20,7 +20,7 @@ from canvas_sis_sync.plan.breakers import _batch_mode, _circumstances, _losses
 from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, Limits, gone_groups
 from canvas_sis_sync.plan.values import Changes, Prediction, Situation, Tripped
 
-__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limits", "gone_groups", "judge", "newly_gone"]
+__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limits", "gone_groups", "judge", "newly_gone", "noticed"]
 
 MOST_TOLD = 12
 """Places that one breaker names."""
@@ -64,6 +64,7 @@ BREAKERS = (
     Breaker("renames", "Changes of ids in a data set that is diffed.", _circumstances.renames, at_first=True),
     Breaker("thresholds", "A data set that Canvas keeps refusing to compare.", _circumstances.thresholds),
     Breaker("older", "A delivery that is older than the last accepted one.", _circumstances.older),
+    Breaker("lost-zeros", "Ids that came back without their leading zeros.", _losses.lost_zeros),
     Breaker("canary", "Rows that must be in every delivery and are missing.", _circumstances.canary, at_first=True),
     Breaker("gone", "A term, account or course of which nothing is left.", _losses.gone),
     Breaker("removals", "A kind that loses more rows than its limit.", _losses.removals),
@@ -89,6 +90,13 @@ def judge(changes: Changes, prediction: Prediction, situation: Situation, limits
     case = Case(changes, prediction, situation, limits)
     asked = (each for each in BREAKERS if situation.has_before or each.at_first)
     return tuple(tripped for each in asked for tripped in _told(each, case))
+
+
+def noticed(changes: Changes) -> Iterator[str]:
+    """Yield what looks like something that a breaker holds, and is too little of it to hold."""
+    for each in changes.kinds:
+        if each.lost_zeros and not each.lost_zeros.are_systematic:
+            yield _losses.about_zeros(each.kind, each.lost_zeros)
 
 
 def newly_gone(changes: Changes, prediction: Prediction, situation: Situation) -> tuple[GroupName, ...]:

@@ -15,6 +15,7 @@ from typing import Protocol
 from canvas_sis_sync.plan.changes._layout import CELL, Columns, Layout, split
 from canvas_sis_sync.plan.changes._spool import Bucket
 from canvas_sis_sync.plan.changes._statuses import DELETED, ending, turn
+from canvas_sis_sync.plan.changes._zeros import Renamed, lost_zeros
 from canvas_sis_sync.sis_csv.formats import Kind
 
 GONE_LIMIT = 200_000
@@ -53,6 +54,9 @@ class KindTally:
     #: Ids of the objects that are removed or have become deleted, some more than `GONE_LIMIT` at most.
     gone: set[str] = field(default_factory=set)
     gone_integrations: set[str] = field(default_factory=set)
+    #: Removed rows whose key is a new one's with leading zeros, and for each bucket that has any the first of them.
+    zeros_lost: int = 0
+    first_zeros_lost: list[Renamed] = field(default_factory=list)
     #: Canaries that are there and not deleted.
     alive: set[str] = field(default_factory=set)
 
@@ -136,7 +140,10 @@ class KindComparison:
         if tally.added:
             self._look_at_added(new, list(filterfalse(old.rows.__contains__, differing)), tally)
         if tally.removed:
-            self._look_at_removed(old.columns(list(filterfalse(new.rows.__contains__, old.rows))), tally)
+            removed = list(filterfalse(new.rows.__contains__, old.rows))
+            self._look_at_removed(old.columns(removed), tally)
+            if tally.added and (renamed := lost_zeros(removed, old.rows, new.rows)):
+                tally.zeros_lost, tally.first_zeros_lost = len(renamed), [min(renamed)]
         if old.count > len(old.rows) and self.places:
             tally.repeated_at = _places_of_repeated(old, before, self.places)
         self._look_for_canaries(new, tally)

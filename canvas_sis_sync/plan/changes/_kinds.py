@@ -21,7 +21,8 @@ from canvas_sis_sync.plan.changes._layout import Columns, Layout, best_spread, l
 from canvas_sis_sync.plan.changes._reading import Look, Side, Source, columns_of, read_side, rows_of
 from canvas_sis_sync.plan.changes._spool import Bucket, Spool
 from canvas_sis_sync.plan.changes._statuses import ending
-from canvas_sis_sync.plan.values import KindChanges
+from canvas_sis_sync.plan.changes._zeros import with_zeros
+from canvas_sis_sync.plan.values import KindChanges, LostZeros
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.reader import Malformed
 from canvas_sis_sync.sis_csv.texts import NotUtf8
@@ -129,7 +130,8 @@ class _Work:
             files = [self._open(stack), self._open(stack)]
             before, now = self._read(files)
             tally = KindTally() if before.refused or now.refused else self._differences(before, now, files)
-        return Compared(self._pair, self._changes(before, now, tally), tally, before, now)
+            changes = replace(self._changes(before, now, tally), lost_zeros=self._lost_zeros(tally, now, files[1]))
+        return Compared(self._pair, changes, tally, before, now)
 
     def _open(self, stack: ExitStack) -> BinaryIO | None:
         return stack.enter_context(_spool.open_file(self._pair.scratch)) if self._on_disk else None
@@ -194,6 +196,22 @@ class _Work:
         passes = max(before.size, now.size) // LARGE_BUCKET_BYTES + 1
         for old, new in zip(before.in_parts(passes), now.in_parts(passes), strict=True):
             tally.join(self._comparison.compare(old, new))
+
+    def _lost_zeros(self, tally: KindTally, now: Side, file: BinaryIO | None) -> LostZeros | None:
+        """Sum up the lost zeros; the keys of the new side are read again only where few have lost some."""
+        if not tally.zeros_lost:
+            return None
+        any_left = tally.zeros_lost < LostZeros.MANY and self._any_zeros(now, file)
+        return LostZeros(tally.zeros_lost, *min(tally.first_zeros_lost), is_every=not any_left)
+
+    def _any_zeros(self, side: Side, file: BinaryIO | None) -> bool:
+        width = len(self._comparison.now.parts)
+        return any(
+            True
+            for chunks in side.buckets
+            for texts in Bucket(chunks, file, width).read()
+            for _ in with_zeros(texts[::width])
+        )
 
     def _changes(self, before: Side, now: Side, tally: KindTally) -> KindChanges:
         pair = self._pair

@@ -1,7 +1,7 @@
 """Records of one side of a kind, in buckets by the hash of their key, so that two sides are compared bucket by bucket.
 
 Owns what is kept in memory and what in a nameless file. Records of the same key are always in the same bucket and
-stay in their order; nothing else depends on the hash.
+stay in their order, and so are those of keys that differ by zeros only; nothing else depends on the hash.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Spool:
         buckets, count = self._records, len(self._records)
         starts = [0, *compress(range(1, len(cells)), map(ne, cells, islice(cells, 1, None)))]
         ends = [*starts[1:], len(cells)]
-        for start, end, number in zip(starts, ends, map(hash, map(cells.__getitem__, starts)), strict=True):
+        for start, end, number in zip(starts, ends, map(_spread, map(cells.__getitem__, starts)), strict=True):
             buckets[number % count] += records[start:end]
 
     def flush(self) -> None:
@@ -121,7 +121,12 @@ class Bucket:
 
     def _are_meant(self, texts: list[str]) -> Iterator[bool]:
         for key in texts[:: self.width]:
-            yield from repeat(hash(key) % self.parts == self.part, self.width)
+            yield from repeat(_spread(key) % self.parts == self.part, self.width)
+
+
+def _spread(key: str) -> int:
+    """Return a number that is the same for keys that differ by zeros only."""
+    return hash(key.replace("0", ""))
 
 
 def _text(chunk: tuple[int, int], file: BinaryIO) -> str:

@@ -10,8 +10,17 @@ import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
 
 from canvas_sis_sync.plan.breakers.limits import Limit
-from canvas_sis_sync.plan.breakers.registry import BREAKERS
-from canvas_sis_sync.plan.values import Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
+from canvas_sis_sync.plan.breakers.registry import BREAKERS, noticed
+from canvas_sis_sync.plan.values import (
+    Changes,
+    Effect,
+    GroupChanges,
+    KindChanges,
+    LostZeros,
+    Mode,
+    Prediction,
+    Situation,
+)
 
 # --- the other breakers that look at kinds ---
 
@@ -40,6 +49,20 @@ def test_a_changed_form_of_ids_is_seen(situation: Situation) -> None:
 )
 def test_half_of_the_keys_or_few_rows_are_no_changed_form(changes: KindChanges) -> None:
     assert not judged(changes, limits={"user": Limit(percent=100)})
+
+
+@pytest.mark.parametrize(
+    ("count", "is_every", "holds"), [(3, False, True), (61, False, True), (1, True, True), (2, False, False)]
+)
+def test_ids_that_lost_their_zeros_are_held_or_noticed(count: int, is_every: bool, holds: bool) -> None:
+    lost = LostZeros(count, "000100", "100", is_every=is_every)
+    changes = kind("user", removed=count, added=count, lost_zeros=lost)
+    tripped = judged(changes, situation=Situation(now=NOW), limits={})
+    assert ids(tripped) == (["lost-zeros"] if holds else [])
+    said = [each.message for each in tripped] or list(noticed(Changes((changes,))))
+    assert len(said) == 1
+    assert "without the leading zeros of an id, such as 100 for 000100" in said[0]
+    assert list(noticed(Changes((changes,)))) == ([] if holds else said)
 
 
 def test_repeated_keys_do_not_hide_a_changed_form() -> None:
