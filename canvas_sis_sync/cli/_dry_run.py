@@ -109,9 +109,9 @@ def _assessed(settings: Settings, drop: Drop, clock: Clock) -> tuple[Bundle, Ass
 def _judged(settings: Settings, clock: Clock, candidate: Candidate) -> Assessment:
     parameters = parameters_of(settings)
     try:
-        with looking(settings, clock, Silent()) as context:
-            comparison = Comparison(context, parameters, baseline_as_known(context, parameters))
-            return assess(candidate, options_by_canvas(context), settings, context.show, comparison)
+        with looking(settings, clock, Silent()) as session:
+            comparison = Comparison(session, parameters, baseline_as_known(session, parameters))
+            return assess(candidate, options_by_canvas(session), settings, session.show, comparison)
     except CanvasError:  # it has never been asked for the account, so there is nothing to compare with
         return assess(candidate, options_of(settings), settings, Silent())
 

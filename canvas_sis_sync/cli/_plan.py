@@ -35,7 +35,7 @@ from canvas_sis_sync.sync.candidate import Candidate, of_batch
 from canvas_sis_sync.sync.checking import options_by_canvas
 from canvas_sis_sync.sync.parameters import parameters_of
 from canvas_sis_sync.sync.planning import sent_before
-from canvas_sis_sync.sync.session import Context, assemble, open_canvas, require_journal
+from canvas_sis_sync.sync.session import Session, assemble, open_canvas, require_journal
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -79,33 +79,33 @@ def plan(settings: Settings, clock: Clock, asked: PlanRequest | None = None, *, 
     when the account was never resolved.
     """
     asked = asked or PlanRequest()
-    with looking(settings, clock, show or Silent()) as context:
-        batch = _batch(context, asked.about)
+    with looking(settings, clock, show or Silent()) as session:
+        batch = _batch(session, asked.about)
         if batch is not None and batch.state not in ASSESSED and not asked.against:
-            return _kept(context, batch, asked)
+            return _kept(session, batch, asked)
         rows = RowsFolder(asked.output) if asked.output is not None else None
-        comparison = _comparison(context, batch, asked)
+        comparison = _comparison(session, batch, asked)
         if batch is not None:
-            folder, candidate = context.archive.batch_folder(batch.id), _of_batch(context, batch)
+            folder, candidate = session.archive.batch_folder(batch.id), _of_batch(session, batch)
         else:
-            found = _found(context, asked.about)
+            found = _found(session, asked.about)
             folder, candidate = found.folder, _of_files(found, comparison.baseline)
         with wording(folder):
-            assessment = assess(candidate, options_by_canvas(context), settings, context.show, comparison)
-        return _shown(context, batch, candidate, assessment, comparison, rows)
+            assessment = assess(candidate, options_by_canvas(session), settings, session.show, comparison)
+        return _shown(session, batch, candidate, assessment, comparison, rows)
 
 
-def _comparison(context: Context, batch: Batch | None, asked: PlanRequest) -> Comparison:
-    parameters = parameters_of(context.settings, batch)
-    baseline = baseline_as_known(context, parameters)
+def _comparison(session: Session, batch: Batch | None, asked: PlanRequest) -> Comparison:
+    parameters = parameters_of(session.settings, batch)
+    baseline = baseline_as_known(session, parameters)
     if asked.against:
-        baseline = replace(baseline, before=_earlier(context, asked.against), since=(), lost=None)
+        baseline = replace(baseline, before=_earlier(session, asked.against), since=(), lost=None)
     approval = batch.approval if batch is not None and not asked.against else None
-    return Comparison(context, parameters, baseline, approval, even_if_refused=True)
+    return Comparison(session, parameters, baseline, approval, even_if_refused=True)
 
 
 def _shown(
-    context: Context,
+    session: Session,
     batch: Batch | None,
     candidate: Candidate,
     assessment: Assessment,
@@ -120,12 +120,12 @@ def _shown(
     if assessment.state is BatchState.REFUSED:
         said += ["", *assessment.reasons, "A run would refuse this; `sis-sync check` says more."]
     elif batch:
-        said += _standing(context, batch, found)
+        said += _standing(session, batch, found)
     return ShownPlan(lines(said), found, refused=assessment.state is BatchState.REFUSED)
 
 
 @contextmanager
-def looking(settings: Settings, clock: Clock, show: Show) -> Iterator[Context]:
+def looking(settings: Settings, clock: Clock, show: Show) -> Iterator[Session]:
     """Give what the steps share, of a home that is only looked at. Raises HomeError, JournalError, CanvasError."""
     require_journal(settings)
     with (
@@ -146,26 +146,26 @@ class _Found:
     newest: float
 
 
-def _batch(context: Context, about: str) -> Batch | None:
+def _batch(session: Session, about: str) -> Batch | None:
     """Find the batch that is meant; None when a path is, or the next drop."""
     if about:
-        return context.journal.batch(about)
-    for waiting in context.journal.waiting():
-        if waiting.target == context.target and waiting.state in ASSESSED:
-            batch = context.journal.batch(waiting.id)
+        return session.journal.batch(about)
+    for waiting in session.journal.waiting():
+        if waiting.target == session.target and waiting.state in ASSESSED:
+            batch = session.journal.batch(waiting.id)
             if batch is not None and (batch.zip or batch.kept_zip):
                 return batch
     return None
 
 
-def _kept(context: Context, batch: Batch, asked: PlanRequest) -> ShownPlan:
+def _kept(session: Session, batch: Batch, asked: PlanRequest) -> ShownPlan:
     """Show the plan of a batch that is no longer to be weighed, as it was made then."""
     if asked.output is not None:
         raise UsageError(
             f"Batch {batch.id} is {batch.state}, so its plan is shown as it was made, and no row is compared.",
             "Nothing was written. Name with --against what to compare it with.",
         )
-    found = context.archive.read_plan(batch.id)
+    found = session.archive.read_plan(batch.id)
     if found is None:
         raise UsageError(
             f"Batch {batch.id} is {batch.state}, and there is no plan of it.",
@@ -174,20 +174,20 @@ def _kept(context: Context, batch: Batch, asked: PlanRequest) -> ShownPlan:
     return ShownPlan(plan_text.table(found), found)
 
 
-def _of_batch(context: Context, batch: Batch) -> Candidate:
+def _of_batch(session: Session, batch: Batch) -> Candidate:
     if not (batch.zip or batch.kept_zip):
         raise UsageError(
             f"Batch {batch.id} is {batch.state} and has no zip to look into: {batch.reason}",
             "`sis-sync status` says what it waits for.",
         )
-    with wording(context.archive.batch_folder(batch.id)):
-        return replace(of_batch(context, batch), scratch=None)
+    with wording(session.archive.batch_folder(batch.id)):
+        return replace(of_batch(session, batch), scratch=None)
 
 
-def _found(context: Context, named: str) -> _Found:
+def _found(session: Session, named: str) -> _Found:
     """Look at what a path names, or at the next drop."""
     if not named:
-        return _next_drop(context)
+        return _next_drop(session)
     path = Path(named)
     if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
         raise UsageError(
@@ -198,11 +198,11 @@ def _found(context: Context, named: str) -> _Found:
     folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (storable(path.name),))
     if not names:
         raise UsageError(f"There is no CSV in {path}.", "Name a batch, a CSV, a folder or a zip.")
-    return _delivered(context, named, folder, names)
+    return _delivered(session, named, folder, names)
 
 
-def _next_drop(context: Context) -> _Found:
-    settings = context.settings
+def _next_drop(session: Session) -> _Found:
+    settings = session.settings
     with wording(settings.inbox):
         drops = inbox.scan(settings.inbox, settings.marker).drops
     if not drops:
@@ -210,13 +210,13 @@ def _next_drop(context: Context) -> _Found:
             "There is nothing to plan: no batch is held, and the inbox is empty.",
             "Name a batch, a CSV, a folder or a zip.",
         )
-    return _delivered(context, f"{drops[0].name} (inbox)", drops[0].folder, [file.name for file in drops[0].files])
+    return _delivered(session, f"{drops[0].name} (inbox)", drops[0].folder, [file.name for file in drops[0].files])
 
 
-def _delivered(context: Context, about: str, folder: Path, names: Sequence[str]) -> _Found:
+def _delivered(session: Session, about: str, folder: Path, names: Sequence[str]) -> _Found:
     with wording(folder):
         newest = max((folder / on_disk(name)).stat().st_mtime for name in names)
-        return _Found(about, folder, deliver_from(folder, names, context.settings.source_encoding), newest)
+        return _Found(about, folder, deliver_from(folder, names, session.settings.source_encoding), newest)
 
 
 def _of_files(found: _Found, baseline: Baseline) -> Candidate:
@@ -243,13 +243,13 @@ def _entry(file: DeliveryFile) -> Entry:
     return Entry(file.name, file.size, checksum, summary.kind, summary.rows)
 
 
-def _earlier(context: Context, named: str) -> Earlier:
+def _earlier(session: Session, named: str) -> Earlier:
     """Find what somebody wants to compare with."""
-    batch = context.journal.batch(named)
+    batch = session.journal.batch(named)
     if batch is None:
-        found = _found(context, named)
+        found = _found(session, named)
         return Earlier(found.about, found.delivery.files, found.newest)
-    looked = earlier(context, batch)
+    looked = earlier(session, batch)
     if looked is None:
         raise UsageError(f"The zip of batch {batch.id} cannot be read.", "Name another batch, or a file or folder.")
     return looked
@@ -261,7 +261,7 @@ def _write_rows(rows: RowsFolder, candidate: Candidate, baseline: Baseline) -> l
     return ["", rows.summary]
 
 
-def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
+def _standing(session: Session, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
     """Say what is next for a batch that was weighed before."""
     discard = f"`sis-sync discard {batch.id} --reason TEXT`"
     yield ""
@@ -275,7 +275,7 @@ def _standing(context: Context, batch: Batch, found: Mapping[str, Any]) -> Itera
         yield f"Next: {report.after_plan(batch, gone=bool(found['gone']))}"
     else:
         yield f"Batch {batch.id} is held for this: {batch.reason}"
-        if would_be_assessed_otherwise(context, batch):
+        if would_be_assessed_otherwise(session, batch):
             yield "By today's settings nothing trips."
             yield "Next: `sis-sync run` weighs it again."
         else:

@@ -26,7 +26,8 @@ from canvas_sis_sync.errors import (
 from canvas_sis_sync.file_names import on_disk
 from canvas_sis_sync.home import inbox, log
 from canvas_sis_sync.home.archive import Archive
-from canvas_sis_sync.home.batch import Batch, Episode
+from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, is_there
 from canvas_sis_sync.home.settings import Settings

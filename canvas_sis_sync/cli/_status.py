@@ -25,7 +25,7 @@ from canvas_sis_sync.sync.gate import GONE, ask
 from canvas_sis_sync.sync.idle import not_a_home
 from canvas_sis_sync.sync.recover import which_import
 from canvas_sis_sync.sync.run import require_whole_journal
-from canvas_sis_sync.sync.session import Context, assemble, open_canvas, require_journal
+from canvas_sis_sync.sync.session import Session, assemble, open_canvas, require_journal
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -102,10 +102,10 @@ def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -
     """Complete the status with what Canvas shows now."""
     try:
         with open_canvas(settings, Retry(clock, attempts=FEW_ATTEMPTS)) as canvas:
-            context = assemble(settings, journal, canvas, clock, show=Silent(), patient=False)
+            session = assemble(settings, journal, canvas, clock, show=Silent(), patient=False)
             if looked.decision.verdict is not Verdict.HOLD:
-                looked = replace(looked, decision=_worst(looked.decision, ask(context).decision))
-            return replace(looked, sis_import=_live(context, looked), live=True)
+                looked = replace(looked, decision=_worst(looked.decision, ask(session).decision))
+            return replace(looked, sis_import=_live(session, looked), live=True)
     except CanvasError as error:
         return replace(looked, trouble=error)
 
@@ -114,12 +114,12 @@ def _worst(journalled: GateDecision, asked: GateDecision) -> GateDecision:
     return asked if asked.verdict is not Verdict.GO or journalled.verdict is Verdict.GO else journalled
 
 
-def _live(context: Context, looked: Status) -> SisImport | None:
+def _live(session: Session, looked: Status) -> SisImport | None:
     batch = looked.batch
-    if batch is None or batch.import_id is None or batch.target != context.target:
+    if batch is None or batch.import_id is None or batch.target != session.target:
         return looked.sis_import
     try:
-        return context.canvas.get_import(context.target.account_id, batch.import_id)
+        return session.canvas.get_import(session.target.account_id, batch.import_id)
     except NotFound:
         return SisImport(batch.import_id, GONE)
 

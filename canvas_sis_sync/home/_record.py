@@ -24,8 +24,9 @@ from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import RecordError
 from canvas_sis_sync.home._flat_record import in_stages
-from canvas_sis_sync.home.batch import Batch, Episode, Release, Step
+from canvas_sis_sync.home.batch import Batch, Release, Step
 from canvas_sis_sync.home.drops import DropFile
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.stages import Sending, Zip
 from canvas_sis_sync.plan.values import Approval, Basis
 

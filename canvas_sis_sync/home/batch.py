@@ -103,19 +103,6 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
-    """A trouble that lasts over several runs."""
-
-    subject: str
-    reason: str
-    began_at: float
-    #: Runs that met it so far.
-    runs: int
-    #: When somebody was last told, None when nobody was yet.
-    told_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """One transition of a batch, as journalled."""
 

@@ -18,7 +18,8 @@ from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.home._journal_faults import worded
 from canvas_sis_sync.home._record import batch_from_record, to_record
-from canvas_sis_sync.home.batch import HOLDING, OPEN, Batch, BatchState, Episode, Release, Step
+from canvas_sis_sync.home.batch import HOLDING, OPEN, Batch, BatchState, Release, Step
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.journal_file import connect, connect_to_read
 from canvas_sis_sync.home.journal_questions import Questions, Sighting
 

@@ -13,7 +13,8 @@ from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import RecordError
 from canvas_sis_sync.home._journal_faults import worded
 from canvas_sis_sync.home._record import batch_from_record, parse, read
-from canvas_sis_sync.home.batch import ACCEPTED, OPEN, Batch, BatchState, Episode, Step
+from canvas_sis_sync.home.batch import ACCEPTED, OPEN, Batch, BatchState, Step
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.plain_text import visible
 
 

@@ -7,65 +7,65 @@ from canvas_sis_sync.canvas.records import CANVAS_UNFINISHED, SisImport
 from canvas_sis_sync.errors import AnswerLost, HeldError, NotFound, NothingArrived, Throttled
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.sync import outcome
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 WAITED_OUT = (AnswerLost, NothingArrived, Throttled)
 
 
-def follow(context: Context, batch: Batch) -> Batch:
+def follow(session: Session, batch: Batch) -> Batch:
     """Poll until the import is over, then journal the batch's final state.
 
     Canvas's own troubles (5xx, lost connections) are waited out up to the run's time and then raised. Raises
     HeldError for a workflow_state that nobody knows, TimeRanOut, AccessRefused.
     """
-    aborting = _abort_if_dangerous(context, batch, batch.sis_import)
+    aborting = _abort_if_dangerous(session, batch, batch.sis_import)
     missing_since: float | None = None
-    with context.show.stage("importing", 100) as done:
-        for _ in context.waits(f"Canvas was importing batch {batch.id} (import {batch.import_id})"):
+    with session.show.stage("importing", 100) as done:
+        for _ in session.waits(f"Canvas was importing batch {batch.id} (import {batch.import_id})"):
             try:
-                seen = _look(context, batch)
+                seen = _look(session, batch)
             except NotFound:
-                missing_since = missing_since or context.clock.monotonic()
-                if context.clock.monotonic() - missing_since >= context.settings.lost_seconds:
-                    return _gone(context, batch)
+                missing_since = missing_since or session.clock.monotonic()
+                if session.clock.monotonic() - missing_since >= session.settings.lost_seconds:
+                    return _gone(session, batch)
                 continue
             if seen is None:
                 continue
             missing_since = None
             done(seen.progress or 0)
-            batch = context.journal.amend(batch.seen(seen)) if _moved(batch, seen) else batch
-            aborting = aborting or _abort_if_dangerous(context, batch, seen)
+            batch = session.journal.amend(batch.seen(seen)) if _moved(batch, seen) else batch
+            aborting = aborting or _abort_if_dangerous(session, batch, seen)
             if seen.finished:
-                return _end(context, batch, seen)
+                return _end(session, batch, seen)
             if seen.workflow_state not in CANVAS_UNFINISHED:
                 raise _unknown(batch, seen)
     raise AssertionError("waiting never ends by itself")
 
 
-def _look(context: Context, batch: Batch) -> SisImport | None:
+def _look(session: Session, batch: Batch) -> SisImport | None:
     """Look once; None when Canvas could not be asked and there is time to ask again."""
     try:
-        return context.canvas.get_import(batch.target.account_id, batch.sent_as)
+        return session.canvas.get_import(batch.target.account_id, batch.sent_as)
     except WAITED_OUT as error:
         log.warning("%s", error.sentence, extra={"batch": batch.id})
-        if context.deadline.passed or not context.patient:
+        if session.deadline.passed or not session.patient:
             raise
         return None
 
 
-def _end(context: Context, batch: Batch, final: SisImport) -> Batch:
+def _end(session: Session, batch: Batch, final: SisImport) -> Batch:
     taken = options.compare(batch.parameters, final)
-    allowed = context.settings.max_error_rows
+    allowed = session.settings.max_error_rows
     ended = outcome.of(batch, final, allowed, taken)
-    return context.move(batch.ended(ended.state, final, ended.reason, over_limit=ended.over_limit, notes=ended.notes))
+    return session.move(batch.ended(ended.state, final, ended.reason, over_limit=ended.over_limit, notes=ended.notes))
 
 
-def _gone(context: Context, batch: Batch) -> Batch:
+def _gone(session: Session, batch: Batch) -> Batch:
     reason = f"Canvas no longer knows import {batch.import_id}; whether its rows were applied cannot be told from here"
-    return context.move(batch.not_accepted(reason))
+    return session.move(batch.not_accepted(reason))
 
 
-def _abort_if_dangerous(context: Context, batch: Batch, seen: SisImport | None) -> bool:
+def _abort_if_dangerous(session: Session, batch: Batch, seen: SisImport | None) -> bool:
     """Abort an import for which Canvas did not take an option that limits deletions, or took one that deletes."""
     if seen is None or seen.finished:
         return False
@@ -74,7 +74,7 @@ def _abort_if_dangerous(context: Context, batch: Batch, seen: SisImport | None) 
         return False
     log.error("aborting import %s: %s", seen.id, "; ".join(dangerous), extra={"batch": batch.id})
     try:
-        context.canvas.abort_import(batch.target.account_id, seen.id)
+        session.canvas.abort_import(batch.target.account_id, seen.id)
     except NotFound:
         log.warning("import %s was over before it could be aborted", seen.id, extra={"batch": batch.id})
     except WAITED_OUT as error:

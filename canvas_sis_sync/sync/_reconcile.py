@@ -29,7 +29,7 @@ from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.sis_csv.reader import Malformed, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -229,23 +229,23 @@ NEVER_PROCESSED_SECONDS = 30 * 60
 """A record that is still `initializing` at this age is passed over by Canvas for good (API 6)."""
 
 
-def find(context: Context, batch: Batch, listing: Listing) -> Resolution:
+def find(session: Session, batch: Batch, listing: Listing) -> Resolution:
     """Return which of the listed imports a batch became, as far as it can be known.
 
     Left out are imports of other batches and homes, and those that a person ruled out when an earlier batch with this
     zip was retried. Raises HeldError when the record of the account cannot be read, BadZipError or OSError when the
     batch's zip cannot.
     """
-    retried = context.journal.batch(batch.retry_of) if batch.retry_of else None
+    retried = session.journal.batch(batch.retry_of) if batch.retry_of else None
     ruled_out = {*batch.strays, *(retried.sending.choices if retried and retried.sending else ())}
-    taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
-    others = context.account_record.taken_by_others(batch.fingerprint)
+    taken = session.journal.taken(batch.target, batch.mark or 0, but=batch.id)
+    others = session.account_record.taken_by_others(batch.fingerprint)
     fitting = [
         seen
         for seen in candidates(batch, listing, taken | others | ruled_out)
         if not _never_processed(seen, listing) and (_shows_files(seen) or not reached(batch.sending).perhaps_sent)
     ]
-    resolution = judge(batch, fitting, _evidence(context, batch, fitting))
+    resolution = judge(batch, fitting, _evidence(session, batch, fitting))
     log.info("looked for the import: %s", resolution.found, extra={"batch": batch.id})
     return resolution
 
@@ -261,41 +261,41 @@ def _never_processed(seen: SisImport, listing: Listing) -> bool:
     return listing.canvas_now - seen.created_at > NEVER_PROCESSED_SECONDS
 
 
-def _evidence(context: Context, batch: Batch, candidates: Sequence[SisImport]) -> Evidence:
+def _evidence(session: Session, batch: Batch, candidates: Sequence[SisImport]) -> Evidence:
     """Fetch the content of the candidates that look like the batch, and ask who else may have made each."""
-    answered = context.account_record.taken_by(batch.fingerprint)
+    answered = session.account_record.taken_by(batch.fingerprint)
     alike = look_alikes(batch, candidates)
-    contents = {seen.id: seen.id in answered or _same_content(context, batch, seen) for seen in alike}
-    elsewhere = context.account_record.taken_elsewhere(batch.fingerprint)
-    others = {seen.id for seen in candidates if context.account_record.may_be_others(seen.id, seen.user_id)}
+    contents = {seen.id: seen.id in answered or _same_content(session, batch, seen) for seen in alike}
+    elsewhere = session.account_record.taken_elsewhere(batch.fingerprint)
+    others = {seen.id for seen in candidates if session.account_record.may_be_others(seen.id, seen.user_id)}
     # The home was moved, or copied: which of the two goes on with the import, only a person knows.
     proven = {key: same for key, same in contents.items() if same is not None and not (same and key in elsewhere)}
     return Evidence(proven, frozenset(others | elsewhere))
 
 
-def _same_content(context: Context, batch: Batch, seen: SisImport) -> bool | None:
+def _same_content(session: Session, batch: Batch, seen: SisImport) -> bool | None:
     """Compare the files of an import with those of the batch; None when Canvas does not give all of them back."""
-    compared = [_is_one_of_ours(context, batch, attachment) for attachment in seen.attachments or ()]
+    compared = [_is_one_of_ours(session, batch, attachment) for attachment in seen.attachments or ()]
     if False in compared:
         return False
     return None if None in compared else True
 
 
-def _is_one_of_ours(context: Context, batch: Batch, attachment: Attachment) -> bool | None:
+def _is_one_of_ours(session: Session, batch: Batch, attachment: Attachment) -> bool | None:
     entries = sources_of(attachment, batch.entries)
     if attachment.url is None or is_deduplicated(attachment):
         return None
-    with tempfile.TemporaryFile(dir=context.archive.batch_folder(batch.id)) as copy:
+    with tempfile.TemporaryFile(dir=session.archive.batch_folder(batch.id)) as copy:
         try:
             most = max(entry.size for entry in entries)
-            context.canvas.fetch_attachment(attachment.url, copy, most_bytes=most)
+            session.canvas.fetch_attachment(attachment.url, copy, most_bytes=most)
         except CanvasError as error:
             log.info("%s cannot be compared: %s", attachment.name, error.sentence, extra={"batch": batch.id})
             return None
         # A body may be cut without notice: only what has the size that Canvas names is what Canvas has.
         if attachment.size is not None and copy.seek(0, os.SEEK_END) != attachment.size:
             return None
-        if any(_same(context, batch, entry, copy) for entry in entries):
+        if any(_same(session, batch, entry, copy) for entry in entries):
             return True
     # Canvas writes files with passwords again without those columns, so a difference proves nothing there; neither does
     # one where Canvas names no size.
@@ -303,10 +303,10 @@ def _is_one_of_ours(context: Context, batch: Batch, attachment: Attachment) -> b
     return False if certain else None
 
 
-def _same(context: Context, batch: Batch, entry: Entry, copy: BinaryIO) -> bool:
+def _same(session: Session, batch: Batch, entry: Entry, copy: BinaryIO) -> bool:
     """Compare a copy with one of the batch's files: byte by byte, or row by row without the password columns."""
     copy.seek(0)
-    with _opened(context, batch, entry) as source:
+    with _opened(session, batch, entry) as source:
         if not entry.has_passwords:
             return _digest(source) == _digest(copy)
         try:
@@ -315,8 +315,8 @@ def _same(context: Context, batch: Batch, entry: Entry, copy: BinaryIO) -> bool:
             return False
 
 
-def _opened(context: Context, batch: Batch, entry: Entry) -> BinaryIO:
-    files = look_into(context.archive.zip_path(batch)).files
+def _opened(session: Session, batch: Batch, entry: Entry) -> BinaryIO:
+    files = look_into(session.archive.zip_path(batch)).files
     return next(file for file in files if file.name == entry.name).open()
 
 

@@ -14,25 +14,25 @@ from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.journal_questions import Questions
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
 from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 WHY = "the last import of everything is older than SIS_SYNC_REMASTER allows"
 
 
-def follow_up(context: Context, batch: Batch) -> Batch:
+def follow_up(session: Session, batch: Batch) -> Batch:
     """Enter the remaster of an accepted batch of a data set where one is due, and return the batch with a note of it.
 
     After an unchanged delivery it is that of the batch with the same content, which `unchanged` has made sure is the
     last that was sent. Called before the batch is journalled as filed: a run that is killed in between decides again,
     and finds a remaster that it had entered, since that is then the last batch.
     """
-    sent = _sent(context, batch)
-    if sent is None or not _is_due(context, sent) or context.journal.last_id() != batch.id:
+    sent = _sent(session, batch)
+    if sent is None or not _is_due(session, sent) or session.journal.last_id() != batch.id:
         return batch
-    remaster = _enter(context, sent)
+    remaster = _enter(session, sent)
     note = f"Batch {sent.id} is sent once more, whole, as batch {remaster.id}: {WHY}."
-    context.show.note(note)
-    return context.journal.amend(batch.noted(note))
+    session.show.note(note)
+    return session.journal.amend(batch.noted(note))
 
 
 def rejected_since_whole(journal: Questions, target: Target, name: str) -> int:
@@ -51,22 +51,22 @@ def rejected_since_whole(journal: Questions, target: Target, name: str) -> int:
     return count
 
 
-def _sent(context: Context, batch: Batch) -> Batch | None:
+def _sent(session: Session, batch: Batch) -> Batch | None:
     """Return the accepted batch of a data set that brought the content of a batch that is over, None for none."""
     sent: Batch | None = batch
     if batch.state is BatchState.UNCHANGED and batch.basis is not None:
-        sent = context.journal.batch(batch.basis.before)
+        sent = session.journal.batch(batch.basis.before)
     return sent if sent and sent.state in ACCEPTED and data_set(sent.parameters) else None
 
 
-def _is_due(context: Context, sent: Batch) -> bool:
+def _is_due(session: Session, sent: Batch) -> bool:
     """Return whether a remaster is to follow an import: it was diffed, it stands, and nobody must act first."""
-    final, every = sent.sis_import, context.settings.remaster
+    final, every = sent.sis_import, session.settings.remaster
     if not every or final is None or final.diffed_against is None or final.workflow_state in UNDONE:
         return False
-    if data_set(context.settings.import_parameters) != data_set(sent.parameters) or sent.over_limit:
+    if data_set(session.settings.import_parameters) != data_set(sent.parameters) or sent.over_limit:
         return False
-    return not any(map(_was_whole, _since(context, sent, every)))
+    return not any(map(_was_whole, _since(session, sent, every)))
 
 
 def _was_whole(batch: Batch) -> bool:
@@ -79,28 +79,28 @@ def _was_whole(batch: Batch) -> bool:
     return batch.remaster_of is not None or (batch.state in ACCEPTED and whole)
 
 
-def _since(context: Context, sent: Batch, seconds: float) -> Iterator[Batch]:
+def _since(session: Session, sent: Batch, seconds: float) -> Iterator[Batch]:
     """Yield the batches of the same data set that were entered or sent within that time, newest first."""
-    now = context.clock.now()
-    for other in context.journal.entered(sent.target):
+    now = session.clock.now()
+    for other in session.journal.entered(sent.target):
         sent_at = other.sending.sent_at if other.sending else None
         if now - (sent_at or other.claimed_at) >= seconds:
             return
-        if _data_set_of(context, other) == data_set(sent.parameters):
+        if _data_set_of(session, other) == data_set(sent.parameters):
             yield other
 
 
-def _data_set_of(context: Context, batch: Batch) -> str:
+def _data_set_of(session: Session, batch: Batch) -> str:
     """Return the data set of a batch, "" for none; of a remaster that was never sent it is that of what it repeats."""
-    repeated = context.journal.batch(batch.remaster_of) if batch.remaster_of else None
+    repeated = session.journal.batch(batch.remaster_of) if batch.remaster_of else None
     return data_set((repeated or batch).parameters)
 
 
-def _enter(context: Context, sent: Batch) -> Batch:
-    now = context.clock.now()
-    remaster = context.journal.add(
+def _enter(session: Session, sent: Batch) -> Batch:
+    now = session.clock.now()
+    remaster = session.journal.add(
         Batch(
-            id=context.archive.new_id(now, context.journal.last_id()),
+            id=session.archive.new_id(now, session.journal.last_id()),
             state=BatchState.CLAIMED,
             target=sent.target,
             drop_name=sent.drop_name,
@@ -112,6 +112,6 @@ def _enter(context: Context, sent: Batch) -> Batch:
         )
     )
     log.info("entered: %s", remaster.reason, extra={"batch": remaster.id})
-    context.archive.make_batch_folder(remaster.id)
-    context.archive.write_receipt(remaster)
+    session.archive.make_batch_folder(remaster.id)
+    session.archive.write_receipt(remaster)
     return remaster

@@ -13,28 +13,28 @@ from canvas_sis_sync.sync._remaster import rejected_since_whole
 from canvas_sis_sync.sync.baseline import Earlier, data_set
 from canvas_sis_sync.sync.candidate import Candidate
 from canvas_sis_sync.sync.parameters import has_batch_mode
-from canvas_sis_sync.sync.session import Context
+from canvas_sis_sync.sync.session import Session
 
 
-def is_unchanged(context: Context, candidate: Candidate, before: Earlier, parameters: Mapping[str, str]) -> bool:
+def is_unchanged(session: Session, candidate: Candidate, before: Earlier, parameters: Mapping[str, str]) -> bool:
     """Say whether sending the delivery would do nothing: the last import was of the same content, asked for alike.
 
     Without diffing that is so only for people who say so (SIS_SYNC_SKIP_UNCHANGED), since sending also repairs what was
     changed by hand. An import that left messages may have rejected rows, which are tried again. Batch mode and the
     override of stickiness act on what was changed in Canvas, so they are always sent.
     """
-    if before.batch is None or candidate.remaster or not (data_set(parameters) or context.settings.skip_unchanged):
+    if before.batch is None or candidate.remaster or not (data_set(parameters) or session.settings.skip_unchanged):
         return False
     acts_anyway = has_batch_mode(parameters) or parameters.get("override_sis_stickiness") == "true"
     if acts_anyway or not _same_parameters(before.batch, parameters):
         return False
-    last = context.journal.previous_sent(context.target)
-    if last is None or last.id != before.batch.id or not _is_applied(context, before.batch, before.shown):
+    last = session.journal.previous_sent(session.target)
+    if last is None or last.id != before.batch.id or not _is_applied(session, before.batch, before.shown):
         return False
     return _same_content(candidate, before.files, before.entries)
 
 
-def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
+def _is_applied(session: Session, batch: Batch, shown: str) -> bool:
     """Say whether Canvas has taken every row of a batch and still shows that, and nobody had to acknowledge it.
 
     A diffed import says so of the rows that differ. The others are as the imports left them that it was compared with.
@@ -42,11 +42,11 @@ def _is_applied(context: Context, batch: Batch, shown: str) -> bool:
     if batch.state is not BatchState.IMPORTED or shown != "imported":
         return False
     name = data_set(batch.parameters)
-    if name and not context.settings.remaster and rejected_since_whole(context.journal, context.target, name):
+    if name and not session.settings.remaster and rejected_since_whole(session.journal, session.target, name):
         return False
     each: Batch | None = batch
     while each is not None and each.sis_import and each.sis_import.diffed_against is not None:
-        each = context.journal.by_import(context.target, each.sis_import.diffed_against)
+        each = session.journal.by_import(session.target, each.sis_import.diffed_against)
         if each is not None and each.state not in ACCEPTED:
             return False
     return each is not None

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from canvas_sis_sync.home.batch import Episode
+    from canvas_sis_sync.home.episode import Episode
+
 
 UNREACHABLE = "Canvas unreachable"
 SETTINGS = "settings"
@@ -52,7 +53,7 @@ def met(earlier: Collection[Episode], subject: str, reason: str, now: float, rem
 
     While Canvas is unreachable, or the settings cannot be read, nothing is known of other troubles, so they last.
     """
-    from canvas_sis_sync.home.batch import Episode
+    from canvas_sis_sync.home.episode import Episode
 
     known = next((episode for episode in earlier if episode.subject == subject), None)
     if known is None or (known.reason != reason and subject != UNREACHABLE):
@@ -67,7 +68,7 @@ def met(earlier: Collection[Episode], subject: str, reason: str, now: float, rem
 
 def over(earlier: Collection[Episode], now: float = 0.0) -> Telling:
     """Judge a run without trouble: what lasted has ended."""
-    from canvas_sis_sync.home.batch import Episode
+    from canvas_sis_sync.home.episode import Episode
 
     told = any(episode.subject == UNREACHABLE and episode.told_at is not None for episode in earlier)
     recovery = "Canvas can be reached again." if told else ""
@@ -83,7 +84,7 @@ def with_files(telling: Telling, lying: Mapping[str, str], now: float, settle_se
     `lying` gives for each name a text that changes when the file is written to. They are news once they looked the
     same at two looks `settle_seconds` apart, and all of them are named when one of them was not reported before.
     """
-    from canvas_sis_sync.home.batch import Episode
+    from canvas_sis_sync.home.episode import Episode
 
     known = {episode.subject: episode for episode in telling.episodes}
     reported = _names(known.get(LEFT_LYING)) & lying.keys()

@@ -18,9 +18,8 @@ from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sync._claim import claim, look
-from canvas_sis_sync.sync._desk import Desk, desk
 from canvas_sis_sync.sync.run import deliver, require_whole_journal
-from canvas_sis_sync.sync.session import Context, assemble, refuse_sandbox
+from canvas_sis_sync.sync.session import Session, for_a_person, refuse_sandbox
 
 COMMAND = "discard --all-but-newest"
 
@@ -44,62 +43,61 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
     SettingsError when a sandbox answers at another's home, HeldError while a run is at work, HomeError, JournalError,
     CanvasError when the account was never resolved.
     """
-    with desk(settings, clock) as at:
-        refuse_sandbox(settings, at.journal, at.canvas)
-        context = assemble(settings, at.journal, at.canvas, steady(clock), show=show, patient=True)
-        require_whole_journal(context.journal, context.archive)
-        waiting = _waiting(context)
-        held = _held(context)
+    with for_a_person(settings, steady(clock), show) as session:
+        refuse_sandbox(settings, session.journal, session.canvas)
+        require_whole_journal(session.journal, session.archive)
+        waiting = _waiting(session)
+        held = _held(session)
         if not waiting.newest:
             return _nothing(held)
-        taken = {drop.name: _set_aside(context, drop, reason, at.who) for drop in waiting.settled}
+        taken = {drop.name: _set_aside(session, drop, reason, session.who) for drop in waiting.settled}
         ended = [batch for batch in taken.values() if batch is not None]
         said = [_told(batch) for batch in ended]
         left = [*waiting.unsettled, *(name for name, batch in taken.items() if batch is None)]
         if left or any(batch.state is not BatchState.DISCARDED for batch in ended):
             return lines([*said, *_incomplete(held, left)])
         if held:
-            said.append(_discard(at, held, reason))
+            said.append(_discard(session, held, reason))
         return lines([*said, f"{waiting.newest} waits for the next run."])
 
 
-def _waiting(context: Context) -> WaitingDrops:
+def _waiting(session: Session) -> WaitingDrops:
     """Look at the inbox, and again after a while when an older drop was not seen before."""
-    with wording(context.settings.inbox):
-        first = look(context)
+    with wording(session.settings.inbox):
+        first = look(session)
         older = {drop.name: inbox.signature(drop) for drop, _ in first[:-1]}
         looked = first
-        if not all(is_settled for _, is_settled in first[:-1]) and not context.settings.marker:
-            context.show.note("Waiting until nobody has written to the older drops for a while.")
-            context.clock.sleep(context.settings.settle_seconds)
-            looked = look(context)
+        if not all(is_settled for _, is_settled in first[:-1]) and not session.settings.marker:
+            session.show.note("Waiting until nobody has written to the older drops for a while.")
+            session.clock.sleep(session.settings.settle_seconds)
+            looked = look(session)
     settled = tuple(drop for drop, is_done in looked if is_done and older.get(drop.name) == inbox.signature(drop))
     unsettled = set(older) - {drop.name for drop in settled}
     return WaitingDrops(settled, tuple(sorted(unsettled)), first[-1][0].name if first else "")
 
 
-def _held(context: Context) -> Batch | None:
+def _held(session: Session) -> Batch | None:
     """Find the batch that keeps the gate shut, if it was not sent."""
-    for waiting in context.journal.waiting():
+    for waiting in session.journal.waiting():
         unsent = BatchState.DISCARDED in TRANSITIONS[waiting.state]
-        if waiting.holds and unsent and waiting.target == context.target:
-            return context.journal.batch(waiting.id)
+        if waiting.holds and unsent and waiting.target == session.target:
+            return session.journal.batch(waiting.id)
     return None
 
 
-def _set_aside(context: Context, drop: Drop, reason: str, who: str) -> Batch | None:
+def _set_aside(session: Session, drop: Drop, reason: str, who: str) -> Batch | None:
     """Take a drop to the archive; None when it is no longer as it was: what replaced it may be the newest now."""
     with wording(drop.folder):
-        drops = inbox.scan(context.settings.inbox, context.settings.marker).drops
+        drops = inbox.scan(session.settings.inbox, session.settings.marker).drops
     if inbox.signature(drop) not in {inbox.signature(each) for each in drops if each.name == drop.name}:
         return None
-    return deliver(context, claim(context, drop, set_aside=f"{COMMAND}: {reason}", who=who))
+    return deliver(session, claim(session, drop, set_aside=f"{COMMAND}: {reason}", who=who))
 
 
-def _discard(at: Desk, batch: Batch, reason: str) -> str:
-    batch = at.journal.move(batch.discarded(f"{COMMAND}: {reason}"), who=at.who)
-    at.file(batch)
-    log.get_logger(batch.id).info("discarded by %s: %s", at.who, batch.reason)
+def _discard(session: Session, batch: Batch, reason: str) -> str:
+    batch = session.journal.move(batch.discarded(f"{COMMAND}: {reason}"), who=session.who)
+    session.file(batch)
+    log.get_logger(batch.id).info("discarded by %s: %s", session.who, batch.reason)
     return _told(batch)
 
 

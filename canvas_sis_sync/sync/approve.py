@@ -20,9 +20,8 @@ from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.progress import Silent
-from canvas_sis_sync.sync._desk import Desk, desk, does_not_fit
 from canvas_sis_sync.sync.assess import assess_batch, still_stands, would_be_assessed_otherwise
-from canvas_sis_sync.sync.session import assemble, open_canvas
+from canvas_sis_sync.sync.session import Session, assemble, does_not_fit, for_a_person, open_canvas
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -45,11 +44,11 @@ def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
     Otherwise the next run would find the approval void, and a person would be asked twice. Without Canvas it is the
     plan as it was. Raises UsageError when the batch is not held for a plan, HeldError when a run is at work.
     """
-    with desk(settings, clock) as at:
-        held = at.batch(batch_id)
-        _basis(held, at.archive.read_plan(held.id))
-        batch = _weighed_now(at, held)
-        plan = at.archive.read_plan(batch.id)
+    with for_a_person(settings, clock) as session:
+        held = session.batch(batch_id)
+        _basis(held, session.archive.read_plan(held.id))
+        batch = _weighed_now(session, held)
+        plan = session.archive.read_plan(batch.id)
     if batch.state is not BatchState.HELD:
         return Shown(
             f"Batch {batch.id} was compared again with what Canvas has now, and nothing holds it any longer. There is"
@@ -78,9 +77,9 @@ def approve(
     `shown` is what the person has seen the plan of. Raises UsageError when the batch is not held for a plan, or there
     is nothing to remember; HeldError when a run is at work, or made another plan meanwhile.
     """
-    with desk(settings, clock) as at:
-        batch = at.batch(batch_id)
-        plan = at.archive.read_plan(batch.id)
+    with for_a_person(settings, clock) as session:
+        batch = session.batch(batch_id)
+        plan = session.archive.read_plan(batch.id)
         basis = _basis(batch, plan)
         if shown is not None and shown != basis:
             raise HeldError(
@@ -88,33 +87,33 @@ def approve(
                 f"Nothing was changed. Look at it with `sis-sync plan {batch.id}`.",
             )
         gone = _gone(batch, plan) if remember else ()
-        approval = Approval(basis, at.who, clock.now(), reason, gone)
-        batch = at.journal.move(batch.approved(approval), who=at.who)
-        at.file(batch)
-        log.get_logger(batch.id).info("approved by %s: %s", at.who, reason)
+        approval = Approval(basis, session.who, clock.now(), reason, gone)
+        batch = session.journal.move(batch.approved(approval), who=session.who)
+        session.file(batch)
+        log.get_logger(batch.id).info("approved by %s: %s", session.who, reason)
     remembered = [f"{by} {name or '(none)'} may be missing from now on." for by, name in gone]
     return lines([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
 
 
-def _weighed_now(at: Desk, batch: Batch) -> Batch:
+def _weighed_now(session: Session, batch: Batch) -> Batch:
     """Weigh a held batch again when its plan was made of something else than it would be made of now.
 
     The import parameters stay those of its plan: they may have been given for one run, and under others, such as batch
     mode, a person would approve something else than what was held.
     """
-    asked = batch.basis.parameters if batch.basis else at.settings.import_parameters
-    settings = replace(at.settings, import_parameters=asked)
+    asked = batch.basis.parameters if batch.basis else session.settings.import_parameters
+    settings = replace(session.settings, import_parameters=asked)
     try:
-        with open_canvas(settings, Retry(at.clock, attempts=FEW_ATTEMPTS)) as canvas:
-            context = assemble(settings, at.journal, canvas, at.clock, show=Silent(), patient=False)
-            elsewhere = context.target != batch.target
-            if elsewhere or (still_stands(context, batch) and not would_be_assessed_otherwise(context, batch)):
+        with open_canvas(settings, Retry(session.clock, attempts=FEW_ATTEMPTS)) as canvas:
+            session = assemble(settings, session.journal, canvas, session.clock, show=Silent(), patient=False)
+            elsewhere = session.target != batch.target
+            if elsewhere or (still_stands(session, batch) and not would_be_assessed_otherwise(session, batch)):
                 return batch
             reason = "weighed again: what its plan was made of has changed"
-            return assess_batch(context, context.move(batch.released(reason), who=at.who))
+            return assess_batch(session, session.move(batch.released(reason), who=session.who))
     except CanvasError as error:
         log.get_logger(batch.id).warning("not weighed again: %s", error.sentence)
-        return at.batch(batch.id)
+        return session.batch(batch.id)
 
 
 def _basis(batch: Batch, plan: Mapping[str, Any] | None) -> Basis:

@@ -26,7 +26,7 @@ from canvas_sis_sync.sync.baseline import Baseline, basis_of, find_baseline
 from canvas_sis_sync.sync.candidate import Candidate, of_batch
 from canvas_sis_sync.sync.parameters import parameters_of
 from canvas_sis_sync.sync.planning import make_plan
-from canvas_sis_sync.sync.session import Context
+from canvas_sis_sync.sync.session import Session
 
 FIRST = 3
 """Breakers that a batch's reason names; the rest is in plan.json."""
@@ -44,7 +44,7 @@ BASIS_WORDS = {
 class Comparison:
     """What it takes to compare a delivery with what Canvas has."""
 
-    context: Context
+    session: Session
     parameters: Mapping[str, str]
     baseline: Baseline
     approval: Approval | None = None
@@ -91,29 +91,29 @@ def assess(
     return assessment if refusal else _judged_by_files(assessment)
 
 
-def assess_batch(context: Context, batch: Batch) -> Batch:
+def assess_batch(session: Session, batch: Batch) -> Batch:
     """Judge a packed batch; return it packed with the basis of its plan, refused, held, or unchanged.
 
     Raises CanvasError, HomeError.
     """
-    if not _is_as_packed(context, batch):
-        return _altered(context, batch)
-    parameters = parameters_of(context.settings, batch)
-    comparison = Comparison(context, parameters, find_baseline(context, parameters), batch.approval)
-    options = checking.options_by_canvas(context)
+    if not _is_as_packed(session, batch):
+        return _altered(session, batch)
+    parameters = parameters_of(session.settings, batch)
+    comparison = Comparison(session, parameters, find_baseline(session, parameters), batch.approval)
+    options = checking.options_by_canvas(session)
     try:
-        assessment = assess(of_batch(context, batch), options, context.settings, context.show, comparison)
+        assessment = assess(of_batch(session, batch), options, session.settings, session.show, comparison)
     except BadZipError as error:
-        if not _is_as_packed(context, batch):
-            return _altered(context, batch)
-        return _refused(context, batch, f"{error.sentence} {error.hint}")
-    batch = _journalled(context, batch, assessment)
+        if not _is_as_packed(session, batch):
+            return _altered(session, batch)
+        return _refused(session, batch, f"{error.sentence} {error.hint}")
+    batch = _journalled(session, batch, assessment)
     if assessment.state is BatchState.REFUSED:
-        return _refused(context, batch, " ".join(assessment.reasons))
+        return _refused(session, batch, " ".join(assessment.reasons))
     if assessment.state is BatchState.UNCHANGED:
-        return context.move(batch.unchanged(" ".join(assessment.reasons)))
+        return session.move(batch.unchanged(" ".join(assessment.reasons)))
     if assessment.state is BatchState.HELD:
-        return context.move(batch.held(_shortened(assessment.reasons)))
+        return session.move(batch.held(_shortened(assessment.reasons)))
     return batch
 
 
@@ -126,10 +126,10 @@ def _judged_by_files(assessment: Assessment) -> Assessment:
 
 
 def _compared(candidate: Candidate, assessment: Assessment, comparison: Comparison) -> Assessment:
-    context, parameters = comparison.context, comparison.parameters
+    session, parameters = comparison.session, comparison.parameters
     baseline = comparison.baseline
-    basis = basis_of(candidate.sha256, context.target, parameters, baseline)
-    made = make_plan(context, candidate, assessment.report, baseline, parameters)
+    basis = basis_of(candidate.sha256, session.target, parameters, baseline)
+    made = make_plan(session, candidate, assessment.report, baseline, parameters)
     plan, approval = made, comparison.approval
     if not baseline.trouble:  # else its base is not known, so the approval stands as far as can be seen
         plan, approval = _honoured(made, comparison.approval, basis)
@@ -144,22 +144,22 @@ def _compared(candidate: Candidate, assessment: Assessment, comparison: Comparis
     return compared
 
 
-def _journalled(context: Context, batch: Batch, assessment: Assessment) -> Batch:
+def _journalled(session: Session, batch: Batch, assessment: Assessment) -> Batch:
     """Keep what was found of a batch, in the journal and in its folder."""
     found, plan = assessment.report, assessment.plan
-    context.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is BatchState.REFUSED))
-    batch = context.journal.amend(batch.assessed(dict(found.summary)))
+    session.archive.write_check(batch.id, checking.as_json(found, refused=assessment.state is BatchState.REFUSED))
+    batch = session.journal.amend(batch.assessed(dict(found.summary)))
     if plan is None:
         return batch
     for note in plan.notes:
-        context.show.note(note)
-    context.archive.write_plan(batch.id, plan_text.as_json(plan, report.approval_json(assessment.approval)))
-    limits = limits_in_force(context.settings)
-    return context.journal.amend(batch.planned_on(assessment.basis, limits, plan.planned, plan.notes))
+        session.show.note(note)
+    session.archive.write_plan(batch.id, plan_text.as_json(plan, report.approval_json(assessment.approval)))
+    limits = limits_in_force(session.settings)
+    return session.journal.amend(batch.planned_on(assessment.basis, limits, plan.planned, plan.notes))
 
 
-def _refused(context: Context, batch: Batch, reason: str) -> Batch:
-    return context.move(batch.refused(reason, lets_pass=context.settings.after_refusal == "continue"))
+def _refused(session: Session, batch: Batch, reason: str) -> Batch:
+    return session.move(batch.refused(reason, lets_pass=session.settings.after_refusal == "continue"))
 
 
 def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan, Approval | None]:
@@ -169,15 +169,15 @@ def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan
     return replace(plan, breakers=(_void(approval, basis), *plan.breakers), unchanged=False), None
 
 
-def would_be_assessed_otherwise(context: Context, batch: Batch) -> bool:
+def would_be_assessed_otherwise(session: Session, batch: Batch) -> bool:
     """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
     if batch.state is not BatchState.HELD:
         return False
     assessment = batch.assessment
     if assessment is None or assessment.basis is None:
-        return batch.zip is not None and _is_as_packed(context, batch)
-    parameters = parameters_of(context.settings, batch)
-    return dict(assessment.basis.parameters) != parameters or assessment.limits != limits_in_force(context.settings)
+        return batch.zip is not None and _is_as_packed(session, batch)
+    parameters = parameters_of(session.settings, batch)
+    return dict(assessment.basis.parameters) != parameters or assessment.limits != limits_in_force(session.settings)
 
 
 def limits_in_force(settings: Settings) -> str:
@@ -186,30 +186,30 @@ def limits_in_force(settings: Settings) -> str:
     return hashlib.sha256(repr((limits, settings.breaker_group_by, settings.canaries)).encode()).hexdigest()
 
 
-def still_stands(context: Context, batch: Batch) -> bool:
+def still_stands(session: Session, batch: Batch) -> bool:
     """Say whether the batch's plan is still made of what it would be made of now. Raises CanvasError."""
-    parameters = parameters_of(context.settings, batch)
-    return _is_as_packed(context, batch) and batch.basis == basis_of(
-        reached(batch.zip).sha256, batch.target, parameters, find_baseline(context, parameters)
+    parameters = parameters_of(session.settings, batch)
+    return _is_as_packed(session, batch) and batch.basis == basis_of(
+        reached(batch.zip).sha256, batch.target, parameters, find_baseline(session, parameters)
     )
 
 
-def _is_as_packed(context: Context, batch: Batch) -> bool:
+def _is_as_packed(session: Session, batch: Batch) -> bool:
     """Compare the zip with what the journal says of it: a disk may have changed it, or a writer that kept it open."""
     try:
-        with context.archive.zip_path(batch).open("rb") as file:
+        with session.archive.zip_path(batch).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == reached(batch.zip).sha256
     except OSError:
         return False
 
 
-def _altered(context: Context, batch: Batch) -> Batch:
+def _altered(session: Session, batch: Batch) -> Batch:
     name = reached(batch.zip).name
     reason = f"{name} is no longer what was packed: it is missing, or its sha256 differs from the journal's"
     if batch.approval is not None:
         reason += ", so the approval is void"
     reason += ". Put the zip back as it was, and the next run continues."
-    return context.move(batch.not_planned().held(reason))
+    return session.move(batch.not_planned().held(reason))
 
 
 def _shortened(reasons: tuple[str, ...]) -> str:

@@ -20,7 +20,7 @@ from canvas_sis_sync.plan.changes.canvas_diffing import choose_base, is_certain
 from canvas_sis_sync.plan.values import Basis
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync.parameters import has_batch_mode
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 CANVAS_ACCEPTED = ("imported", "imported_with_messages")
 MOST_SINCE = 20
@@ -76,24 +76,24 @@ def data_set(parameters: Mapping[str, str]) -> str:
     return parameters.get(DATA_SET, "")
 
 
-def find_baseline(context: Context, parameters: Mapping[str, str]) -> Baseline:
+def find_baseline(session: Session, parameters: Mapping[str, str]) -> Baseline:
     """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
-    found = _sent_before(context, parameters, partial(_shown, context))
-    chosen = _diff_import(context, data_set(parameters))
-    diff_base = _sent_as(context, found.before, chosen)
+    found = _sent_before(session, parameters, partial(_shown, session))
+    chosen = _diff_import(session, data_set(parameters))
+    diff_base = _sent_as(session, found.before, chosen)
     return replace(found, before=found.before or diff_base, diff_import=chosen, diff_base=diff_base)
 
 
-def baseline_as_known(context: Context, parameters: Mapping[str, str]) -> Baseline:
+def baseline_as_known(session: Session, parameters: Mapping[str, str]) -> Baseline:
     """Find what a delivery is compared with, by the journal alone when Canvas cannot be asked."""
     try:
-        return find_baseline(context, parameters)
+        return find_baseline(session, parameters)
     except CanvasError as error:
-        return _journalled_baseline(context, parameters, error)
+        return _journalled_baseline(session, parameters, error)
 
 
-def _journalled_baseline(context: Context, parameters: Mapping[str, str], trouble: CanvasError) -> Baseline:
-    found = _sent_before(context, parameters, _journalled)
+def _journalled_baseline(session: Session, parameters: Mapping[str, str], trouble: CanvasError) -> Baseline:
+    found = _sent_before(session, parameters, _journalled)
     before = found.before if data_set(parameters) else None
     known = before.batch.sis_import if before and before.batch else None
     sentence = f"Canvas was not asked: {trouble.sentence}"
@@ -113,15 +113,15 @@ def basis_of(zip_sha256: str, target: Target, parameters: Mapping[str, str], bas
     )
 
 
-def earlier(context: Context, batch: Batch) -> Earlier | None:
+def earlier(session: Session, batch: Batch) -> Earlier | None:
     """Look into an archived batch's zip, None when it cannot be read any more."""
     try:
-        contents = look_into(context.archive.zip_path(batch))
+        contents = look_into(session.archive.zip_path(batch))
     except (BadZipError, OSError) as error:
         log.warning("the zip of batch %s cannot be read: %s", batch.id, error)
         return None
     what = f"batch {batch.id}" + ("" if batch.import_id is None else f" (import {batch.import_id})")
-    claimed = claimed_files(context, batch)
+    claimed = claimed_files(session, batch)
     return Earlier(what, contents.files, newest_mtime(claimed), claimed, batch)
 
 
@@ -130,22 +130,22 @@ def newest_mtime(files: Sequence[DropFile]) -> float | None:
     return max((file.mtime_ns / 1e9 for file in files), default=None)
 
 
-def claimed_files(context: Context, batch: Batch) -> tuple[DropFile, ...]:
+def claimed_files(session: Session, batch: Batch) -> tuple[DropFile, ...]:
     """Return the files that a batch was claimed as; those of what it repeats, if it does."""
     repeated: Batch | None = batch
     while repeated is not None and (of := repeated.retry_of or repeated.remaster_of):
-        repeated = context.journal.batch(of)
+        repeated = session.journal.batch(of)
     return repeated.files if repeated else ()
 
 
-def thresholds_in_a_row(context: Context, parameters: Mapping[str, str]) -> int:
+def thresholds_in_a_row(session: Session, parameters: Mapping[str, str]) -> int:
     """Count the newest imports of the data set, up to the first that Canvas diffed, that a threshold kept from it.
 
     As Canvas does, only those that it imported are counted: one that failed ends no row.
     """
     count = 0
     if data_set(parameters):
-        for batch in _sent(context, data_set(parameters)):
+        for batch in _sent(session, data_set(parameters)):
             if batch.sis_import is None or batch.sis_import.workflow_state not in CANVAS_ACCEPTED:
                 continue
             if not batch.sis_import.threshold_exceeded:
@@ -154,47 +154,47 @@ def thresholds_in_a_row(context: Context, parameters: Mapping[str, str]) -> int:
     return count
 
 
-def last_with_kind(context: Context, parameters: Mapping[str, str], kind: str) -> Earlier | None:
+def last_with_kind(session: Session, parameters: Mapping[str, str], kind: str) -> Earlier | None:
     """Give the last accepted delivery of the data set that had a kind, None for none."""
-    for batch in _accepted(context, data_set(parameters)):
+    for batch in _accepted(session, data_set(parameters)):
         if any(entry.kind == kind for entry in batch.entries):
-            return earlier(context, batch)
+            return earlier(session, batch)
     return None
 
 
-def _sent_before(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
+def _sent_before(session: Session, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
     """Find the deliveries that count as sent before; `shown` gives the state in which an import is now."""
     if has_batch_mode(parameters):
-        return _of_batch_mode(context, parameters, shown)
-    for batch in _accepted(context, data_set(parameters)):
+        return _of_batch_mode(session, parameters, shown)
+    for batch in _accepted(session, data_set(parameters)):
         if (state := shown(batch)) not in UNDONE:
-            found = earlier(context, batch)
+            found = earlier(session, batch)
             return Baseline(replace(found, shown=state)) if found else Baseline(lost=batch)
     return Baseline()
 
 
-def _of_batch_mode(context: Context, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
+def _of_batch_mode(session: Session, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
     """Find the last delivery in batch mode, and what was sent since: together they are what Canvas may have.
 
     The last delivery alone is not, where that is a small file that somebody sent by hand. Before the first one in batch
     mode the fullest of the latest deliveries stands for it.
     """
-    base = next(_standing(_in_scope(context, parameters), shown), None)
+    base = next(_standing(_in_scope(session, parameters), shown), None)
     if base is None:
-        latest = islice(_standing(_accepted(context, data_set(parameters)), shown), MOST_SINCE)
+        latest = islice(_standing(_accepted(session, data_set(parameters)), shown), MOST_SINCE)
         base = max(latest, key=lambda batch: batch.rows, default=None)  # of equally full ones the newest
     if base is None:
         return Baseline()
-    later = takewhile(lambda batch: batch.id != base.id, _sent(context, data_set(parameters)))
+    later = takewhile(lambda batch: batch.id != base.id, _sent(session, data_set(parameters)))
     applied = islice((batch for batch in later if _may_be_in_canvas(batch, shown)), MOST_SINCE)
-    read = [(batch, earlier(context, batch)) for batch in (base, *reversed(list(applied)))]
+    read = [(batch, earlier(session, batch)) for batch in (base, *reversed(list(applied)))]
     lost = next((batch for batch, found in read if found is None), None)
     return Baseline(read[0][1], lost, tuple(found for _, found in read[1:] if found))
 
 
-def _in_scope(context: Context, parameters: Mapping[str, str]) -> Iterator[Batch]:
+def _in_scope(session: Session, parameters: Mapping[str, str]) -> Iterator[Batch]:
     """Find the accepted deliveries in batch mode for the same term, or for all terms in them, newest first."""
-    for batch in _accepted(context, data_set(parameters)):
+    for batch in _accepted(session, data_set(parameters)):
         same = all(batch.parameters.get(name) == parameters.get(name) for name in SCOPE)
         if same and has_batch_mode(batch.parameters):
             yield batch
@@ -211,9 +211,9 @@ def _may_be_in_canvas(batch: Batch, shown: Callable[[Batch], str]) -> bool:
     return applied and shown(batch) != "restored"
 
 
-def _shown(context: Context, batch: Batch) -> str:
+def _shown(session: Session, batch: Batch) -> str:
     try:
-        return context.canvas.get_import(context.target.account_id, batch.sent_as).workflow_state
+        return session.canvas.get_import(session.target.account_id, batch.sent_as).workflow_state
     except NotFound:
         return ""
 
@@ -222,25 +222,25 @@ def _journalled(batch: Batch) -> str:
     return batch.sis_import.workflow_state if batch.sis_import else ""
 
 
-def _diff_import(context: Context, name: str) -> SisImport | None:
+def _diff_import(session: Session, name: str) -> SisImport | None:
     if not name:
         return None
     enough = partial(is_certain, identifier=name)
-    found = context.canvas.imports_until(context.target.account_id, CANVAS_ACCEPTED, enough)
+    found = session.canvas.imports_until(session.target.account_id, CANVAS_ACCEPTED, enough)
     return choose_base(found, name)
 
 
-def _sent_as(context: Context, before: Earlier | None, chosen: SisImport | None) -> Earlier | None:
+def _sent_as(session: Session, before: Earlier | None, chosen: SisImport | None) -> Earlier | None:
     if chosen is None:
         return None
     if before and before.batch and before.batch.import_id == chosen.id:
         return before
-    batch = context.journal.by_import(context.target, chosen.id)
-    return earlier(context, batch) if batch else None
+    batch = session.journal.by_import(session.target, chosen.id)
+    return earlier(session, batch) if batch else None
 
 
-def _accepted(context: Context, name: str) -> Iterator[Batch]:
-    return (batch for batch in _sent(context, name) if _is_accepted(batch))
+def _accepted(session: Session, name: str) -> Iterator[Batch]:
+    return (batch for batch in _sent(session, name) if _is_accepted(batch))
 
 
 def _is_accepted(batch: Batch) -> bool:
@@ -254,5 +254,5 @@ def _is_accepted(batch: Batch) -> bool:
     return batch.state in ACCEPTED or final.diffed_against is not None or any(report.row_counts(final).values())
 
 
-def _sent(context: Context, name: str) -> Iterator[Batch]:
-    return (batch for batch in context.journal.sent(context.target) if data_set(batch.parameters) == name)
+def _sent(session: Session, name: str) -> Iterator[Batch]:
+    return (batch for batch in session.journal.sent(session.target) if data_set(batch.parameters) == name)

@@ -13,7 +13,7 @@ from canvas_sis_sync.home.archive import ORIGINAL_ZIP
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.sync.baseline import claimed_files, newest_mtime
-from canvas_sis_sync.sync.session import Context
+from canvas_sis_sync.sync.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,19 @@ def packed(about: str, made: Bundle, delivery: Delivery, files: tuple[DropFile, 
     return Candidate(about, delivery, newest_mtime(files), files, made.entries, made.sha256)
 
 
-def of_batch(context: Context, batch: Batch) -> Candidate:
+def of_batch(session: Session, batch: Batch) -> Candidate:
     """Return a packed batch, with the names of what came along in its ready-made zip. Raises BadZipError, OSError."""
-    original = context.archive.batch_folder(batch.id) / ORIGINAL_ZIP
+    original = session.archive.batch_folder(batch.id) / ORIGINAL_ZIP
     came_along = batch.drop_kind is DropKind.ZIP and original.exists()
     others = look_into(original).foreign if came_along else ()
-    claimed = claimed_files(context, batch)
+    claimed = claimed_files(session, batch)
     return Candidate(
         batch.id,
-        Delivery(from_zip(context.archive.zip_path(batch), [entry.name for entry in batch.entries]), others),
+        Delivery(from_zip(session.archive.zip_path(batch), [entry.name for entry in batch.entries]), others),
         newest_mtime(claimed),
         claimed,
         batch.entries,
         batch.zip.sha256 if batch.zip else "",
         remaster=batch.remaster_of is not None,
-        scratch=context.archive.batch_folder(batch.id),
+        scratch=session.archive.batch_folder(batch.id),
     )

@@ -16,7 +16,7 @@ from canvas_sis_sync.delivery.transcoding import guess
 from canvas_sis_sync.errors import CanvasError, SettingsError
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.progress import Show
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 NOT_UTF8 = "file-not-utf8"
 EMPTY = "file-empty"
@@ -51,14 +51,14 @@ def options_of(
     )
 
 
-def options_by_canvas(context: Context) -> CheckOptions:
+def options_by_canvas(session: Session) -> CheckOptions:
     """Say what the settings mean for the rules, with the roles and the user that Canvas knows, if it can be asked."""
     try:
-        roles = context.canvas.role_names(context.target.account_id)
-        return options_of(context.settings, roles=roles, own_user=context.canvas.current_user().sis_user_id)
+        roles = session.canvas.role_names(session.target.account_id)
+        return options_of(session.settings, roles=roles, own_user=session.canvas.current_user().sis_user_id)
     except CanvasError as error:
         log.info("checking without Canvas's roles: %s", error.sentence)
-        return options_of(context.settings)
+        return options_of(session.settings)
 
 
 def check(delivery: Delivery, options: CheckOptions, show: Show) -> Report:

@@ -15,7 +15,7 @@ from canvas_sis_sync.errors import HeldError, NotFound
 from canvas_sis_sync.home.batch import HOLDING, TRANSITIONS, Batch, BatchState
 from canvas_sis_sync.sync import outcome, report
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 GONE = "404"
 """Stands for the workflow_state of an import that Canvas no longer knows, in decisions and in releases."""
@@ -239,66 +239,66 @@ class GateAnswer:
     about: SisImport | None = None
 
 
-def ask(context: Context, batch: Batch | None = None) -> GateAnswer:
+def ask(session: Session, batch: Batch | None = None) -> GateAnswer:
     """Ask once: the unfinished imports (all pages), then the newest fifty of any state.
 
     `batch` is the one that is about to be sent, None before the claim. Raises CanvasError.
     """
-    target, journal = context.target, context.journal
-    unfinished = context.canvas.list_imports(target.account_id, states=sorted(CANVAS_UNFINISHED))
-    recent = context.canvas.list_imports(target.account_id, limit=FIRST_PAGE)
+    target, journal = session.target, session.journal
+    unfinished = session.canvas.list_imports(target.account_id, states=sorted(CANVAS_UNFINISHED))
+    recent = session.canvas.list_imports(target.account_id, limit=FIRST_PAGE)
     seen = {found.id: found for found in (*unfinished.imports, *recent.imports)}
     previous = journal.previous_sent(target)
     lowest = min([*seen, *([previous.import_id] if previous and previous.import_id else [])], default=0)
     known = JournalView(
         previous=previous,
-        current=_current(context),
+        current=_current(session),
         over_limit=bool(previous and previous.over_limit),
         own_imports=journal.own_imports(target, lowest),
-        strays=journal.strays(target, lowest) | _lost_announcements(context, seen, (batch, previous)),
+        strays=journal.strays(target, lowest) | _lost_announcements(session, seen, (batch, previous)),
         releases=journal.releases(target, lowest),
     )
-    shown = AccountImports(unfinished, recent, _record_of(context, previous, seen))
-    decision = decide(known, shown, _policy(context))
+    shown = AccountImports(unfinished, recent, _record_of(session, previous, seen))
+    decision = decide(known, shown, _policy(session))
     log.info("gate: %s, %s", decision.verdict, decision.reason)
     known_ids = [*seen, *([shown.previous_import.id] if shown.previous_import else [])]
     return GateAnswer(decision, max(known_ids, default=0), _about(decision, shown, seen))
 
 
-def wait_for_go(context: Context, batch: Batch | None = None) -> GateAnswer:
+def wait_for_go(session: Session, batch: Batch | None = None) -> GateAnswer:
     """Ask until the gate is open. Raises HeldError when somebody must act, TimeRanOut, CanvasError."""
-    for _ in context.waits("another import was unfinished in Canvas; nothing was sent onto it"):
-        asked = ask(context, batch)
+    for _ in session.waits("another import was unfinished in Canvas; nothing was sent onto it"):
+        asked = ask(session, batch)
         if asked.decision.verdict is Verdict.HOLD:
-            raise _held(context, asked)
+            raise _held(session, asked)
         if asked.decision.verdict is Verdict.GO:
             if asked.decision.note:
-                context.show.note(asked.decision.note)
+                session.show.note(asked.decision.note)
             return asked
-        context.show.note(asked.decision.reason)
+        session.show.note(asked.decision.reason)
     raise AssertionError("waiting never ends by itself")
 
 
-def _held(context: Context, asked: GateAnswer) -> HeldError:
-    page = report.import_page(context.target, context.settings.base_url)
+def _held(session: Session, asked: GateAnswer) -> HeldError:
+    page = report.import_page(session.target, session.settings.base_url)
     details = [f"Nothing was sent. The account's imports: {page}"]
     if asked.about is not None:
         details += report.import_lines(asked.about, outcome.first_messages)
     return HeldError(asked.decision.reason, f"Next: {asked.decision.hint}", details=details)
 
 
-def _current(context: Context) -> Batch | None:
+def _current(session: Session) -> Batch | None:
     """Return the batch that Canvas still imports, as far as the journal knows."""
     open_ids = (
         waiting.id
-        for waiting in context.journal.waiting()
-        if waiting.state is BatchState.IMPORTING and waiting.target == context.target
+        for waiting in session.journal.waiting()
+        if waiting.state is BatchState.IMPORTING and waiting.target == session.target
     )
-    return next((context.journal.batch(batch_id) for batch_id in open_ids), None)
+    return next((session.journal.batch(batch_id) for batch_id in open_ids), None)
 
 
 def _lost_announcements(
-    context: Context, seen: Mapping[int, SisImport], batches: Iterable[Batch | None]
+    session: Session, seen: Mapping[int, SisImport], batches: Iterable[Batch | None]
 ) -> frozenset[int]:
     """Return the records of announcements of ours whose answer was lost, which may appear late; they never get data."""
     found = {
@@ -310,7 +310,7 @@ def _lost_announcements(
         and batch.sending.announced_above < record.id < (batch.import_id or sys.maxsize)
         and record.user_id in (None, batch.sending.user_id)
     }
-    return frozenset(found) - context.account_record.taken_by_others()
+    return frozenset(found) - session.account_record.taken_by_others()
 
 
 def _about(decision: GateDecision, shown: AccountImports, seen: dict[int, SisImport]) -> SisImport | None:
@@ -318,21 +318,21 @@ def _about(decision: GateDecision, shown: AccountImports, seen: dict[int, SisImp
     return (seen | known).get(decision.import_id or 0)
 
 
-def _record_of(context: Context, previous: Batch | None, seen: dict[int, SisImport]) -> SisImport | None:
+def _record_of(session: Session, previous: Batch | None, seen: dict[int, SisImport]) -> SisImport | None:
     if previous is None or previous.import_id is None:
         return None
     if previous.import_id in seen:
         return seen[previous.import_id]
     try:
-        return context.canvas.get_import(context.target.account_id, previous.import_id)
+        return session.canvas.get_import(session.target.account_id, previous.import_id)
     except NotFound:
         return None
 
 
-def _policy(context: Context) -> Policy:
-    host = context.target.host
+def _policy(session: Session) -> Policy:
+    host = session.target.host
     return Policy(
-        account_scope=context.settings.gate == "account",
+        account_scope=session.settings.gate == "account",
         resets_on_schedule=resets_on_schedule(host),
     )
 

@@ -22,55 +22,55 @@ from canvas_sis_sync.progress import Show, added_up
 from canvas_sis_sync.sis_csv.counter import RowCounter
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._claim import is_unchanged, settle_claimed
-from canvas_sis_sync.sync.session import Context
+from canvas_sis_sync.sync.session import Session
 
 OWN = ".own"
 """Folder of a ready-made zip's copy, which nobody else has open, until it is known what becomes of it."""
 
 
-def pack(context: Context, batch: Batch) -> Batch:
+def pack(session: Session, batch: Batch) -> Batch:
     """Write the batch's zip, read it back, and only then let the loose files go.
 
     Return the batch packed, or refused when its ready-made zip cannot be believed; one that was set aside is discarded,
     with its zip, in any case. While the sources' writer is not done it is waited for, and packed again. Raises
     HomeError, TimeRanOut.
     """
-    folder = context.archive.batch_folder(batch.id)
+    folder = session.archive.batch_folder(batch.id)
     while True:
         with wording(folder):
-            packed = _attempt(context, batch)
+            packed = _attempt(session, batch)
             sync_folder(folder)
-        if is_unchanged(context, batch):
+        if is_unchanged(session, batch):
             break
-        batch = settle_claimed(context, batch)
+        batch = settle_claimed(session, batch)
         if batch.state is BatchState.HELD:
             return batch
     if isinstance(packed, DropChanged):
         raise packed
     if isinstance(packed, SyncError):
-        return _keep_refused(context, batch, packed)
-    batch = _journal(context, batch, packed)
-    context.archive.write_receipt(batch)
-    remove_sources(context, batch)
+        return _keep_refused(session, batch, packed)
+    batch = _journal(session, batch, packed)
+    session.archive.write_receipt(batch)
+    remove_sources(session, batch)
     return batch
 
 
-def _attempt(context: Context, batch: Batch) -> Bundle | BadZipError | NotInEncoding | DropChanged:
+def _attempt(session: Session, batch: Batch) -> Bundle | BadZipError | NotInEncoding | DropChanged:
     """Write the zip; what is wrong with its sources counts only if their writer was done."""
-    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
-    names, encoding = [file.name for file in batch.files], context.settings.source_encoding
+    folder, sources = session.archive.batch_folder(batch.id), session.archive.sources(batch.id)
+    names, encoding = [file.name for file in batch.files], session.settings.source_encoding
     try:
-        made, _ = make_zip(sources, names, folder, encoding, context.show)
+        made, _ = make_zip(sources, names, folder, encoding, session.show)
     except (BadZipError, NotInEncoding, DropChanged) as error:
         return error
     return made
 
 
-def _journal(context: Context, batch: Batch, made: Bundle) -> Batch:
+def _journal(session: Session, batch: Batch, made: Bundle) -> Batch:
     """Journal what became of the sources; what was set aside is discarded instead, by whoever claimed it for that."""
     if batch.set_aside:
-        return context.move(batch.with_zip(made).discarded(batch.set_aside), who=batch.steps[0].who)
-    return context.move(batch.packed(made, f"{len(made.entries)} files, {made.size} bytes"))
+        return session.move(batch.with_zip(made).discarded(batch.set_aside), who=batch.steps[0].who)
+    return session.move(batch.packed(made, f"{len(made.entries)} files, {made.size} bytes"))
 
 
 def make_zip(
@@ -120,9 +120,9 @@ def _own_name(name: str) -> str:
     return STAND_IN.sub("_", name)
 
 
-def remove_sources(context: Context, batch: Batch) -> None:
+def remove_sources(session: Session, batch: Batch) -> None:
     """Remove the loose files of a packed batch: their bytes are in the zip, which has been read back."""
-    sources = context.archive.sources(batch.id)
+    sources = session.archive.sources(batch.id)
     if sources.exists():
         with wording(sources):
             shutil.rmtree(sources)
@@ -160,23 +160,23 @@ def _in_place(made: Bundle, destination: Path) -> Bundle:
     return replace(made, path=destination)
 
 
-def _keep_refused(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
+def _keep_refused(session: Session, batch: Batch, error: BadZipError | NotInEncoding) -> Batch:
     """Refuse what could not be packed; its bytes are kept as `original.zip`, or loose where no zip can hold them."""
-    kept = _original(context, batch, error)
+    kept = _original(session, batch, error)
     batch = batch.kept_as(kept)
     if batch.set_aside:
-        batch = context.move(batch.discarded(batch.set_aside), who=batch.steps[0].who)
+        batch = session.move(batch.discarded(batch.set_aside), who=batch.steps[0].who)
     else:
-        lets_pass = context.settings.after_refusal == "continue"
-        batch = context.move(batch.refused(f"{error.sentence} {error.hint}", lets_pass=lets_pass))
+        lets_pass = session.settings.after_refusal == "continue"
+        batch = session.move(batch.refused(f"{error.sentence} {error.hint}", lets_pass=lets_pass))
     if kept:
-        remove_sources(context, batch)
+        remove_sources(session, batch)
     return batch
 
 
-def _original(context: Context, batch: Batch, error: BadZipError | NotInEncoding) -> str:
+def _original(session: Session, batch: Batch, error: BadZipError | NotInEncoding) -> str:
     """Make `original.zip` of what was claimed and return its name, "" when it cannot be made."""
-    folder, sources = context.archive.batch_folder(batch.id), context.archive.sources(batch.id)
+    folder, sources = session.archive.batch_folder(batch.id), session.archive.sources(batch.id)
     names = [file.name for file in batch.files]
     with wording(folder):
         if is_zip(names):
@@ -185,7 +185,7 @@ def _original(context: Context, batch: Batch, error: BadZipError | NotInEncoding
         elif isinstance(error, BadZipError):
             return ""
         else:
-            _from_files(from_folder(sources, names), folder / ORIGINAL_ZIP, context.show)
+            _from_files(from_folder(sources, names), folder / ORIGINAL_ZIP, session.show)
     return ORIGINAL_ZIP
 
 

@@ -25,25 +25,25 @@ from canvas_sis_sync.sync._unchanged import is_unchanged, no_changes
 from canvas_sis_sync.sync.baseline import Baseline, Earlier, data_set, last_with_kind, thresholds_in_a_row
 from canvas_sis_sync.sync.candidate import Candidate
 from canvas_sis_sync.sync.parameters import has_batch_mode
-from canvas_sis_sync.sync.session import Context
+from canvas_sis_sync.sync.session import Session
 
 FEW = 3
 """Batches sent since that are named."""
 
 
 def make_plan(
-    context: Context, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
 ) -> Plan:
     """Return what a delivery would change against `baseline` under these import parameters, and which breakers trip.
 
     `report` is what check found in it.
     """
     with sent_before(candidate, baseline) as before:
-        return _made(context, candidate, report, replace(baseline, before=before), parameters)
+        return _made(session, candidate, report, replace(baseline, before=before), parameters)
 
 
 def _made(
-    context: Context, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
 ) -> Plan:
     before = baseline.before
     plan = Plan(
@@ -54,21 +54,21 @@ def _made(
         asked=options.in_words(parameters),
         notes=tuple(_notes_about_baseline(baseline, parameters)),
     )
-    if before and is_unchanged(context, candidate, before, parameters):
+    if before and is_unchanged(session, candidate, before, parameters):
         return replace(plan, changes=no_changes(candidate.entries), unchanged=True)
-    left_out = {} if data_set(parameters) else _left_out(context, candidate, before, parameters)
-    changed = _compared(context, candidate, [*([before] if before else []), *left_out.values()])
+    left_out = {} if data_set(parameters) else _left_out(session, candidate, before, parameters)
+    changed = _compared(session, candidate, [*([before] if before else []), *left_out.values()])
     if baseline.since:
         changed = each_once(changed)
     prediction = _prediction(candidate, baseline, parameters, changed)
-    situation = _situation(context, candidate, report, baseline, parameters)
-    tripped = judge(changed, prediction, situation, context.settings.breakers)
+    situation = _situation(session, candidate, report, baseline, parameters)
+    tripped = judge(changed, prediction, situation, session.settings.breakers)
     notes = (
         *plan.notes,
         prediction.refused,
         *(f"{kind} is compared with {had.about}, the last delivery that had it." for kind, had in left_out.items()),
         *noticed(changed),
-        *_notes(context, candidate, parameters, changed),
+        *_notes(session, candidate, parameters, changed),
     )
     return replace(
         plan,
@@ -102,14 +102,14 @@ def sent_before(candidate: Candidate, baseline: Baseline) -> Iterator[Earlier | 
         )
 
 
-def _compared(context: Context, candidate: Candidate, earlier: Sequence[Earlier]) -> Changes:
+def _compared(session: Session, candidate: Candidate, earlier: Sequence[Earlier]) -> Changes:
     before = [file for each in earlier for file in each.files]
-    with context.show.stage("comparing", sum(file.size for file in (*candidate.files, *before))) as done:
+    with session.show.stage("comparing", sum(file.size for file in (*candidate.files, *before))) as done:
         return compare_apart(
             before,
             candidate.files,
-            group_by=context.settings.breaker_group_by,
-            canaries=context.settings.canaries,
+            group_by=session.settings.breaker_group_by,
+            canaries=session.settings.canaries,
             scratch=candidate.scratch,
             progress=added_up(done),
         )
@@ -124,7 +124,7 @@ def _planned(
 
 
 def _left_out(
-    context: Context, candidate: Candidate, before: Earlier | None, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, before: Earlier | None, parameters: Mapping[str, str]
 ) -> dict[str, Earlier]:
     """Find the kinds that the last accepted delivery had left out, each with the last one that had it, and its files.
 
@@ -133,7 +133,7 @@ def _left_out(
     if before is None:
         return {}
     missing = recognised(candidate.files).keys() - recognised(before.files).keys()
-    found = {kind: last_with_kind(context, parameters, kind) for kind in KINDS if kind in missing}
+    found = {kind: last_with_kind(session, parameters, kind) for kind in KINDS if kind in missing}
     return {kind: replace(had, files=recognised(had.files).get(kind, ())) for kind, had in found.items() if had}
 
 
@@ -154,7 +154,7 @@ def _prediction(
 
 
 def _situation(
-    context: Context, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
 ) -> Situation:
     return Situation(
         has_before=baseline.before is not None,
@@ -172,9 +172,9 @@ def _situation(
         newest_now=candidate.newest,
         refused=report.refused,
         contradictions=report.counts.get(CONTRADICTION, 0),
-        remembered=context.journal.remembered(context.target),
-        thresholds_in_a_row=thresholds_in_a_row(context, parameters),
-        now=context.clock.now(),
+        remembered=session.journal.remembered(session.target),
+        thresholds_in_a_row=thresholds_in_a_row(session, parameters),
+        now=session.clock.now(),
     )
 
 
@@ -201,27 +201,27 @@ def _notes_about_baseline(baseline: Baseline, parameters: Mapping[str, str]) -> 
         yield f"It is compared with {baseline.before.about} and with what was sent since: {latest}{more}."
 
 
-def _notes(context: Context, candidate: Candidate, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
+def _notes(session: Session, candidate: Candidate, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
     if not data_set(parameters):
         return
-    if waiting := rejected_since_whole(context.journal, context.target, data_set(parameters)):
+    if waiting := rejected_since_whole(session.journal, session.target, data_set(parameters)):
         yield (
             f"Up to {waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
             " (SIS_SYNC_REMASTER) would."
         )
-    yield from _returning_kinds(context, candidate, parameters, changed)
+    yield from _returning_kinds(session, candidate, parameters, changed)
     yield from _left_for_good(parameters, changed)
 
 
 def _returning_kinds(
-    context: Context, candidate: Candidate, parameters: Mapping[str, str], changed: Changes
+    session: Session, candidate: Candidate, parameters: Mapping[str, str], changed: Changes
 ) -> Iterator[str]:
     """Find what vanished while its kind was left out: diffing compares with the base only, which has not got it."""
     present = recognised(candidate.files)
     for each in changed.kinds:
         if each.in_before or not each.in_now:
             continue
-        had = last_with_kind(context, parameters, each.kind)
+        had = last_with_kind(session, parameters, each.kind)
         if had is None:
             continue
         found = compare_kind(

@@ -15,7 +15,7 @@ from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync._send import accepted, give_up, unannounced, way
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 MOST_LOST_UPLOADS = 5
 """A proxy that refuses every upload does so at the next one too; each of these was a whole upload."""
@@ -23,26 +23,26 @@ HOSTED_REQUEST_SECONDS = 45
 """A direct upload cut after more than this was probably cut by the hosted limit of a minute (API 9)."""
 
 
-def recover(context: Context, batch: Batch) -> Batch:
+def recover(session: Session, batch: Batch) -> Batch:
     """Look until it is settled what became of the sending.
 
     Raises HeldError when it cannot be settled, TimeRanOut, CanvasError.
     """
-    with context.sending_lock():
-        quiet = _Quiet(context, batch)
-        context.show.note(f"Finding out whether Canvas has batch {batch.id}.")
-        for _ in context.waits(f"it was not settled whether Canvas has batch {batch.id}"):
+    with session.sending_lock():
+        quiet = _Quiet(session, batch)
+        session.show.note(f"Finding out whether Canvas has batch {batch.id}.")
+        for _ in session.waits(f"it was not settled whether Canvas has batch {batch.id}"):
             quiet.begin_look()
-            listing = context.canvas.imports_above(batch.target.account_id, batch.mark or 0)
+            listing = session.canvas.imports_above(batch.target.account_id, batch.mark or 0)
             batch = quiet.look(batch, listing)
             sending = reached(batch.sending)
             if batch.import_id is not None:
-                settled = _look_at_known(context, batch, batch.import_id, quiet)
+                settled = _look_at_known(session, batch, batch.import_id, quiet)
             elif sending.upload == "two-step" and not sending.perhaps_sent:
                 reason = "it was announced, but no data were sent; it will be announced again"
-                settled = unannounced(context, batch, reason)
+                settled = unannounced(session, batch, reason)
             else:
-                settled = _look_for_it(context, batch, listing, quiet)
+                settled = _look_for_it(session, batch, listing, quiet)
             if settled is not None:
                 return settled
     raise AssertionError("waiting never ends by itself")
@@ -55,11 +55,11 @@ class _Quiet:
     that may have been set, Canvas's and ours, both journalled at the first look: the smaller difference counts.
     """
 
-    def __init__(self, context: Context, batch: Batch) -> None:
-        self._context = context
+    def __init__(self, session: Session, batch: Batch) -> None:
+        self._context = session
         self._lost_since = reached(batch.sending).lost_since
         self._lost_since_here = reached(batch.sending).lost_since_here
-        self._began = context.clock.monotonic()
+        self._began = session.clock.monotonic()
         self._seconds = 0.0
 
     def begin_look(self) -> None:
@@ -84,40 +84,40 @@ class _Quiet:
         return self._seconds >= self._context.settings.lost_seconds
 
 
-def _look_for_it(context: Context, batch: Batch, listing: Listing, quiet: _Quiet) -> Batch | None:
+def _look_for_it(session: Session, batch: Batch, listing: Listing, quiet: _Quiet) -> Batch | None:
     try:
-        resolution = find(context, batch, listing)
+        resolution = find(session, batch, listing)
     except (BadZipError, OSError) as error:
-        raise _cannot_compare(context, batch, listing) from error
+        raise _cannot_compare(session, batch, listing) from error
     undecided = resolution.found is Found.UNDECIDABLE or (
         resolution.found is Found.OURS and reached(batch.sending).perhaps_sent
     )
     if undecided:
         choices = tuple(found.id for found in resolution.imports)
-        raise undecided_hold(context.journal.amend(batch.undecided(choices)), resolution.imports)
+        raise undecided_hold(session.journal.amend(batch.undecided(choices)), resolution.imports)
     if resolution.found is Found.OURS:
-        return adopt(context, batch, resolution.imports[0], "found after its answer was lost")
+        return adopt(session, batch, resolution.imports[0], "found after its answer was lost")
     if resolution.found is Found.NONE and quiet.is_over:
-        return _certainly_none(context, batch)
+        return _certainly_none(session, batch)
     return None
 
 
-def _cannot_compare(context: Context, batch: Batch, listing: Listing) -> HeldError:
+def _cannot_compare(session: Session, batch: Batch, listing: Listing) -> HeldError:
     """Word the hold of a batch whose zip cannot be compared with what may be its import."""
-    taken = context.journal.taken(batch.target, batch.mark or 0, but=batch.id)
+    taken = session.journal.taken(batch.target, batch.mark or 0, but=batch.id)
     listed = sorted(seen.id for seen in listing.imports if seen.id > (batch.mark or 0) and seen.id not in taken)
     return HeldError(
-        f"The answer to the upload of batch {batch.id} was lost, and its zip, {context.archive.zip_path(batch)}, is"
+        f"The answer to the upload of batch {batch.id} was lost, and its zip, {session.archive.zip_path(batch)}, is"
         f" missing or damaged, so it cannot be compared with what Canvas has: import {', '.join(map(str, listed))}.",
         "Put the zip back as it was, and the next run continues. If you are certain which import it is, type"
         f" `sis-sync adopt {batch.id} {listed[0]} --reason TEXT`.",
     )
 
 
-def _certainly_none(context: Context, batch: Batch) -> Batch:
+def _certainly_none(session: Session, batch: Batch) -> Batch:
     sending = reached(batch.sending)
     slow = sending.upload == "direct" and (sending.cut_after or 0) > HOSTED_REQUEST_SECONDS
-    if slow and way(context, batch) == "direct":
+    if slow and way(session, batch) == "direct":
         raise HeldError(
             f"The upload of batch {batch.id} was cut after {sending.cut_after:.0f} seconds, and Canvas has no import of"
             " it. Sent the same way it would be cut again, so it was not.",
@@ -131,12 +131,12 @@ def _certainly_none(context: Context, batch: Batch) -> Batch:
             f"Find out what is between this machine and Canvas. To send it again: `sis-sync retry {batch.id} --reason"
             " TEXT`.",
         )
-    context.account_record.give_up(batch.fingerprint)
+    session.account_record.give_up(batch.fingerprint)
     reason = "Canvas certainly has no import of it; it will be sent again"
-    return context.move(batch.not_sent(reason))
+    return session.move(batch.not_sent(reason))
 
 
-def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
+def _look_at_known(session: Session, batch: Batch, import_id: int, quiet: _Quiet) -> Batch | None:
     """Judge by the state of an id that Canvas gave before it had the data.
 
     That it is given up is journalled as a stray before it is aborted, so that a run that is killed in between does not
@@ -144,30 +144,30 @@ def _look_at_known(context: Context, batch: Batch, import_id: int, quiet: _Quiet
     """
     given_up = import_id in batch.strays
     try:
-        seen = context.canvas.get_import(batch.target.account_id, import_id)
+        seen = session.canvas.get_import(batch.target.account_id, import_id)
     except NotFound:
         seen = None
     if seen is not None and seen.workflow_state not in {"initializing", "aborted" if given_up else ""}:
-        return adopt(context, batch, seen, "Canvas has its data")
+        return adopt(session, batch, seen, "Canvas has its data")
     if not (quiet.is_over or given_up):
         return None
     if not given_up:
-        batch = context.journal.amend(batch.left_behind(import_id))
-    left = give_up(context, batch, import_id)
+        batch = session.journal.amend(batch.left_behind(import_id))
+    left = give_up(session, batch, import_id)
     if left is not None and left.workflow_state == "initializing":
         return None
     begun = left is not None and (left.workflow_state != "aborted" or left.abort_kind is AbortKind.RUNNING)
     if left is not None and begun:
-        return adopt(context, batch, left, "Canvas has its data")
+        return adopt(session, batch, left, "Canvas has its data")
     reason = f"import {import_id} never got its data and was aborted; it will be sent again"
-    return context.move(batch.not_sent(reason).not_its_import())
+    return session.move(batch.not_sent(reason).not_its_import())
 
 
-def adopt(context: Context, batch: Batch, found: SisImport, how: str) -> Batch:
+def adopt(session: Session, batch: Batch, found: SisImport, how: str) -> Batch:
     """Journal that `found` is the batch's import, and no stray if it was taken for one."""
     log.info("import %s: %s", found.id, how, extra={"batch": batch.id})
     left = tuple(stray for stray in batch.strays if stray != found.id)
-    return accepted(context, context.journal.amend(replace(batch, strays=left)), found)
+    return accepted(session, session.journal.amend(replace(batch, strays=left)), found)
 
 
 def undecided_hold(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:

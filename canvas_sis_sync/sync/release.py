@@ -19,11 +19,10 @@ from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.sis_csv.reader import open_csv
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
-from canvas_sis_sync.sync._desk import Desk, desk, does_not_fit
 from canvas_sis_sync.sync._remaster import rejected_since_whole
 from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set
 from canvas_sis_sync.sync.gate import GONE
-from canvas_sis_sync.sync.session import account_record, resolve
+from canvas_sis_sync.sync.session import Session, account_record, does_not_fit, for_a_person
 
 
 def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
@@ -31,18 +30,18 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
 
     Releases its import in the state that Canvas shows now. Raises UsageError when the batch does not hold anything.
     """
-    with desk(settings, clock) as at:
-        batch = at.batch(batch_id)
-        state = _live_state(at, batch)
-        batch = _given_up(at, batch, state)
+    with for_a_person(settings, clock) as session:
+        batch = session.batch(batch_id)
+        state = _live_state(session, batch)
+        batch = _given_up(session, batch, state)
         if BatchState.SKIPPED not in TRANSITIONS[batch.state] and not _gate_may_hold(batch, state):
             raise does_not_fit("skip", batch)
-        release = _release_of(at, batch, state, reason)
-        batch = at.journal.skip(batch, release, reason=reason, who=at.who)
-        at.file(batch)
-        log.get_logger(batch.id).info("skipped by %s: %s", at.who, reason)
+        release = _release_of(session, batch, state, reason)
+        batch = session.journal.skip(batch, release, reason=reason, who=session.who)
+        session.file(batch)
+        log.get_logger(batch.id).info("skipped by %s: %s", session.who, reason)
         name = data_set(batch.parameters)
-        waiting = rejected_since_whole(at.journal, batch.target, name) if _is_diff_base(batch, state) else 0
+        waiting = rejected_since_whole(session.journal, batch.target, name) if _is_diff_base(batch, state) else 0
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
     acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
     return lines([acknowledged, *([_not_sent_again(waiting)] if waiting else [])])
@@ -57,36 +56,36 @@ def _not_sent_again(waiting: int) -> str:
 
 def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -> str:
     """Release somebody else's import in the state that Canvas shows now. Raises CanvasError when it cannot be asked."""
-    with desk(settings, clock) as at:
-        target = resolve(settings, at.journal, at.canvas)
-        own = at.journal.by_import(target, import_id)
+    with for_a_person(settings, clock) as session:
+        target = session.target
+        own = session.journal.by_import(target, import_id)
         if own is not None and own.state is BatchState.IMPORTING:
             raise UsageError(
                 f"Import {import_id} is that of batch {own.id}, which is still {own.state}.",
                 f"Nothing was recorded. To stop waiting for it: `sis-sync skip {own.id} --reason TEXT`.",
             )
         try:
-            state = at.canvas.get_import(target.account_id, import_id).workflow_state
+            state = session.canvas.get_import(target.account_id, import_id).workflow_state
         except NotFound:
             raise UsageError(
                 f"Canvas has no import {import_id} in account {target.account_id}.",
                 "Nothing was recorded. `sis-sync status` names the import that the gate is about.",
             ) from None
-        at.journal.release(_release(at, target, import_id, state, reason))
-        log.get_logger().info("import %s (%s) released by %s: %s", import_id, state, at.who, reason)
+        session.journal.release(_release(session, target, import_id, state, reason))
+        log.get_logger().info("import %s (%s) released by %s: %s", import_id, state, session.who, reason)
     return f"Import {import_id} is released while it is {state}. The next run goes on with the inbox."
 
 
 def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
     """Say that a batch that was not sent shall not be sent. Its files stay in the archive, and an approval is void."""
-    with desk(settings, clock) as at:
-        batch = at.batch(batch_id)
+    with for_a_person(settings, clock) as session:
+        batch = session.batch(batch_id)
         if BatchState.DISCARDED not in TRANSITIONS[batch.state] or not _is_in_a_zip(batch):
             raise does_not_fit("discard", batch)
-        batch = at.journal.move(batch.discarded(reason), who=at.who)
-        at.file(batch)
-        log.get_logger(batch.id).info("discarded by %s: %s", at.who, reason)
-        folder = at.archive.batch_folder(batch.id)
+        batch = session.journal.move(batch.discarded(reason), who=session.who)
+        session.file(batch)
+        log.get_logger(batch.id).info("discarded by %s: %s", session.who, reason)
+        folder = session.archive.batch_folder(batch.id)
     return f"Batch {batch.id} will not be sent. Its files stay in {folder}. The next run goes on with the inbox."
 
 
@@ -95,64 +94,66 @@ def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
 
     Raises UsageError when the batch's state does not allow it, or a later batch was imported since.
     """
-    with desk(settings, clock) as at:
-        batch = at.batch(batch_id)
+    with for_a_person(settings, clock) as session:
+        batch = session.batch(batch_id)
         if BatchState.RETRIED not in TRANSITIONS[batch.state]:
             raise does_not_fit("retry", batch)
-        later = at.journal.accepted_after(batch)
+        later = session.journal.accepted_after(batch)
         if later is not None:
             raise UsageError(
                 f"Batch {later} was imported after {batch.id}: sending {batch.id} again would set what is newer back.",
                 f"`sis-sync skip {batch.id} --reason TEXT` closes it; export anew what is missing in Canvas.",
             )
-        state = _live_state(at, batch)
+        state = _live_state(session, batch)
         whole = _is_diff_base(batch, state)
-        repeats = _what_it_repeats(at, batch, whole=whole)
-        release = _release_of(at, batch, state, reason)
-        successor = at.journal.replace_by_retry(
-            batch, _successor(at, batch, whole=whole), release, reason=reason, who=at.who
+        repeats = _what_it_repeats(session, batch, whole=whole)
+        release = _release_of(session, batch, state, reason)
+        successor = session.journal.replace_by_retry(
+            batch, _successor(session, batch, whole=whole), release, reason=reason, who=session.who
         )
         account_record(settings, batch.target).give_up(batch.fingerprint)
-        at.archive.make_batch_folder(successor.id)
-        at.file(successor)
-        at.file(at.batch(batch.id))
-        log.get_logger(batch.id).info("retried as %s by %s: %s", successor.id, at.who, reason)
+        session.archive.make_batch_folder(successor.id)
+        session.file(successor)
+        session.file(session.batch(batch.id))
+        log.get_logger(batch.id).info("retried as %s by %s: %s", successor.id, session.who, reason)
     return lines([*repeats, f"Batch {batch.id} will be sent again as {successor.id} by the next run."])
 
 
 def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock: Clock) -> str:
     """Say which import a batch became whose answer was lost. Raises UsageError when that cannot be."""
-    with desk(settings, clock) as at:
-        batch = at.batch(batch_id)
+    with for_a_person(settings, clock) as session:
+        batch = session.batch(batch_id)
         if batch.state is not BatchState.SENDING:
             raise does_not_fit("adopt", batch)
-        if not at.asks(batch.target):
+        if session.settings.host != batch.target.host:
             raise UsageError(
                 f"Batch {batch.id} was sent to {batch.target.host}, and CANVAS_BASE_URL names {settings.host}.",
                 f"Nothing was recorded. Let CANVAS_BASE_URL name {batch.target.host} and run the command again.",
             )
-        if import_id in at.journal.taken(batch.target, import_id, but=batch.id):
+        if import_id in session.journal.taken(batch.target, import_id, but=batch.id):
             raise UsageError(f"Import {import_id} belongs to another batch.", "Nothing was recorded.")
         record = account_record(settings, batch.target)
         if import_id in record.taken_by_others(batch.fingerprint):
             raise UsageError(f"Import {import_id} belongs to a batch of another home.", "Nothing was recorded.")
         try:
-            found = at.canvas.get_import(batch.target.account_id, import_id)
+            found = session.canvas.get_import(batch.target.account_id, import_id)
         except NotFound:
             raise UsageError(f"Canvas has no import {import_id}.", "Nothing was recorded.") from None
         record.take(batch.fingerprint, batch.mark or 0, reached(batch.sending).user_id, import_id)
-        batch = at.journal.move(batch.importing(found, reason), who=at.who)
-        at.file(batch)
-        log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, at.who, reason)
+        batch = session.journal.move(batch.importing(found, reason), who=session.who)
+        session.file(batch)
+        log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, session.who, reason)
     return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
 
 
-def _given_up(at: Desk, batch: Batch, state: str | None) -> Batch:
+def _given_up(session: Session, batch: Batch, state: str | None) -> Batch:
     """Close a batch whose import is in a state that this version does not know: no run can tell when that is over."""
     if batch.state is not BatchState.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
         return batch
-    reason = f"Import {batch.import_id} is {state}, which this version does not know; {at.who} does not wait for it"
-    return at.journal.move(batch.not_accepted(reason), who=at.who)
+    reason = (
+        f"Import {batch.import_id} is {state}, which this version does not know; {session.who} does not wait for it"
+    )
+    return session.journal.move(batch.not_accepted(reason), who=session.who)
 
 
 def _is_in_a_zip(batch: Batch) -> bool:
@@ -160,14 +161,14 @@ def _is_in_a_zip(batch: Batch) -> bool:
     return batch.state is not BatchState.CLAIMED or bool(batch.retry_of or batch.remaster_of)
 
 
-def _live_state(at: Desk, batch: Batch) -> str | None:
+def _live_state(session: Session, batch: Batch) -> str | None:
     """Give the state that Canvas shows now, or the journal's when Canvas cannot be asked; None without an import."""
     if batch.sis_import is None:
         return None
-    if not at.asks(batch.target):
+    if session.settings.host != batch.target.host:
         return batch.sis_import.workflow_state
     try:
-        return at.canvas.get_import(batch.target.account_id, batch.sis_import.id).workflow_state
+        return session.canvas.get_import(batch.target.account_id, batch.sis_import.id).workflow_state
     except NotFound:
         return GONE
     except CanvasError as error:
@@ -182,15 +183,15 @@ def _gate_may_hold(batch: Batch, state: str | None) -> bool:
     return batch.over_limit or state not in ("imported", "imported_with_messages")
 
 
-def _release_of(at: Desk, batch: Batch, state: str | None, reason: str) -> Release | None:
+def _release_of(session: Session, batch: Batch, state: str | None, reason: str) -> Release | None:
     """Release a batch's import; what Canvas still works on is waited for all the same."""
     if batch.import_id is None or state is None or state in CANVAS_UNFINISHED:
         return None
-    return _release(at, batch.target, batch.import_id, state, reason)
+    return _release(session, batch.target, batch.import_id, state, reason)
 
 
-def _release(at: Desk, target: Target, import_id: int, state: str, reason: str) -> Release:
-    return Release(target, import_id, state, at.who, at.clock.now(), reason)
+def _release(session: Session, target: Target, import_id: int, state: str, reason: str) -> Release:
+    return Release(target, import_id, state, session.who, session.clock.now(), reason)
 
 
 def _is_diff_base(batch: Batch, state: str | None) -> bool:
@@ -198,14 +199,14 @@ def _is_diff_base(batch: Batch, state: str | None) -> bool:
     return bool(data_set(batch.parameters)) and state in CANVAS_ACCEPTED
 
 
-def _successor(at: Desk, batch: Batch, *, whole: bool) -> Batch:
+def _successor(session: Session, batch: Batch, *, whole: bool) -> Batch:
     return Batch(
-        id=at.archive.new_id(at.clock.now(), at.journal.last_id()),
+        id=session.archive.new_id(session.clock.now(), session.journal.last_id()),
         state=BatchState.CLAIMED,
         target=batch.target,
         drop_name=batch.drop_name,
         drop_kind=DropKind.ZIP,
-        claimed_at=at.clock.now(),
+        claimed_at=session.clock.now(),
         files=(DropFile(RETRIED_ZIP, 0, 0, ""),),
         reason=f"sends batch {batch.id} again",
         mark=batch.mark if batch.import_id is None else batch.import_id,
@@ -214,7 +215,7 @@ def _successor(at: Desk, batch: Batch, *, whole: bool) -> Batch:
     )
 
 
-def _what_it_repeats(at: Desk, batch: Batch, *, whole: bool) -> list[str]:
+def _what_it_repeats(session: Session, batch: Batch, *, whole: bool) -> list[str]:
     """Say what sending the same zip again does twice."""
     lines = []
     applied = _applied_rows(batch.sis_import)
@@ -229,7 +230,7 @@ def _what_it_repeats(at: Desk, batch: Batch, *, whole: bool) -> list[str]:
         )
     if any(entry.kind == "change_sis_id" for entry in batch.entries):
         lines.append("Its change_sis_id rows are sent again: those already applied will be refused, or rename anew.")
-    if _notifies(at, batch):
+    if _notifies(session, batch):
         lines.append("Its enrollments have a notify column: people may get their notification a second time.")
     return lines
 
@@ -238,11 +239,11 @@ def _applied_rows(sis_import: SisImport | None) -> int:
     return 0 if sis_import is None else sum(report.row_counts(sis_import).values())
 
 
-def _notifies(at: Desk, batch: Batch) -> bool:
+def _notifies(session: Session, batch: Batch) -> bool:
     if not any(entry.kind == "enrollment" for entry in batch.entries):
         return False
     try:
-        files = look_into(at.archive.zip_path(batch)).files
+        files = look_into(session.archive.zip_path(batch)).files
         for file in files:
             with file.open() as stream:
                 if "notify" in open_csv(stream).header:

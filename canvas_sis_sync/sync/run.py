@@ -29,7 +29,7 @@ from canvas_sis_sync.sync.assess import assess_batch, would_be_assessed_otherwis
 from canvas_sis_sync.sync.gate import wait_for_go
 from canvas_sis_sync.sync.pack import pack
 from canvas_sis_sync.sync.recover import recover
-from canvas_sis_sync.sync.session import Context, log
+from canvas_sis_sync.sync.session import Session, log
 
 EXIT_OF_STATE: Mapping[BatchState, int] = {
     BatchState.REFUSED: EXIT_REFUSED,
@@ -58,46 +58,46 @@ class RunResult:
     about: Batch | None = None
 
 
-def run(context: Context) -> RunResult:
+def run(session: Session) -> RunResult:
     """Finish what an earlier run left, then carry drop after drop into Canvas until none is left.
 
     Never raises a SyncError: it becomes the result's trouble.
     """
     result = RunResult("idle")
     try:
-        require_whole_journal(context.journal, context.archive)
+        require_whole_journal(session.journal, session.archive)
         while result.exit_code == EXIT_DONE or (result.about is not None and not result.about.holds):
-            batch = _next_left_over(context, result.batches) or _held(context) or _next_claimed(context)
+            batch = _next_left_over(session, result.batches) or _held(session) or _next_claimed(session)
             if batch is None:
                 return result
             if not _wants_work(batch):
                 return replace(result, outcome="held", exit_code=EXIT_HELD, about=batch)
-            result = _after(result, deliver(context, batch), told_before=_told_before(batch))
-            if not context.patient:
+            result = _after(result, deliver(session, batch), told_before=_told_before(batch))
+            if not session.patient:
                 return result
     except SyncError as error:
-        return _broken_off(context, result, error)
+        return _broken_off(session, result, error)
     return result
 
 
-def deliver(context: Context, batch: Batch) -> Batch:
+def deliver(session: Session, batch: Batch) -> Batch:
     """Take a batch through the steps that are left, and file it away."""
     while batch.state in OPEN:
-        batch = STEPS[batch.state](context, batch)
-    return batch if batch.filed else file_away(context, batch)
+        batch = STEPS[batch.state](session, batch)
+    return batch if batch.filed else file_away(session, batch)
 
 
-def _bring_in_and_pack(context: Context, batch: Batch) -> Batch:
-    batch = resume(context, batch)
-    return pack(context, batch) if batch.state is BatchState.CLAIMED else batch
+def _bring_in_and_pack(session: Session, batch: Batch) -> Batch:
+    batch = resume(session, batch)
+    return pack(session, batch) if batch.state is BatchState.CLAIMED else batch
 
 
-def _assess_and_send(context: Context, batch: Batch) -> Batch:
-    batch = assess_batch(context, batch)
-    return send(context, batch) if batch.state is BatchState.PACKED else batch
+def _assess_and_send(session: Session, batch: Batch) -> Batch:
+    batch = assess_batch(session, batch)
+    return send(session, batch) if batch.state is BatchState.PACKED else batch
 
 
-STEPS: Mapping[BatchState, Callable[[Context, Batch], Batch]] = {
+STEPS: Mapping[BatchState, Callable[[Session, Batch], Batch]] = {
     BatchState.CLAIMED: _bring_in_and_pack,
     BatchState.PACKED: _assess_and_send,
     BatchState.SENDING: recover,
@@ -106,15 +106,15 @@ STEPS: Mapping[BatchState, Callable[[Context, Batch], Batch]] = {
 """The step that takes a batch out of each open state."""
 
 
-def _broken_off(context: Context, result: RunResult, trouble: SyncError) -> RunResult:
+def _broken_off(session: Session, result: RunResult, trouble: SyncError) -> RunResult:
     """End a run by what it could not go on from, with the batch that it leaves open."""
     outcome, code = result.outcome, trouble.exit_code
     if code == EXIT_HELD:
         outcome = "held"
     if isinstance(trouble, TimeRanOut | DropChanged):
-        outcome, code = "waiting", code if context.patient else EXIT_DONE
-    left = [waiting for waiting in context.journal.waiting() if waiting.is_open and waiting.target == context.target]
-    about = context.journal.batch(left[0].id) if left else None
+        outcome, code = "waiting", code if session.patient else EXIT_DONE
+    left = [waiting for waiting in session.journal.waiting() if waiting.is_open and waiting.target == session.target]
+    about = session.journal.batch(left[0].id) if left else None
     return replace(result, outcome=outcome, exit_code=code, trouble=trouble, about=about)
 
 
@@ -143,63 +143,63 @@ def _told_before(batch: Batch) -> bool:
     return batch.state not in OPEN and not batch.errors_complete
 
 
-def _next_left_over(context: Context, done: Collection[Batch]) -> Batch | None:
+def _next_left_over(session: Session, done: Collection[Batch]) -> Batch | None:
     """Find the oldest batch that an earlier run left open or unfiled; what this run has `done` is for the next one.
 
     One that Canvas may have at another target is left alone: neither its host nor its token is the present one.
     """
     ids = {batch.id for batch in done}
-    for waiting in context.journal.waiting():
-        batch = context.journal.batch(waiting.id)
+    for waiting in session.journal.waiting():
+        batch = session.journal.batch(waiting.id)
         if batch is None or batch.id in ids or not _wants_work(batch):
             continue
-        if batch.target == context.target:
+        if batch.target == session.target:
             return batch
         if batch.state in UNSENT:
             # What it left behind at the other target stays there.
-            return context.journal.amend(batch.moved_to(context.target))
-        context.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
+            return session.journal.amend(batch.moved_to(session.target))
+        session.show.note(f"Batch {batch.id} is {batch.state} at {batch.target.host}; left alone.")
     return None
 
 
-def _held(context: Context) -> Batch | None:
+def _held(session: Session) -> Batch | None:
     """Give the oldest batch that keeps the next one waiting; one whose reason to be held has gone is opened again."""
-    held = [waiting for waiting in context.journal.waiting() if waiting.holds and waiting.target == context.target]
-    batch = context.journal.batch(held[0].id) if held else None
+    held = [waiting for waiting in session.journal.waiting() if waiting.holds and waiting.target == session.target]
+    batch = session.journal.batch(held[0].id) if held else None
     if batch is None or batch.state is not BatchState.HELD:
         return batch
     if batch.zip is None:
-        return context.move(batch.reopened("its files are back")) if is_back(context, batch) else batch
-    if not would_be_assessed_otherwise(context, batch):
+        return session.move(batch.reopened("its files are back")) if is_back(session, batch) else batch
+    if not would_be_assessed_otherwise(session, batch):
         return batch
-    return context.move(batch.released("weighed again: its zip, import parameters, or breaker settings have changed"))
+    return session.move(batch.released("weighed again: its zip, import parameters, or breaker settings have changed"))
 
 
-def _next_claimed(context: Context) -> Batch | None:
+def _next_claimed(session: Session) -> Batch | None:
     """Claim the oldest drop once it is settled and the gate is open; None when the inbox is empty.
 
     The gate is asked first: what waits stays in the inbox, where a newer export may replace it.
     """
-    for _ in context.waits("a drop in the inbox was still being written to; nothing of it was sent"):
-        drops = _settled_first(context)
+    for _ in session.waits("a drop in the inbox was still being written to; nothing of it was sent"):
+        drops = _settled_first(session)
         if not drops:
             return None
         if drops[0] is None:
-            context.show.note("Waiting until nobody has written to the oldest drop for a while.")
+            session.show.note("Waiting until nobody has written to the oldest drop for a while.")
             continue
         before = inbox.signature(drops[0])
-        asked = wait_for_go(context)
-        again = _settled_first(context)
+        asked = wait_for_go(session)
+        again = _settled_first(session)
         if again and again[0] is not None and inbox.signature(again[0]) == before:
-            batch = claim(context, again[0], mark=asked.highest_id)
-            context.claimed_here.add(batch.id)
+            batch = claim(session, again[0], mark=asked.highest_id)
+            session.claimed_here.add(batch.id)
             return batch
     return None
 
 
-def _settled_first(context: Context) -> list[Drop | None]:
+def _settled_first(session: Session) -> list[Drop | None]:
     """Look at the inbox: empty for no drop, else the oldest one first, or None in its place if it is not settled."""
-    return [drop if is_settled else None for drop, is_settled in look(context)[:1]]
+    return [drop if is_settled else None for drop, is_settled in look(session)[:1]]
 
 
 def require_whole_journal(journal: Questions, archive: Archive) -> None:

@@ -1,12 +1,13 @@
-"""What the steps of one run share: settings, journal, archive, the wire, the clock, and how a run waits."""
+"""A session: an open home with its journal and its Canvas, for a run, for a person's decision, or only to look."""
 
 from __future__ import annotations
 
+import getpass
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from ipaddress import ip_address
 
 from canvas_sis_sync import __version__
@@ -14,40 +15,59 @@ from canvas_sis_sync.canvas.client import Canvas
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.canvas.retry import Retry, intervals
 from canvas_sis_sync.clock import Clock, Deadline, steady
-from canvas_sis_sync.errors import JournalError, SettingsError, TimeRanOut
+from canvas_sis_sync.errors import HeldError, JournalError, SettingsError, TimeRanOut, UsageError
 from canvas_sis_sync.home.account_record import AccountRecord
 from canvas_sis_sync.home.archive import Archive, wording
-from canvas_sis_sync.home.batch import Batch
+from canvas_sis_sync.home.batch import OPEN, Batch
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, is_lost
-from canvas_sis_sync.home.lock import account_name, target_lock
+from canvas_sis_sync.home.lock import account_name, home_lock, target_lock
+from canvas_sis_sync.home.log import setup
 from canvas_sis_sync.home.settings import Settings, use_network
 from canvas_sis_sync.plain_text import visible
-from canvas_sis_sync.progress import Show
+from canvas_sis_sync.progress import Show, Silent
 
 log = logging.getLogger("canvas_sis_sync")
+USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One run."""
+@dataclass(frozen=True)
+class Session:
+    """An open home, and how long its work may take."""
 
     settings: Settings
     journal: Journal
-    archive: Archive
     canvas: Canvas
-    target: Target
     clock: Clock
-    deadline: Deadline
     show: Show
-    #: Takes the account's lock in the user's state folder, so that two homes cannot send or reconcile at once.
-    sending_lock: Callable[[], AbstractContextManager[None]]
-    #: Which home has sent what to the account, kept beside that lock.
-    account_record: AccountRecord
-    #: False with --no-wait: every wait ends the run.
-    patient: bool
+    deadline: Deadline
+    #: Login name of the person, or "run".
+    who: str = "run"
+    #: False with --no-wait, and where a person waits for the answer: every wait ends the work.
+    patient: bool = False
     #: Ids of the batches that this run claimed: only these are certain never to have been sent.
     claimed_here: set[str] = field(default_factory=set)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The archive of the home."""
+        return Archive(self.settings.archive)
+
+    @cached_property
+    def target(self) -> Target:
+        """The root account that the settings name, asked of Canvas unless the journal remembers. Raises CanvasError."""
+        known = self.journal.target(self.settings.base_url, self.settings.account_id)
+        return known or Target(self.settings.host, self.canvas.root_account(self.settings.account_id).id)
+
+    @cached_property
+    def account_record(self) -> AccountRecord:
+        """Which home has sent what to the account, kept beside its lock."""
+        return account_record(self.settings, self.target)
+
+    def sending_lock(self) -> AbstractContextManager[None]:
+        """Take the account's lock in the user's state folder, so that two homes cannot send or reconcile at once."""
+        pause = partial(self.pause, what="another home was sending to this account")
+        return target_lock(self.settings.state_folder, self.target, pause)
 
     def waits(self, what: str) -> Iterator[None]:
         """Iterate with growing pauses, 1 to 30 s, from now on; a look comes before the first pause.
@@ -75,42 +95,65 @@ class Context:
         log.info("%s: %s", moved.state, moved.reason, extra={"batch": moved.id})
         return moved
 
+    def batch(self, batch_id: str) -> Batch:
+        """Read a batch that a person named. Raises UsageError when there is none of that id."""
+        found = self.journal.batch(batch_id)
+        if found is None:
+            raise UsageError(f"There is no batch {batch_id} in this home.", "`sis-sync status` names the last one.")
+        return found
 
-USER_AGENT = f"canvas-sis-sync/{__version__} (SIS import client)"
+    def file(self, batch: Batch) -> None:
+        """Write the batch's receipt as the journal has it now; one that is over needs no run to do it then."""
+        filed = batch.state not in OPEN and batch.errors_complete
+        if self.archive.batch_folder(batch.id).exists():
+            self.archive.write_receipt(replace(batch, filed=filed))
+        self.journal.amend(replace(batch, filed=filed))
 
 
 @contextmanager
-def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Iterator[Context]:
-    """Give the context of one run. Raises JournalError, SettingsError for a sandbox at another's home, CanvasError."""
+def begin(settings: Settings, show: Show, clock: Clock, *, patient: bool) -> Iterator[Session]:
+    """Open the session of one run. Raises JournalError, SettingsError for a sandbox at another's home, CanvasError."""
     clock = steady(clock)
     with open_journal(settings, clock) as journal, open_canvas(settings, patient_retry(clock)) as canvas:
         refuse_sandbox(settings, journal, canvas)
-        context = assemble(settings, journal, canvas, clock, show=show, patient=patient)
-        journal.remember_target(settings.base_url, settings.account_id, context.target)
-        yield context
+        session = assemble(settings, journal, canvas, clock, show=show, patient=patient)
+        journal.remember_target(settings.base_url, settings.account_id, session.target)
+        yield session
+
+
+@contextmanager
+def for_a_person(settings: Settings, clock: Clock, show: Show | None = None) -> Iterator[Session]:
+    """Open a home, locked, for what a person says about one of its batches.
+
+    Raises HeldError while a run is at work, HomeError, JournalError.
+    """
+    with ExitStack() as stack:
+        if not stack.enter_context(home_lock(settings.archive / ".lock")):
+            raise HeldError(
+                "A run of this home is at work, and may be waiting for Canvas.",
+                "Try again when it has ended, or end it with Ctrl-C (or SIGTERM): the next run goes on with its batch.",
+            )
+        stack.enter_context(setup(settings.logs, [settings.token.reveal()]))
+        journal = stack.enter_context(open_journal(settings, clock))
+        canvas = stack.enter_context(open_canvas(settings, patient_retry(clock)))
+        opened = assemble(settings, journal, canvas, clock, show=show or Silent(), patient=show is not None)
+        yield replace(opened, who=_login())
 
 
 def assemble(
     settings: Settings, journal: Journal, canvas: Canvas, clock: Clock, *, show: Show, patient: bool
-) -> Context:
-    """Put together what the steps share. Raises CanvasError when the account was never resolved."""
-    target = resolve(settings, journal, canvas)
-    context = Context(
-        settings=settings,
-        journal=journal,
-        archive=Archive(settings.archive),
-        canvas=canvas,
-        target=target,
-        clock=clock,
-        deadline=Deadline(clock, settings.poll_limit),
-        show=show,
-        sending_lock=lambda: target_lock(
-            settings.state_folder, target, partial(context.pause, what="another home was sending to this account")
-        ),
-        account_record=account_record(settings, target),
-        patient=patient,
+) -> Session:
+    """Put together what is open already."""
+    deadline = Deadline(clock, settings.poll_limit)
+    return Session(settings, journal, canvas, clock, show, deadline, patient=patient)
+
+
+def does_not_fit(command: str, batch: Batch) -> UsageError:
+    """Return the error for a command that a batch in its state is not for."""
+    return UsageError(
+        f"Batch {batch.id} is {batch.state}, and that is not something to {command}.",
+        "Nothing was changed. `sis-sync status` says what the gate waits for.",
     )
-    return context
 
 
 def account_record(settings: Settings, target: Target) -> AccountRecord:
@@ -152,12 +195,6 @@ def open_canvas(settings: Settings, retry: Retry) -> Canvas:
     return Canvas(settings.base_url, settings.token.reveal(), retry=retry.call, user_agent=USER_AGENT)
 
 
-def resolve(settings: Settings, journal: Journal, canvas: Canvas) -> Target:
-    """Resolve `CANVAS_ACCOUNT_ID` to a root account, asking Canvas unless the journal remembers."""
-    known = journal.target(settings.base_url, settings.account_id)
-    return known or Target(settings.host, canvas.root_account(settings.account_id).id)
-
-
 def refuse_sandbox(settings: Settings, journal: Journal, canvas: Canvas) -> None:
     """Raise SettingsError when a sandbox answers at an exported address although the home belongs to another Canvas.
 
@@ -192,3 +229,10 @@ def _is_loopback(host: str) -> bool:
         return name == "localhost" or ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _login() -> str:
+    try:
+        return visible(getpass.getuser())
+    except (OSError, KeyError, ImportError):
+        return "unknown"

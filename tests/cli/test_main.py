@@ -17,7 +17,8 @@ from canvas_sis_sync import __version__
 from canvas_sis_sync.cli._talk import fail
 from canvas_sis_sync.cli.main import COMMANDS, main
 from canvas_sis_sync.errors import HeldError
-from canvas_sis_sync.home.batch import BatchState, Episode
+from canvas_sis_sync.home.batch import BatchState
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.lock import home_lock
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import idle as tick

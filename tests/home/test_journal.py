@@ -17,7 +17,8 @@ from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.errors import JournalError, RecordError
 from canvas_sis_sync.home._record import batch_from_record, to_record
-from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchState, Episode, Release
+from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchState, Release
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
 from canvas_sis_sync.home.journal_questions import Sighting

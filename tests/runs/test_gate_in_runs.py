@@ -82,8 +82,8 @@ def test_on_hosts_that_are_overwritten_on_a_schedule_a_forgotten_import_is_only_
 ) -> None:
     first = second.last()
     sandbox.add_fault(f"forget={first.import_id}")
-    with begin(second.settings(), Watching(), fast_clock(), patient=True) as context:
-        there = replace(context, target=Target(host, 1))
+    with begin(second.settings(), Watching(), fast_clock(), patient=True) as session:
+        there = replace(session, target=Target(host, 1))
         there.journal.add(replace(first, id="20990101-000000", target=there.target))
         decision = ask(there).decision
     assert decision.verdict is (Verdict.HOLD if host.startswith("test.") else Verdict.GO)
@@ -113,11 +113,11 @@ def test_somebody_elses_finished_import_lets_us_go_unless_the_whole_account_is_l
     second: Home, sandbox: Sandbox
 ) -> None:
     theirs = sandbox.add_import()
-    with begin(second.settings(), Watching(), fast_clock(), patient=True) as context:
-        whole = replace(context, settings=replace(context.settings, gate="account"))
+    with begin(second.settings(), Watching(), fast_clock(), patient=True) as session:
+        whole = replace(session, settings=replace(session.settings, gate="account"))
         for state in ("imported", "imported_with_messages", "failed", "failed_with_messages", "aborted", "restored"):
             sandbox.set_state(theirs, state)
-            assert ask(context).decision.verdict is Verdict.GO, state
+            assert ask(session).decision.verdict is Verdict.GO, state
             holds = ask(whole).decision.verdict is Verdict.HOLD
             assert holds is (state in {"failed", "failed_with_messages", "aborted"}), state
 

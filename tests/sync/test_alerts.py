@@ -9,7 +9,7 @@ from support.cron import Cron
 from support.exports import DIFFING, accepted, approve, cut, export, held
 from support.homes import Home
 
-from canvas_sis_sync.home.batch import Episode
+from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.alerts import UNREACHABLE, Telling, met, over
 

@@ -21,7 +21,7 @@ from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.drops import Drop
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import run
-from canvas_sis_sync.sync.session import Context
+from canvas_sis_sync.sync.session import Session
 
 pytestmark = [
     pytest.mark.timeout(60),  # a run that waits for the writer of a pipe never ends
@@ -59,10 +59,10 @@ def after_the_last_look(monkeypatch: pytest.MonkeyPatch, swap: Callable[[], obje
     """Swap right before the first drop is claimed, as the run saw it before."""
     claim, left = run.claim, [swap]
 
-    def claimed(context: Context, drop: Drop, *, mark: int) -> Batch:
+    def claimed(session: Session, drop: Drop, *, mark: int) -> Batch:
         if left:
             left.pop()()
-        return claim(context, drop, mark=mark)
+        return claim(session, drop, mark=mark)
 
     monkeypatch.setattr(run, "claim", claimed)
 

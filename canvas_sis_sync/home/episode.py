@@ -1,0 +1,18 @@
+"""A trouble that lasts over several runs, as the journal keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A trouble that lasts over several runs."""
+
+    subject: str
+    reason: str
+    began_at: float
+    #: Runs that met it so far.
+    runs: int
+    #: When somebody was last told, None when nobody was yet.
+    told_at: float | None
