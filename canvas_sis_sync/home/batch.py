@@ -165,9 +165,7 @@ class Batch:
     @property
     def sent_as(self) -> int:
         """The id of the batch's import; raises ValueError for a batch that has none."""
-        if self.import_id is None:
-            raise ValueError(f"batch {self.id} has no import")
-        return self.import_id
+        return reached(self.sis_import).id
 
     @property
     def fingerprint(self) -> str:
@@ -197,8 +195,7 @@ class Batch:
     @property
     def holds(self) -> bool:
         """True when the next batch has to wait until a person acts."""
-        lets_pass = self.ending is not None and self.ending.lets_pass
-        return (self.state in HOLDING and not lets_pass) or self.over_limit
+        return self.over_limit or (self.state in HOLDING and not (self.ending and self.ending.lets_pass))
 
     @property
     def errors_complete(self) -> bool:
@@ -376,8 +373,7 @@ class Batch:
 
     def looked_for(self, canvas_now: float, now: float) -> Batch:
         """Note when Canvas's import of it was first looked for, by Canvas's clock and by ours."""
-        sending = replace(reached(self.sending), lost_since=canvas_now, lost_since_here=now)
-        return replace(self, sending=sending)
+        return replace(self, sending=replace(reached(self.sending), lost_since=canvas_now, lost_since_here=now))
 
     def undecided(self, choices: tuple[int, ...]) -> Batch:
         """Note the imports that a person is asked to choose from."""
