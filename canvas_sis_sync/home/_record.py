@@ -1,10 +1,9 @@
 """A batch as JSON: the one form in which journal and receipts keep it, and the check of whatever is read back.
 
-What is written here is read by later versions too: fields are added, never renamed (`_flat_record` reads the records
-of before there were stages). Reading passes over fields it
-does not know and fills missing ones with their defaults. Fields whose metadata call them secret are left out. The types
-of the model's fields say what a record may hold, `RULES` what its values may be; nothing that breaks them is used,
-whoever wrote it.
+What is written here is read by later versions too: fields are added, never renamed (`_flat_record` reads the records of
+before there were stages). Reading passes over fields it does not know and fills missing ones with their defaults.
+Fields whose metadata call them secret are left out. The types of the model's fields say what a record may hold, `RULES`
+what its values may be; nothing that breaks them is used, whoever wrote it.
 """
 
 from __future__ import annotations
