@@ -6,6 +6,7 @@ never the token, and of a body only Canvas's own error text.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from canvas_sis_sync.errors import (
 PERMISSION = "Import SIS data"
 
 _THROTTLED = "rate limit exceeded"
+_ENDED = re.compile(r"(expired|revoked)\b", re.IGNORECASE)
+"""How Canvas's words about a token begin that it knows and no longer takes."""
 
 _HINT_HOST = "Check CANVAS_BASE_URL, and that this machine has a network and a name server."
 _HINT_ADDRESS = "Check that CANVAS_BASE_URL is the address of Canvas itself, without a path."
@@ -194,6 +197,8 @@ def _why_refused(refusal: RefusedAnswer) -> tuple[str, str]:
     errors = refusal.json.get("errors")
     if refusal.json.get("status") == "unauthorized":
         return f"the token's user lacks the permission '{PERMISSION}'", _HINT_PERMISSION
+    if refusal.status == 401 and (ended := _ENDED.match(refusal.text)):
+        return f"the access token {'has' if ended[1].lower() == 'expired' else 'was'} {ended[1].lower()}", _HINT_401
     if refusal.status == 401:
         return "the access token is wrong, has expired, was revoked, or lacks the scope", _HINT_401
     if isinstance(errors, list) and errors and all(isinstance(error, str) for error in errors):

@@ -86,6 +86,15 @@ def parse_user(answer: Any) -> User:
     )
 
 
+def parse_token_end(answer: Any) -> float | None:
+    """Read when a token ends from `users/self/tokens/:id`, None when it does not or that cannot be read."""
+    try:
+        moment = datetime.fromisoformat(_text(_record(answer, "token").get("expires_at")) or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def parse_account(answer: Any) -> Account:
     """Read `accounts/:id`."""
     record = _record(answer, "account")

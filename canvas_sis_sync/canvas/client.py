@@ -27,6 +27,9 @@ T = TypeVar("T")
 PER_PAGE = 50
 CREATE_SECONDS = 300
 ATTACHMENT_SECONDS = 300
+TOKEN_SECONDS = 10
+TOKEN_HINT = 5
+"""Characters of a token by which Canvas knows it (changes-since-2022, Throttling)."""
 SLOWEST_BYTES = 200_000
 """How many bytes of an attachment have to come in a second, after ATTACHMENT_SECONDS."""
 MOST_REDIRECTS = 5
@@ -64,6 +67,7 @@ class Canvas:
 
     def __init__(self, base_url: str, token: str, *, retry: Retrying, user_agent: str) -> None:
         self._wire = Wire(base_url, token, user_agent=user_agent)
+        self._token_hint = token[:TOKEN_HINT]
         self._retry = retry
 
     def __enter__(self) -> Self:
@@ -75,6 +79,18 @@ class Canvas:
     def current_user(self) -> User:
         """Ask whose token it is (GET users/self)."""
         return self._look("/users/self", "ask whose token this is", answers.parse_user)
+
+    def token_end(self) -> float | None:
+        """Ask once when the token ends, in seconds since the epoch; None when it does not, or Canvas does not say.
+
+        Canvas answers that since late 2025, and not to everybody.
+        """
+        where = f"/users/self/tokens/{quote(self._token_hint, safe='')}"
+        request = HttpRequest("GET", where, "ask when the token ends", answer_seconds=TOKEN_SECONDS)
+        try:
+            return self._ask(request, answers.parse_token_end)
+        except CanvasError:
+            return None
 
     def root_account(self, account: str) -> Account:
         """Resolve `self` or a number to the root account. Raises `RequestRejected` for a sub-account (API 1)."""

@@ -26,6 +26,7 @@ from canvas_sis_sync.sync.idle import not_a_home
 from canvas_sis_sync.sync.recover import which_import
 from canvas_sis_sync.sync.run import require_whole_journal
 from canvas_sis_sync.sync.session import Session, assemble, open_canvas, require_journal
+from canvas_sis_sync.sync.token_end import near_end
 
 FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
@@ -49,6 +50,10 @@ class Status:
     base_url: str
     #: What other users of the machine can read or write, in sentences.
     exposed: tuple[str, ...] = ()
+    #: When the token ends, seconds since the epoch; None when it does not, or Canvas did not say.
+    token_end: float | None = None
+    #: That this is near, in a sentence, else "".
+    token_end_near: str = ""
 
 
 def status(settings: Settings, clock: Clock, *, ask_canvas: bool = True) -> Status:
@@ -90,12 +95,16 @@ def as_json(looked: Status) -> dict[str, Any]:
             "others": list(looked.drops.others),
         },
         "exposed": list(looked.exposed),
+        "token_expires_at": report.moment(looked.token_end),
     }
 
 
 def as_text(looked: Status) -> str:
     """Give the status in a few lines."""
-    return plain_text.lines([*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked), *looked.exposed])
+    token = [looked.token_end_near] if looked.token_end_near else []
+    return plain_text.lines(
+        [*_batch_lines(looked), *_gate_lines(looked), *_inbox_lines(looked), *token, *looked.exposed]
+    )
 
 
 def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -> Status:
@@ -105,7 +114,9 @@ def _asked(settings: Settings, clock: Clock, journal: Journal, looked: Status) -
             session = assemble(settings, journal, canvas, clock, show=Silent(), patient=False)
             if looked.decision.verdict is not Verdict.HOLD:
                 looked = replace(looked, decision=_worst(looked.decision, ask(session).decision))
-            return replace(looked, sis_import=_live(session, looked), live=True)
+            looked = replace(looked, sis_import=_live(session, looked), live=True)
+            end = canvas.token_end()
+            return replace(looked, token_end=end, token_end_near=near_end(end, clock.now()))
     except CanvasError as error:
         return replace(looked, trouble=error)
 

@@ -21,6 +21,7 @@ from canvas_sis_sync.sandbox._replies import (
     show_import,
     show_message,
     show_progress,
+    show_time,
     show_user,
 )
 from canvas_sis_sync.sandbox._restoring import restore
@@ -30,6 +31,7 @@ Answer = dict[str, Any] | list[Any]
 Paged = tuple[Answer, dict[str, str]]
 STORAGE = "/storage/"
 """Where files are; a storage service outside Canvas, which no token must reach."""
+_HINT = 5
 _STATES = frozenset(
     {
         *("initializing", "created", "importing", "cleanup_batch", "imported", "imported_with_messages", "aborted"),
@@ -143,6 +145,20 @@ def get_progress(call: Call, job_id: int) -> Answer:
 def current_user(call: Call) -> Answer:
     """Show the user of the token, and say that this is not Canvas."""
     return show_user(call.user) | {"sandbox": True}
+
+
+def get_token(call: Call, hint: str) -> Answer:
+    """Show the user's token that begins so, with when it ends (changes since 2022)."""
+    if len(hint) < _HINT or not call.user.token.startswith(hint):
+        raise not_found()
+    return {
+        "id": call.user.id,
+        "user_id": call.user.id,
+        "purpose": "SIS import",
+        "workflow_state": "active",
+        "expires_at": show_time(call.state.token_end()),
+        "visible_token": f"{call.user.token[:_HINT]}...",
+    }
 
 
 def get_account(call: Call, account: str) -> Answer:

@@ -77,6 +77,13 @@ _ALL = (
     ),
     Fault("attachments-unreadable", "The content of attachments is answered 404.", standing=True),
     Fault("expired-token", "Every request with a token is answered 401.", standing=True),
+    Fault(
+        "token-ends",
+        "The tokens end that many seconds after the sandbox began; from then on they are answered 401.",
+        standing=True,
+        default=None,
+        number=True,
+    ),
     Fault("forget", "Imports (or the one with that id) are unknown: 404, and missing from lists.", standing=True),
     Fault(
         "clock-skew",

@@ -42,6 +42,7 @@ _ROUTES: dict[tuple[str, str], Callable[..., Any]] = {
     ("GET", f"{_ACCOUNT}/terms"): _endpoints.list_terms,
     ("GET", f"{_ACCOUNT}/roles"): _endpoints.list_roles,
     ("GET", "/api/v1/users/self"): _endpoints.current_user,
+    ("GET", "/api/v1/users/self/tokens/<hint>"): _endpoints.get_token,
     ("GET", "/api/v1/progress/<int:job_id>"): _endpoints.get_progress,
     ("GET", "/api/v1/files/uploaded/<code>"): _uploading.confirm,
     ("GET", "/files/<int:file_id>/download"): _endpoints.download,
@@ -127,10 +128,17 @@ class Application:
             message = "A token is needed."
             raise ErrorReply(401, {"status": "unauthenticated", "errors": [{"message": message}]})
         user = self._state.users.get(token)
-        if user is None or self._state.faults.standing("expired-token") is not None:
+        if user is None or self._has_expired():
             challenge = {"www-authenticate": 'Bearer realm="canvas-lms"'}
-            raise ErrorReply(401, {"errors": [{"message": "The token is unknown or has expired."}]}, challenge)
+            message = "Invalid access token." if user is None else "Expired access token."
+            raise ErrorReply(401, {"errors": [{"message": message}]}, challenge)
         return user
+
+    def _has_expired(self) -> bool:
+        end = self._state.token_end()
+        return self._state.faults.standing("expired-token") is not None or (
+            end is not None and end <= self._state.now()
+        )
 
 
 def _quota() -> dict[str, str]:

@@ -57,6 +57,7 @@ class State:
         self.store = Store(folder / "canvas.sqlite3")
         self.changed = threading.Condition(threading.RLock())
         self.stopping = threading.Event()
+        self._began = time.time()
         self.users: dict[str, SandboxUser] = {}
         self.imports: dict[int, Import] = {}
         self.files: dict[int, StoredFile] = {}
@@ -72,6 +73,11 @@ class State:
     def now(self) -> float:
         """Tell the time, skewed if that fault is armed."""
         return time.time() + float(self.faults.standing("clock-skew") or 0)
+
+    def token_end(self) -> float | None:
+        """Return when all tokens end, None when they do not."""
+        after = self.faults.standing("token-ends")
+        return None if after is None else self._began + float(after)
 
     def next_id(self, what: str) -> int:
         """Count up one of the id sequences."""

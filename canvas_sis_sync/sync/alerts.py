@@ -27,6 +27,8 @@ LEFT_LYING = "left lying"
 """The files that were reported as left lying; its reason names them, each on a line."""
 LEFT_LYING_LATELY = "left lying, lately"
 """How the files looked that are not settled yet."""
+ENDS_SOON = "token end"
+"""What was reported of the token's end; its reason says which end, and how near it was."""
 PATIENT_RUNS = 3
 PATIENT_SECONDS = 3600
 MOST_NAMED = 5
@@ -127,7 +129,7 @@ def _with_news(unshown: list[Episode], shown: list[Episode], *, tell: bool) -> T
 
 
 def _is_trouble(episode: Episode) -> bool:
-    return not episode.subject.startswith((NEWS, LEFT_LYING))
+    return not episode.subject.startswith((NEWS, LEFT_LYING, ENDS_SOON))
 
 
 def _without(episodes: Iterable[Episode], subjects: Collection[str]) -> list[Episode]:

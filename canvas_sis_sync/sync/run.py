@@ -30,6 +30,7 @@ from canvas_sis_sync.sync.gate import wait_for_go
 from canvas_sis_sync.sync.pack import pack
 from canvas_sis_sync.sync.recover import recover
 from canvas_sis_sync.sync.session import Session, log
+from canvas_sis_sync.sync.token_end import report_token_end
 
 EXIT_OF_STATE: Mapping[BatchState, int] = {
     BatchState.REFUSED: EXIT_REFUSED,
@@ -73,6 +74,8 @@ def run(session: Session) -> RunResult:
             if not _wants_work(batch):
                 return replace(result, outcome="held", exit_code=EXIT_HELD, about=batch)
             result = _after(result, deliver(session, batch), told_before=_told_before(batch))
+            if len(result.batches) == 1:
+                report_token_end(session)
             if not session.patient:
                 return result
     except SyncError as error:

@@ -42,6 +42,18 @@ def refusal_of(answer: Reply) -> errors.CanvasError:
             "access token is wrong",
             "CANVAS_API_TOKEN",
         ),
+        (
+            reply_json({"errors": [{"message": "Expired access token."}]}, 401),
+            errors.AccessRefused,
+            "access token has expired",
+            "CANVAS_API_TOKEN",
+        ),
+        (
+            reply_json({"errors": [{"message": "Revoked access token."}]}, 401),
+            errors.AccessRefused,
+            "access token was revoked",
+            "CANVAS_API_TOKEN",
+        ),
         (reply(401, "<html>", "text/html"), errors.AccessRefused, "access token is wrong", "CANVAS_API_TOKEN"),
         (
             reply_json({"status": "unauthenticated", "errors": [{"message": "log in"}]}, 401),

@@ -368,6 +368,6 @@ def test_an_expired_token_is_tried_once_a_run_and_a_new_one_continues(home: Home
     before = len(sandbox.requests)
     told = home.run()
     assert (told.result.exit_code, len(sandbox.requests) - before) == (12, 1)
-    assert "has expired, was revoked" in told.message
+    assert "the access token has expired. It says: Expired access token." in told.message
     sandbox.clear_faults()
     assert home.run().result.outcome == "imported"

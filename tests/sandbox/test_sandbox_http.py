@@ -26,6 +26,20 @@ def test_a_wrong_token_is_challenged(sandbox: Sandbox, client: Client) -> None:
     assert "status" not in answer.json()
 
 
+def test_a_token_is_known_by_its_first_characters_and_refused_once_it_has_ended(
+    sandbox: Sandbox, client: Client
+) -> None:
+    path = f"users/self/tokens/{sandbox.token[:5]}"
+    record = client.ask("GET", path).json()
+    assert (record["expires_at"], record["visible_token"]) == (None, f"{sandbox.token[:5]}...")
+    assert [client.ask("GET", f"users/self/tokens/{hint}").status_code for hint in ("sand", "other")] == [404, 404]
+    sandbox.add_fault("token-ends=3600")
+    assert client.ask("GET", path).json()["expires_at"].endswith("Z")
+    sandbox.add_fault("token-ends=0")
+    answer = client.ask("GET", path)
+    assert (answer.status_code, answer.json()) == (401, {"errors": [{"message": "Expired access token."}]})
+
+
 def test_a_token_in_the_query_works_and_is_not_repeated_in_links(sandbox: Sandbox, client: Client) -> None:
     answer = client.imports(params={"access_token": sandbox.token}, headers={})
     assert answer.status_code == 200
