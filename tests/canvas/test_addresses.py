@@ -345,12 +345,12 @@ def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(monkeypatch: p
         def getpeername(self) -> tuple[str, int]:
             return "192.0.2.7", 80
 
-    def connect(connection: _connections._PlainConnection) -> socket.socket:
+    def connect(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
         sock = Elsewhere()
-        sock.connect(("127.0.0.1", connection.port))
+        sock.connect(("127.0.0.1", address[1]))
         return sock
 
-    monkeypatch.setattr(_connections._PlainConnection, "_new_conn", connect)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     with serving(reply_json({"id": 1})) as server, canvas_at(f"http://localhost:{server.port}") as canvas:
         with pytest.raises(errors.NothingArrived, match="Nothing was sent"):
             canvas.current_user()

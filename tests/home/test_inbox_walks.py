@@ -176,10 +176,12 @@ def test_a_process_that_comes_and_goes_never_breaks_a_look(folder: Path) -> None
 def test_too_few_handles_are_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "night").mkdir()
 
-    def none_left(self: Folder, name: str) -> int:
-        raise OSError(errno.EMFILE, "Too many open files", name)
+    def none_left(name: str, *arguments: int, real: Callable[..., int] = os.open, **where: int | None) -> int:
+        if name == "night":
+            raise OSError(errno.EMFILE, "Too many open files", name)
+        return real(name, *arguments, **where)
 
-    monkeypatch.setattr(Folder, "_opened", none_left)
+    monkeypatch.setattr(os, "open", none_left)
     with pytest.raises(HomeError, match="too many open files"):
         inbox.scan(folder)
 

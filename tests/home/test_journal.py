@@ -20,7 +20,7 @@ from canvas_sis_sync.home._record import batch_from_record, to_record
 from canvas_sis_sync.home.batch import HOLDING, OPEN, TRANSITIONS, Batch, BatchState, Release
 from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.journal import Journal
-from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, is_lost
+from canvas_sis_sync.home.journal_file import FILE_NAME, MIGRATIONS, anything_waits, connect, is_lost
 from canvas_sis_sync.home.journal_questions import Sighting
 from canvas_sis_sync.home.stages import Ending
 from canvas_sis_sync.plan.values import Approval, Basis
@@ -255,12 +255,12 @@ def test_restored_batches_are_as_they_were(tmp_path: Path, journal: Journal) -> 
         assert anew.strays(HERE, 0) == {5, 6}
 
 
-def test_the_file_is_durable_and_private(journal: Journal, path: Path) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    pragma = journal._connection.execute
-    assert pragma("PRAGMA synchronous").fetchone() == (2,)
-    assert pragma("PRAGMA journal_mode").fetchone() == ("delete",)
-    assert pragma("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+def test_the_file_is_durable_and_private(path: Path) -> None:
+    with closing(connect(path)) as connection:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
 def test_a_file_that_is_no_journal_is_told_with_what_to_do(path: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.commits import Commit, watch_commits
 from support.homes import USERS, Home, Watching
 
 from canvas_sis_sync.cli._run import RunReport
@@ -258,33 +259,35 @@ def test_a_journal_that_cannot_be_written_stops_the_run_with_a_sentence(
 ) -> None:
     home.configure(SIS_SYNC_LOST_SECONDS=1)
     home.drop({"users.csv": USERS})
-    commit, left = Journal._commit, [None] * commits
+    left = [None] * commits
 
-    def commit_while_there_is_room(journal: Journal) -> None:
+    def commit_while_there_is_room(connection: sqlite3.Connection, commit: Commit) -> None:
         if not left:
-            journal._connection.execute("PRAGMA max_page_count = 1")  # no page more than it has
-            journal._connection.execute("CREATE TABLE filler AS SELECT zeroblob(100000)")
+            connection.execute("PRAGMA max_page_count = 1")  # no page more than it has
+            connection.execute("CREATE TABLE filler AS SELECT zeroblob(100000)")
         left.pop()
-        commit(journal)
+        commit()
 
-    monkeypatch.setattr(Journal, "_commit", commit_while_there_is_room)
+    watch_commits(commit_while_there_is_room, monkeypatch)
     assert_held(home.run(), f"{FILE_NAME} cannot be written", "full", "not done", "Make room")
     monkeypatch.undo()
     assert_goes_on(home, sandbox, USERS.encode())
 
 
 def test_after_a_failed_commit_the_journal_can_be_written_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    errors = [error]
+
+    def fail_once(_connection: object, commit: Commit) -> None:
+        if errors:
+            raise errors.pop()
+        commit()
+
+    watch_commits(fail_once, monkeypatch)
     with Journal.open(home.archive / "journal.sqlite3", lambda: 0.0) as journal:
-
-        def fail(_: Journal) -> None:
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
-            raise error
-
-        with monkeypatch.context() as broken:
-            broken.setattr(Journal, "_commit", fail)
-            with pytest.raises(JournalError, match="full or failing"):
-                journal.remember_sightings({"a": Sighting("one", 1.0)})
+        with pytest.raises(JournalError, match="full or failing"):
+            journal.remember_sightings({"a": Sighting("one", 1.0)})
         assert journal.sightings() == {}
         journal.remember_sightings({"a": Sighting("one", 1.0)})
         assert list(journal.sightings()) == ["a"]

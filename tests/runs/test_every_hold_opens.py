@@ -312,9 +312,8 @@ def typed(home: Home, command: str) -> None:
 def recorded(home: Home) -> int:
     """Count how often the reason is in the journal, as a step or as a release."""
     steps = sum(step.reason == "looked at it" for batch in home.batches() for step in batch.steps)
-    with home.journal() as journal:
-        releases = journal._connection.execute("SELECT count(*) FROM release WHERE reason = 'looked at it'")
-        return steps + int(releases.fetchone()[0])
+    ((releases,),) = home.query("SELECT count(*) FROM release WHERE reason = 'looked at it'")
+    return steps + int(releases)
 
 
 def waiting_drop_went(home: Home) -> bool:

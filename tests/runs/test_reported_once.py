@@ -312,8 +312,7 @@ def test_settings_are_reported_again_a_day_later_and_when_something_else_is_wron
     home.configure(SIS_SYNC_UPLOAD="by post")
     assert "SIS_SYNC_UPLOAD" in as_cron_does(home).stderr
     assert as_cron_does(home).stderr == ""
-    with home.journal_to_write() as journal:
-        journal._connection.execute("UPDATE episode SET told_at = told_at - 86400")
+    home.query("UPDATE episode SET told_at = told_at - 86400")
     assert "SIS_SYNC_UPLOAD" in as_cron_does(home).stderr
 
 

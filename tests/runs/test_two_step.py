@@ -181,20 +181,19 @@ def test_complete_data_that_canvas_does_not_take_up_are_announced_anew(home: Hom
     assert len(uploads(sandbox)) == 2
 
 
-def test_an_import_that_begins_while_it_is_given_up_stays_ours(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lose(home, Watching({"uploading": pull_the_plug}))
-    abort = sandbox._state.abort
+def test_an_import_that_begins_while_it_is_given_up_stays_ours(sandbox: Sandbox, new_home: Callable[..., Home]) -> None:
+    def begins(request: Request, forward: Callable[[], Reply]) -> Reply:
+        if request.path.endswith("/abort"):
+            sandbox.imports[0].progress = 7  # its data came after all, and Canvas had begun with them
+        return forward()
 
-    def abort_late(record: object) -> None:
-        sandbox.imports[0].progress = 7  # its data came after all, and Canvas had begun with them
-        abort(sandbox.imports[0])
-
-    monkeypatch.setattr(sandbox._state, "abort", abort_late)
-    told = home.run()
-    assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
-    assert announcements(sandbox) == 1
+    with Proxy(sandbox.url, begins) as proxy:
+        home = new_home(proxy.url, SIS_SYNC_UPLOAD="two-step")
+        home.drop()
+        lose(home, Watching({"uploading": pull_the_plug}))
+        told = home.run()
+        assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
+        assert announcements(sandbox) == 1
 
 
 def test_a_rejected_announcement_is_passed_over_by_the_next_gate(home: Home, sandbox: Sandbox) -> None:

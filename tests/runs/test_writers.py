@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
@@ -309,21 +311,19 @@ def test_a_drop_that_is_replaced_while_it_waits_is_sent_as_it_is_last(home: Home
 def test_a_copy_across_file_systems_waits_for_the_writer(
     home: Home, sandbox: Sandbox, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename, copy, write = Folder.rename, inbox._copy, writes_at_first(writer.write)
+    rename, copy, write = Folder.rename, shutil.copyfileobj, writes_at_first(writer.write)
 
     def rename_here(self: Folder, name: str, into: Folder, new: str) -> None:
         if self.path == home.inbox != into.path:
             raise OSError(errno.EXDEV, "Invalid cross-device link")
         rename(self, name, into, new)
 
-    def copy_slowly(*arguments: object) -> DropFile:
-        fsync = os.fsync
-        with monkeypatch.context() as patched:
-            patched.setattr("os.fsync", lambda descriptor: (fsync(descriptor), write()))
-            return copy(*arguments)  # type: ignore[arg-type]
+    def copy_and_write(source: BinaryIO, target: BinaryIO, length: int = 0) -> None:
+        copy(source, target, length)
+        write()
 
     monkeypatch.setattr(Folder, "rename", rename_here)
-    monkeypatch.setattr(inbox, "_copy", copy_slowly)
+    monkeypatch.setattr(shutil, "copyfileobj", copy_and_write)
     assert home.run().result.outcome == "imported"
     assert packed(home) == USERS + MORE
     assert len(sandbox.imports) == 1

@@ -21,11 +21,11 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NoReturn
 
+from support.commits import Commit, watch_commits
 from support.homes import fast_clock
 
 from canvas_sis_sync import clock
 from canvas_sis_sync.cli.main import main
-from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.sync import release
 from canvas_sis_sync.sync import run as sync
 
@@ -34,18 +34,18 @@ PRELOADED = (release, sync)
 
 def kill_at_commit(number: int, when: str) -> None:
     """Make this process kill itself before or after the commit with that number, counted from 1."""
-    commit, done = Journal._commit, 0
+    done = 0
 
-    def counted(journal: Journal) -> None:
+    def counted(_connection: object, commit: Commit) -> None:
         nonlocal done
         done += 1
         if done == number and when == "before":
             die()
-        commit(journal)
+        commit()
         if done == number:
             die()
 
-    Journal._commit = counted  # type: ignore[method-assign]  # this wrapping is what the file is for
+    watch_commits(counted)
 
 
 def kill_at_moment(seconds: float) -> None:

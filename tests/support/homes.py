@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,9 +141,16 @@ class Home:
 
     def batches(self) -> list[Batch]:
         """Read all batches from the journal, oldest first."""
+        if not (self.archive / FILE_NAME).exists():
+            return []
         with self.journal() as journal:
-            ids = [row[0] for row in journal._connection.execute("SELECT id FROM batch ORDER BY position")]
+            ids = [row[0] for row in self.query("SELECT id FROM batch ORDER BY position")]
             return [found for found in map(journal.batch, ids) if found is not None]
+
+    def query(self, statement: str) -> list[Any]:
+        """Ask the journal's database, or change it."""
+        with closing(sqlite3.connect(self.archive / FILE_NAME, isolation_level=None)) as connection:
+            return connection.execute(statement).fetchall()
 
     def folder_of(self, batch: Batch) -> Path:
         return self.archive / batch.id[:4] / batch.id[4:6] / batch.id
