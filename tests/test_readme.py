@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 
 from canvas_sis_sync import __version__, errors
 from canvas_sis_sync.cli._init import program
@@ -73,8 +75,8 @@ def test_the_crontab_line_has_the_form_that_init_prints() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_explains_itself(name: str) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "canvas_sis_sync", name, "--help"], capture_output=True, text=True, check=True
-    )
-    assert shown.stdout.startswith(f"Usage: sis-sync {name}")
+def test_every_command_explains_itself(name: str, golden: Golden) -> None:
+    command = [sys.executable, "-m", "canvas_sis_sync", name, "--help"]
+    environ = os.environ | {"COLUMNS": "80"}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
+    golden(shown.stdout)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.college import STUDENTS, college
+from support.golden import Golden
 from support.homes import COURSES, USERS, Home, fast_clock
 
 from canvas_sis_sync.cli._plan import PlanRequest, ShownPlan, plan
@@ -67,23 +68,20 @@ def held(home: Home, sent: Batch) -> Batch:
     return home.last()
 
 
-def test_the_next_drop_is_looked_at_where_it_lies(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+def test_the_next_drop_is_looked_at_where_it_lies(home: Home, sandbox: Sandbox, golden: Golden, sent: Batch) -> None:
     home.drop(college(STUDENTS + 1), folder="tonight")
     looked = look(home)
     assert looked.exit_code == 0
-    assert looked.text.startswith(f"tonight (inbox), compared with batch {sent.id} (import 1):")
-    assert looked.text.endswith("Verdict: go.")
+    golden(looked.text)
     assert (kind(looked, "user")["added"], kind(looked, "user")["mode"]) == (1, "diffed")
     assert home.last() == sent
 
 
-def test_the_held_batch_comes_before_the_next_drop(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_the_held_batch_comes_before_the_next_drop(home: Home, sandbox: Sandbox, golden: Golden, held: Batch) -> None:
     home.drop({"users.csv": USERS})
     done = home.type("plan")
     assert (done.returncode, done.stderr) == (5, "")
-    assert done.stdout.startswith(f"{held.id}, compared with batch ")
-    assert "Verdict: hold." in done.stdout
-    assert f"approve {held.id} --reason TEXT`" in done.stdout
+    golden(done.stdout)
     assert home.last() == held
     found = json.loads(home.type("plan", "--json").stdout)
     assert (found["about"], found["verdict"], found["schema"]) == (held.id, "hold", 1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.batches import zipped
+from support.golden import Golden
 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
@@ -84,17 +85,9 @@ def test_a_batch_that_ended_well_is_one_line() -> None:
     assert report.summary(quiet) == "Batch 20260102-030405: 1 file, 1,500 rows, 2.5 MB zipped."
 
 
-def test_a_batch_that_needs_somebody_is_told_in_four_parts() -> None:
+def test_a_batch_that_needs_somebody_is_told_in_four_parts(golden: Golden) -> None:
     failed = replace(BATCH, state=BatchState.FAILED)
-    assert report.batch_message(failed, URL, messages, "Two drops wait.").splitlines() == [
-        "Batch 20260102-030405 (night) is failed: because.",
-        "It is import 12 at https://canvas.example.edu/accounts/7/sis_import",
-        "Canvas has applied: 1,234 users (of 1,500 rows sent).",
-        "  Canvas: users.csv: one",
-        "Two drops wait.",
-        "Next: `sis-sync retry 20260102-030405 --reason TEXT` to send the same files again, or `sis-sync skip"
-        " 20260102-030405 --reason TEXT` to go on with the next drop.",
-    ]
+    golden(report.batch_message(failed, URL, messages, "Two drops wait."))
 
 
 @pytest.mark.parametrize(
@@ -164,18 +157,10 @@ def test_too_many_messages_lead_to_errors_csv_and_skip() -> None:
     assert "sis-sync skip 20260102-030405" in text
 
 
-def test_a_trouble_is_told_with_the_batch_that_it_left_open() -> None:
+def test_a_trouble_is_told_with_the_batch_that_it_left_open(golden: Golden) -> None:
     trouble = TimeRanOut("Time ran out.", "Wait.", details=["A detail."])
     sending = replace(BATCH, state=BatchState.IMPORTING)
-    assert report.trouble_message(trouble, sending, URL, messages).splitlines() == [
-        "Time ran out.",
-        "A detail.",
-        "Batch 20260102-030405 (night) is importing.",
-        "It is import 12 at https://canvas.example.edu/accounts/7/sis_import",
-        "Canvas has applied: 1,234 users (of 1,500 rows sent).",
-        "  Canvas: users.csv: one",
-        "Wait.",
-    ]
+    golden(report.trouble_message(trouble, sending, URL, messages))
     assert report.trouble_message(SyncError("Alone."), None, URL, messages) == "Alone."
 
 
