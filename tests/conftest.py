@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_socket
@@ -90,7 +91,7 @@ def new_home(tmp_path: Path) -> Iterator[Callable[..., Home]]:
     """Make homes; after the test none of them may hold the token anywhere but in `.env`."""
     homes: list[Home] = []
 
-    def make(url: str, name: str = "home", token: str = TOKEN, **values: object) -> Home:
+    def make(url: str, name: str = "home", token: str = TOKEN, **values: Any) -> Home:
         folder = tmp_path / name
         folder.mkdir(mode=0o700)
         for part in ("inbox", "archive", "logs"):

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -345,7 +346,7 @@ def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(monkeypatch: p
         def getpeername(self) -> tuple[str, int]:
             return "192.0.2.7", 80
 
-    def connect(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+    def connect(address: tuple[str, int], *_: object, **__: Any) -> socket.socket:
         sock = Elsewhere()
         sock.connect(("127.0.0.1", address[1]))
         return sock
@@ -362,7 +363,7 @@ def test_a_pool_for_another_origin_is_never_used(monkeypatch: pytest.MonkeyPatch
     with serving(reply_json({"id": 1})) as other, serving(reply_json({"id": 1})) as server:
         keys = _connections.Adapter.build_connection_pool_key_attributes
 
-        def elsewhere(self: _connections.Adapter, *args: object, **keywords: object) -> object:
+        def elsewhere(self: _connections.Adapter, *args: object, **keywords: Any) -> object:
             host, pool = keys(self, *args, **keywords)
             return {**host, "port": other.port}, pool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from support.samples import checked, delivery, found
@@ -25,7 +25,7 @@ def on_disk(path: Path, size: int | None = None) -> DeliveryFile:
     return DeliveryFile(path.name, path.stat().st_size if size is None else size, partial(path.open, "rb"))
 
 
-def only(rule: str, file: DeliveryFile, **how: object) -> bool:
+def only(rule: str, file: DeliveryFile, **how: Any) -> bool:
     """Say whether a rule is all that is said of a file, but for an empty set."""
     report = check([file], CheckOptions(), **how)
     return report.counts.keys() - {"set-nothing-to-import"} == {rule} and report.files[0].rows is None

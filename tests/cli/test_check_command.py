@@ -6,6 +6,7 @@ import csv
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.golden import Golden
@@ -23,7 +24,7 @@ WRONG_USERS = USERS + ",u3,Cy,Example,active\nu4,u4,Di,Example,gone\n"
 KEYS = {"schema", "ok", "files", "findings", "counts", "summary", "refused_rows"}
 
 
-def look(home: Home, *paths: Path, **asked: object) -> command.Checked:
+def look(home: Home, *paths: Path, **asked: Any) -> command.Checked:
     return command.check(home.settings(), command.CheckRequest(paths, **asked), Silent(), Clock())
 
 

@@ -182,7 +182,7 @@ def test_the_options_reach_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_without_werkzeug_the_pip_command_is_told(
     arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "werkzeug", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "werkzeug", None)
     assert main(*arguments) == EXIT_USAGE
     assert "Type: pip install 'canvas-sis-sync[sandbox]'" in capsys.readouterr().err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 import pytest
 from support.golden import Golden
@@ -15,7 +16,7 @@ from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
-def look(home: Home, *, ask: bool = True) -> tuple[dict[str, object], list[str]]:
+def look(home: Home, *, ask: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Give what --json and the text say; both are one look's."""
     looked = _status.status(home.settings(), fast_clock(), ask_canvas=ask)
     text = _status.as_text(looked)

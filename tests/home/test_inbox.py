@@ -6,6 +6,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -255,7 +256,7 @@ def test_a_file_written_to_while_it_is_copied_stays_where_it_is(
     source = put(folder / "users.csv", "abc")
     real = getattr(os, when)
 
-    def write_to_source(*arguments: object, **more: object) -> None:
+    def write_to_source(*arguments: object, **more: Any) -> None:
         real(*arguments, **more)
         with source.open("r+") as writer:
             writer.write("xyz and more")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support.sandbox_client import Client, zipped
@@ -73,7 +74,7 @@ def raw(fill: Callable[[zipfile.ZipFile], None]) -> bytes:
     return content.getvalue()
 
 
-def send(client: Client, body: bytes) -> dict[str, object]:
+def send(client: Client, body: bytes) -> dict[str, Any]:
     made = client.imports("POST", params={"extension": "zip"}, data=body).json()
     client.sandbox.wait_idle()
     return client.get(made["id"])

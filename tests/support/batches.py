@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from canvas_sis_sync.canvas.records import Attachment, SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
@@ -15,7 +16,7 @@ HERE = Target("canvas.example.edu", 1)
 
 
 def batch(
-    batch_id: str = "20260101-000000", state: BatchState = BatchState.CLAIMED, target: Target = HERE, **more: object
+    batch_id: str = "20260101-000000", state: BatchState = BatchState.CLAIMED, target: Target = HERE, **more: Any
 ) -> Batch:
     return replace(Batch(batch_id, state, target, "night", DropKind.FOLDER, 900.0), **more)
 

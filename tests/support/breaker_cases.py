@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import judge
@@ -27,7 +28,7 @@ THE_REST = (
 )
 
 
-def kind(name: str, before: int = 1000, **values: object) -> KindChanges:
+def kind(name: str, before: int = 1000, **values: Any) -> KindChanges:
     return KindChanges(name, **({"rows_before": before, "rows_now": before} | values))
 
 
@@ -36,7 +37,7 @@ def judged(
     situation: Situation = DIFFING,
     prediction: Prediction | None = None,
     limits: Mapping[str, Limit] = LIMITS,
-    **changes: object,
+    **changes: Any,
 ) -> tuple[Tripped, ...]:
     """Judge changes in a courses' world where the only term is F31."""
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}

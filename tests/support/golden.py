@@ -76,10 +76,11 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a whole run that leaves a file unused; with --update-golden the file goes."""
     config = session.config
+    used: set[str] = config.stash[USED]
     if hasattr(config, "workeroutput"):
-        config.workeroutput["golden"] = sorted(config.stash[USED])
+        config.workeroutput["golden"] = sorted(used)
     elif exitstatus == 0 and is_whole(config):
-        unused = sorted(set(files()) - config.stash[USED])
+        unused = sorted(set(files()) - used)
         if config.option.update_golden:
             for name in unused:
                 (FOLDER / name).unlink()

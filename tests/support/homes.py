@@ -103,7 +103,7 @@ class Home:
     def logs(self) -> Path:
         return self.folder / "logs"
 
-    def configure(self, **values: object) -> None:
+    def configure(self, **values: Any) -> None:
         """Write `.env` anew with these settings on top of what it has."""
         path = self.folder / ".env"
         known = dict(line.split("=", 1) for line in path.read_text().splitlines()) if path.exists() else {}

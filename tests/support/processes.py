@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
@@ -38,7 +39,7 @@ def call(
     *arguments: str,
     env: dict[str, str],
     before: Callable[[], None] | None = None,
-    **options: object,
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run the program to its end, and hold it to never showing a fault of its own."""
     given: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
@@ -11,7 +11,7 @@ import requests
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 
-def zipped(files: dict[str, str | bytes]) -> bytes:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
@@ -48,15 +48,15 @@ class Client:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, files: dict[str, str | bytes], **params: Any) -> requests.Response:
+    def post(self, files: Mapping[str, str | bytes], **params: Any) -> requests.Response:
         return self.imports("POST", params={"extension": "zip", **params}, data=zipped(files))
 
-    def start(self, files: dict[str, str | bytes], **params: Any) -> int:
+    def start(self, files: Mapping[str, str | bytes], **params: Any) -> int:
         answer = self.post(files, **params)
         assert answer.status_code == 200, answer.text
         return int(answer.json()["id"])
 
-    def run(self, files: dict[str, str | bytes], **params: Any) -> dict[str, Any]:
+    def run(self, files: Mapping[str, str | bytes], **params: Any) -> dict[str, Any]:
         """Import files and return the import as it is at the end."""
         import_id = self.start(files, **params)
         self.sandbox.wait_idle()

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.homes import COURSES, TOKEN, USERS, Home
@@ -45,7 +46,7 @@ def stranger(tmp_path: Path) -> Iterator[Path]:
         path.write_text(STRANGER)
         path.chmod(0o644)
 
-    def look() -> dict[str, object]:
+    def look() -> dict[str, Any]:
         found = {path: path.stat() for path in [folder, *folder.rglob("*")]}
         return {str(path): (seen.st_mode, seen.st_ino, seen.st_mtime_ns) for path, seen in found.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ def listing(*imports: SisImport, now: float | None = NOW) -> Listing:
     return Listing(imports, now)
 
 
-def known(state: BatchState = BatchState.IMPORTED, **changes: object) -> JournalView:
+def known(state: BatchState = BatchState.IMPORTED, **changes: Any) -> JournalView:
     return replace(JournalView(batch(state), own_imports=frozenset({OURS})), **changes)
 
 
@@ -207,7 +208,7 @@ def test_the_kinds_of_aborted_are_told_apart_with_what_became_of_the_rows(words:
         ({"processing_warnings": (), "progress": 99}, "while it ran"),
     ],
 )
-def test_an_abort_is_judged_by_evidence_only(changes: dict[str, object], words: str) -> None:
+def test_an_abort_is_judged_by_evidence_only(changes: dict[str, Any], words: str) -> None:
     assert words in replace(ABORTS["no term"], **changes).abort_kind
 
 

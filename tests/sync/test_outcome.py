@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.batches import zipped
@@ -42,7 +43,7 @@ def end(
     return of(batch, final, allowed, taken)
 
 
-def with_messages(warnings: int, **changes: object) -> SisImport:
+def with_messages(warnings: int, **changes: Any) -> SisImport:
     counts = {"users": 1000 - warnings, "courses": 200, "error_count": 0, "warning_count": warnings}
     return replace(CLEAN, workflow_state="imported_with_messages", counts=counts, **changes)
 
@@ -92,7 +93,7 @@ def test_a_failure_gives_canvas_reason_shortened_to_one_line() -> None:
         ),
     ],
 )
-def test_aborted_says_by_whom_and_what_became_of_the_rows(changes: dict[str, object], words: str) -> None:
+def test_aborted_says_by_whom_and_what_became_of_the_rows(changes: dict[str, Any], words: str) -> None:
     outcome = end(replace(CLEAN, workflow_state="aborted", **changes))
 
     assert outcome.state is BatchState.ABORTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def copy(entry: Entry, size: int | None = None) -> Attachment:
     return Attachment(entry.name.rsplit("/", 1)[-1], entry.size if size is None else size)
 
 
-def seen(*attachments: Attachment, state: str = "importing", import_id: int = 101, **fields: object) -> SisImport:
+def seen(*attachments: Attachment, state: str = "importing", import_id: int = 101, **fields: Any) -> SisImport:
     return SisImport(import_id, state, attachments=attachments or None, **fields)
 
 
@@ -186,7 +187,7 @@ FINAL = {"state": "imported_with_messages"}
         ({"supplied": ()}, Found.NONE),
     ],
 )
-def test_final_without_attachments_has_to_fit_kinds_and_counts(fields: dict[str, object], found: Found) -> None:
+def test_final_without_attachments_has_to_fit_kinds_and_counts(fields: dict[str, Any], found: Found) -> None:
     for seen_import in (seen(**FINAL, **fields), replace(seen(**FINAL, **fields), attachments=())):
         assert verdict(batch(COURSES, USERS), seen_import)[0] is found
 

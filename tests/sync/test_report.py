@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.batches import zipped
@@ -108,7 +109,7 @@ def test_a_batch_that_needs_somebody_is_told_in_four_parts(golden: Golden) -> No
         ),
     ],
 )
-def test_what_canvas_has_is_never_promised_beyond_what_is_known(changes: dict[str, object], says: str) -> None:
+def test_what_canvas_has_is_never_promised_beyond_what_is_known(changes: dict[str, Any], says: str) -> None:
     assert says in report.batch_message(replace(BATCH, **changes), URL, messages)
 
 

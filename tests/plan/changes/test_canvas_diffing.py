@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.predictions import (
     ABSENT,
@@ -25,8 +27,8 @@ def users(*ids: str, status: str = "active") -> str:
     return USERS + "".join(f"{user},{user},{status}\n" for user in ids)
 
 
-def of_users(base: str, now: str, mode: str, rows: int, removed: int, **more: object) -> Pair:
-    return Pair({"u.csv": base}, {"u.csv": now}, {"user": (mode, rows, removed)}, **more)  # type: ignore[arg-type]
+def of_users(base: str, now: str, mode: str, rows: int, removed: int, **more: Any) -> Pair:
+    return Pair({"u.csv": base}, {"u.csv": now}, {"user": (mode, rows, removed)}, **more)
 
 
 ABC = users("a", "b", "c")

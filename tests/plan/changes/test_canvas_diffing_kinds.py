@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Any
 
 import pytest
 from support.predictions import (
@@ -56,15 +57,15 @@ GONE = "S1,U2,student,active\nS2,U3,teacher,active\n"
 USERS = "user_id,login_id,status\n"
 
 
-def dropped(status: str, **more: object) -> Pair:
+def dropped(status: str, **more: Any) -> Pair:
     """Drop two enrollments with this diffing_drop_status."""
     return Pair(
         {"e.csv": ENROLLED + GONE},
         {"e.csv": ENROLLED},
-        {"enrollment": (DIFFED, 2, more.pop("removed", 2))},  # type: ignore[dict-item]
-        asked={"diffing_drop_status": status, **more.pop("asked", {})},  # type: ignore[dict-item]
+        {"enrollment": (DIFFED, 2, more.pop("removed", 2))},
+        asked={"diffing_drop_status": status, **more.pop("asked", {})},
         prepared=True,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -78,16 +79,16 @@ def users_gone(removed: int, **asked: str) -> Pair:
     )
 
 
-def one_gone(kind: str, header: str, stays: str, goes: str, **more: object) -> Pair:
+def one_gone(kind: str, header: str, stays: str, goes: str, **more: Any) -> Pair:
     removed = more.pop("removed", 1)
     rows = more.pop("rows", 1)
     base = f"{header}\n{stays}\n{goes}\n"
     return Pair(
         {"f.csv": base},
         {"f.csv": f"{header}\n{stays}\n"},
-        {kind: (more.pop("mode", DIFFED), rows, removed)},  # type: ignore[dict-item]
+        {kind: (more.pop("mode", DIFFED), rows, removed)},
         prepared=True,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
