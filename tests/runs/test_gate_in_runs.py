@@ -83,9 +83,9 @@ def test_on_hosts_that_are_overwritten_on_a_schedule_a_forgotten_import_is_only_
     first = second.last()
     sandbox.add_fault(f"forget={first.import_id}")
     with begin(second.settings(), Watching(), fast_clock(), patient=True) as session:
-        there = replace(session, target=Target(host, 1))
-        there.journal.add(replace(first, id="20990101-000000", target=there.target))
-        decision = ask(there).decision
+        vars(session)["target"] = Target(host, 1)  # a home that was set to that host
+        session.journal.add(replace(first, id="20990101-000000", target=session.target))
+        decision = ask(session).decision
     assert decision.verdict is (Verdict.HOLD if host.startswith("test.") else Verdict.GO)
 
 
