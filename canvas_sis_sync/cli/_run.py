@@ -29,7 +29,7 @@ from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.journal import Journal
-from canvas_sis_sync.home.journal_file import FILE_NAME, is_there
+from canvas_sis_sync.home.journal_file import FILE_NAME, is_lost
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sync import alerts, outcome, report
@@ -111,7 +111,7 @@ def was_shown(archive: Path, told: RunReport, clock: Clock) -> None:
     if told.once_shown is None:
         return
     try:
-        if not is_there(archive / FILE_NAME):
+        if is_lost(archive / FILE_NAME):
             return
         with Journal.open(archive / FILE_NAME, clock.now) as journal:
             journal.remember_episodes(told.once_shown)
@@ -120,7 +120,7 @@ def was_shown(archive: Path, told: RunReport, clock: Clock) -> None:
 
 
 def without_settings(home: Path, error: SettingsError, clock: Clock) -> RunReport:
-    """Journal that the settings cannot be read, and say whether that is to be reported; without a journal it is.
+    """Journal that the settings cannot be read, and say whether that is to be reported; where none may be made it is.
 
     The archive is always in the home, whatever its settings say.
     """
@@ -129,7 +129,7 @@ def without_settings(home: Path, error: SettingsError, clock: Clock) -> RunRepor
     result = RunResult("waiting", error.exit_code, trouble=error)
     path = home / "archive" / FILE_NAME
     try:
-        if not is_there(path):
+        if not (home / "inbox").is_dir() or is_lost(path):  # it is no home, or what was sent is not known
             return RunReport(result, message, tell=True)
         with Journal.open(path, clock.now) as journal:
             reason = plain_text.visible(error.sentence)

@@ -327,14 +327,19 @@ def test_a_hold_is_not_reported_again_because_settings_were_broken_meanwhile(hom
     assert as_cron_does(home).stderr == ""
 
 
-def test_without_a_journal_broken_settings_are_reported_each_time_and_none_is_made(
-    home: Home, sandbox: Sandbox
+def test_broken_settings_of_a_new_home_are_reported_once(home: Home, sandbox: Sandbox) -> None:
+    break_settings(home, "a bad value")
+    assert [bool(as_cron_does(home).stderr) for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize("missing", ["inbox", "archive"])
+def test_where_no_home_is_broken_settings_are_reported_each_time_and_no_journal_is_made(
+    home: Home, sandbox: Sandbox, missing: str
 ) -> None:
     break_settings(home, "a bad value")
-    assert all(as_cron_does(home).stderr for _ in range(2))
-    assert not list(home.archive.iterdir())
-    shutil.rmtree(home.archive)
-    assert as_cron_does(home).returncode == 10
+    shutil.rmtree(home.folder / missing)
+    assert [bool(as_cron_does(home).stderr) for _ in range(2)] == [True, True]
+    assert not list(home.folder.rglob("journal.sqlite3"))
 
 
 @pytest.mark.parametrize("settings", ["good", "bad"])
