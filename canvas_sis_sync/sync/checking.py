@@ -73,7 +73,8 @@ def refusal(delivery: Delivery, report: Report, settings: Settings, refuse_on: s
     It goes by `SIS_SYNC_REFUSE_ON`, or what stands for it, and by `SIS_SYNC_MAX_ERROR_ROWS`. One whose files are all
     empty it refuses in any case: Canvas would ignore each of them.
     """
-    is_empty = 0 < len(report.files) <= report.counts.get(EMPTY, 0)
+    without_content = bool(delivery.files) and not any(file.size for file in delivery.files)
+    is_empty = without_content or 0 < len(report.files) <= report.counts.get(EMPTY, 0)
     allowed, limit = settings.max_error_rows, RefuseOn.parse(refuse_on or settings.refuse_on)
     if not is_empty and not refuses(report, limit, allowed):
         return ()

@@ -73,6 +73,9 @@ EXAMPLES = {
     ),
     "a custom role": Example({**WHOLE, "enrollments.csv": ENROLLMENTS.replace("student", "Grader")}),
     "empty files only": Example({"users.csv": ""}, "refused", 3),
+    "empty files only, and the rule for them ignored": Example(
+        {"users.csv": ""}, "refused", 3, {"SIS_SYNC_CHECK_IGNORE": "file-empty"}
+    ),
     "no header that Canvas knows": Example({"users.csv": "a,b\n1,2\n"}, "refused", 3),
     "Latin-1": Example({"users.csv": USERS.replace("Ada", "Zoë").encode("latin-1")}, "refused", 3),
     "Latin-1, and the setting for it": Example(
