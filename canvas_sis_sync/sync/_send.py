@@ -46,7 +46,7 @@ def send(session: Session, batch: Batch) -> Batch:
             asked = wait_for_go(session, batch)
             if not still_stands(session, batch):
                 return session.journal.amend(batch.not_planned())
-            user = session.canvas.current_user()
+            user = session.user
             if suspect := _perhaps_sent(session, batch, user):
                 return suspect
             batch = _about_to_send(session, batch, asked.highest_id, user)

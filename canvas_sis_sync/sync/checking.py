@@ -55,7 +55,7 @@ def options_by_canvas(session: Session) -> CheckOptions:
     """Say what the settings mean for the rules, with the roles and the user that Canvas knows, if it can be asked."""
     try:
         roles = session.canvas.role_names(session.target.account_id)
-        return options_of(session.settings, roles=roles, own_user=session.canvas.current_user().sis_user_id)
+        return options_of(session.settings, roles=roles, own_user=session.user.sis_user_id)
     except CanvasError as error:
         log.info("checking without Canvas's roles: %s", error.sentence)
         return options_of(session.settings)

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from ipaddress import ip_address
 
 from canvas_sis_sync import __version__
+from canvas_sis_sync.canvas.answers import User
 from canvas_sis_sync.canvas.client import Canvas
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.canvas.retry import Retry, intervals
@@ -58,6 +59,11 @@ class Session:
         """The root account that the settings name, asked of Canvas unless the journal remembers. Raises CanvasError."""
         known = self.journal.target(self.settings.base_url, self.settings.account_id)
         return known or Target(self.settings.host, self.canvas.root_account(self.settings.account_id).id)
+
+    @cached_property
+    def user(self) -> User:
+        """The token's user, asked of Canvas once. Raises CanvasError."""
+        return self.canvas.current_user()
 
     @cached_property
     def account_record(self) -> AccountRecord:
