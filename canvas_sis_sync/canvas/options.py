@@ -1,4 +1,4 @@
-"""The import parameters in words, and whether Canvas took them. Owns what each one means for deletions.
+"""The import parameters: what each one means, in words too, and whether Canvas took them.
 
 Pure. Which combinations make sense is for the settings to say.
 """
@@ -6,7 +6,7 @@ Pure. Which combinations make sense is for the settings to say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -16,6 +16,53 @@ NOTHING_DELETED = "rows are added and changed, nothing is deleted by omission"
 
 _TRUE = frozenset({"yes", "y", "true", "t", "on", "1"})
 """What Canvas reads as true, in any case (API 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the parameters of an import ask for (API 3.2)."""
+
+    #: By Canvas's own names, as they are sent; only what was set.
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def is_on(self, name: str) -> bool:
+        """Return whether a boolean parameter is true (API 2)."""
+        return self.parameters.get(name, "").lower() in _TRUE
+
+    @property
+    def data_set(self) -> str:
+        """The data set that is diffed, "" for none."""
+        return self.parameters.get("diffing_data_set_identifier", "")
+
+    @property
+    def remaster(self) -> bool:
+        """True when the import becomes a new base of its data set, and nothing is compared."""
+        return self.is_on("diffing_remaster_data_set")
+
+    @property
+    def multi_term(self) -> bool:
+        """True for batch mode in every term of terms.csv."""
+        return self.is_on("multi_term_batch_mode")
+
+    @property
+    def batch_mode(self) -> bool:
+        """True for batch mode, in one term or in several."""
+        return self.is_on("batch_mode") or self.multi_term
+
+    @property
+    def term(self) -> str:
+        """The term of batch mode as it was set, "" for none."""
+        return self.parameters.get("batch_mode_term_id", "")
+
+    @property
+    def skip_deletes(self) -> bool:
+        """True when rows with a deleted status are ignored (CSV 9)."""
+        return self.is_on("skip_deletes")
+
+    @property
+    def change_threshold(self) -> str:
+        """The share in percent, "" for none (DIFF 5, 10)."""
+        return self.parameters.get("change_threshold", "")
 
 
 class _Form(Enum):
@@ -80,7 +127,7 @@ _OPTIONS = (
 )
 
 
-def compare(asked: Mapping[str, str], answered: SisImport) -> Taken:
+def compare(asked: ImportOptions, answered: SisImport) -> Taken:
     """Compare the parameters asked for (API 3.2) with those that Canvas echoes (API 5).
 
     Null, false and absent are the same, and so are all terms: Canvas answers with its own id. Dangerous is an option
@@ -95,11 +142,11 @@ def compare(asked: Mapping[str, str], answered: SisImport) -> Taken:
     return Taken(tuple(dangerous), tuple(other))
 
 
-def _both(option: _Option, asked: Mapping[str, str], answered: Mapping[str, Any]) -> tuple[str, str]:
-    wanted = option.normal(asked.get(option.name))
+def _both(option: _Option, asked: ImportOptions, answered: Mapping[str, Any]) -> tuple[str, str]:
+    wanted = option.normal(asked.parameters.get(option.name))
     got = option.normal(answered.get(option.echo or option.name))
     silent = not option.echoed and option.name not in answered
-    implied = option.name == "batch_mode" and _is_true(asked, "multi_term_batch_mode")
+    implied = option.name == "batch_mode" and asked.multi_term
     return ("", "") if silent or implied else (wanted, got)
 
 
@@ -115,40 +162,43 @@ def _difference(option: _Option, wanted: str, got: str) -> str:
     return f"Canvas took {option.name} as {got}, but {wanted} was asked for."
 
 
-def in_words(parameters: Mapping[str, str]) -> tuple[str, ...]:
+def in_words(options: ImportOptions) -> tuple[str, ...]:
     """Say what the parameters do, deletions first, as clauses without a full stop."""
-    return (*_deletions(parameters), *_plain(parameters))
+    return (*_deletions(options), *_plain(options))
 
 
-def _deletions(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    term = parameters.get("batch_mode_term_id")
-    if _is_true(parameters, "batch_mode") and term:
-        return _batch_mode(parameters, f"batch mode for {_term_in_words(term)}")
-    if _is_true(parameters, "multi_term_batch_mode"):
-        return _batch_mode(parameters, "batch mode for every term in terms.csv")
-    if parameters.get("diffing_data_set_identifier"):
-        return _diffing(parameters)
+def _deletions(options: ImportOptions) -> tuple[str, ...]:
+    if options.is_on("batch_mode") and options.term:
+        return _batch_mode(options, f"batch mode for {_term_in_words(options.term)}")
+    if options.multi_term:
+        return _batch_mode(options, "batch mode for every term in terms.csv")
+    if options.data_set:
+        return _diffing(options)
     return (NOTHING_DELETED,)
 
 
-def _batch_mode(parameters: Mapping[str, str], mode: str) -> tuple[str, str]:
-    status = parameters.get("batch_mode_enrollment_drop_status", "deleted")
+def _batch_mode(options: ImportOptions, mode: str) -> tuple[str, str]:
+    status = options.parameters.get("batch_mode_enrollment_drop_status", "deleted")
     if status == "deleted":
         omitted = "courses, sections and enrollments not in this file will be deleted"
     else:
         omitted = f"courses and sections not in this file will be deleted, enrollments not in it set to {status}"
-    threshold = parameters.get("change_threshold")
+    threshold = options.change_threshold
     limit = f"unless that is more than {threshold}% of a kind" if threshold else "however many they are"
     return f"{mode}: {omitted}", f"this happens {limit}"
 
 
-def _diffing(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    data_set = f"data set {parameters['diffing_data_set_identifier']}"
-    if _is_true(parameters, "diffing_remaster_data_set"):
+def _diffing(options: ImportOptions) -> tuple[str, ...]:
+    data_set = f"data set {options.data_set}"
+    if options.remaster:
         return (f"everything is imported and becomes the new base of {data_set}, nothing is deleted by omission",)
     return (
         f"only what differs from the last upload of {data_set} is imported; rows missing from this one are deleted",
-        *(words.format(parameters[name]) for name, words in _DIFFING_WORDS.items() if parameters.get(name)),
+        *(
+            words.format(options.parameters[name])
+            for name, words in _DIFFING_WORDS.items()
+            if options.parameters.get(name)
+        ),
     )
 
 
@@ -167,8 +217,8 @@ _PLAIN_WORDS = {
 }
 
 
-def _plain(parameters: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(words for name, words in _PLAIN_WORDS.items() if _is_true(parameters, name))
+def _plain(options: ImportOptions) -> tuple[str, ...]:
+    return tuple(words for name, words in _PLAIN_WORDS.items() if options.is_on(name))
 
 
 def _term_in_words(term: str) -> str:
@@ -177,7 +227,3 @@ def _term_in_words(term: str) -> str:
         if term.startswith(prefix):
             return f"term {term.removeprefix(prefix)}"
     return f"the {term} term" if term in {"default", "current"} else f"term {term} (Canvas's id)"
-
-
-def _is_true(parameters: Mapping[str, str], name: str) -> bool:
-    return parameters.get(name, "").lower() in _TRUE

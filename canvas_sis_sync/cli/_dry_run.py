@@ -29,7 +29,7 @@ from canvas_sis_sync.sync.checking import options_by_canvas, options_of, summary
 from canvas_sis_sync.sync.decision import Verdict
 from canvas_sis_sync.sync.idle import is_idle
 from canvas_sis_sync.sync.pack import make_zip
-from canvas_sis_sync.sync.parameters import parameters_of
+from canvas_sis_sync.sync.parameters import options_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def dry_run(settings: Settings, clock: Clock) -> DryRun:
     lines += [*_about_zip(made), f"Check: {summary(assessment.report)}."]
     plan = plan_text.as_json(assessment.plan) if assessment.plan else None
     if plan is None:
-        lines += [f"Asked of Canvas: {words}" for words in options.in_words(parameters_of(settings))]
+        lines += [f"Asked of Canvas: {words}" for words in options.in_words(options_for(settings))]
     else:
         lines.append(plain_text.lines(["", plan_text.table(plan), ""]))
     lines.append(f"Gate: {looked.decision.verdict}. {looked.decision.reason}")
@@ -107,10 +107,10 @@ def _assessed(settings: Settings, drop: Drop, clock: Clock) -> tuple[Bundle, Ass
 
 
 def _judged(settings: Settings, clock: Clock, candidate: Candidate) -> Assessment:
-    parameters = parameters_of(settings)
+    asked = options_for(settings)
     try:
         with looking(settings, clock, Silent()) as session:
-            comparison = Comparison(session, parameters, baseline_as_known(session, parameters))
+            comparison = Comparison(session, asked, baseline_as_known(session, asked))
             return assess(candidate, options_by_canvas(session), settings, session.show, comparison)
     except CanvasError:  # it has never been asked for the account, so there is nothing to compare with
         return assess(candidate, options_of(settings), settings, Silent())

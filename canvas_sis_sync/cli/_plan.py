@@ -33,7 +33,7 @@ from canvas_sis_sync.sync.assess import Assessment, Comparison, assess, would_be
 from canvas_sis_sync.sync.baseline import Baseline, Earlier, baseline_as_known, earlier
 from canvas_sis_sync.sync.candidate import Candidate, of_batch
 from canvas_sis_sync.sync.checking import options_by_canvas
-from canvas_sis_sync.sync.parameters import parameters_of
+from canvas_sis_sync.sync.parameters import options_for
 from canvas_sis_sync.sync.planning import sent_before
 from canvas_sis_sync.sync.session import Session, assemble, open_canvas, require_journal
 
@@ -96,12 +96,12 @@ def plan(settings: Settings, clock: Clock, asked: PlanRequest | None = None, *, 
 
 
 def _comparison(session: Session, batch: Batch | None, asked: PlanRequest) -> Comparison:
-    parameters = parameters_of(session.settings, batch)
-    baseline = baseline_as_known(session, parameters)
+    options = options_for(session.settings, batch)
+    baseline = baseline_as_known(session, options)
     if asked.against:
         baseline = replace(baseline, before=_earlier(session, asked.against), since=(), lost=None)
     approval = batch.approval if batch is not None and not asked.against else None
-    return Comparison(session, parameters, baseline, approval, even_if_refused=True)
+    return Comparison(session, options, baseline, approval, even_if_refused=True)
 
 
 def _shown(

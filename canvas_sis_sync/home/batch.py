@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Bundle, Entry
 from canvas_sis_sync.home.drops import DropFile, DropKind
@@ -206,6 +207,11 @@ class Batch:
     def parameters(self) -> Mapping[str, str]:
         """The import parameters of the last sending, none before the first."""
         return self.sending.parameters if self.sending else {}
+
+    @property
+    def options(self) -> ImportOptions:
+        """What the last sending asked for, nothing before the first."""
+        return ImportOptions(self.parameters)
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -54,7 +54,7 @@ def _look(session: Session, batch: Batch) -> SisImport | None:
 
 
 def _end(session: Session, batch: Batch, final: SisImport) -> Batch:
-    taken = options.compare(batch.parameters, final)
+    taken = options.compare(batch.options, final)
     allowed = session.settings.max_error_rows
     ended = outcome.of(batch, final, allowed, taken)
     return session.move(batch.ended(ended.state, final, ended.reason, over_limit=ended.over_limit, notes=ended.notes))
@@ -69,7 +69,7 @@ def _abort_if_dangerous(session: Session, batch: Batch, seen: SisImport | None) 
     """Abort an import for which Canvas did not take an option that limits deletions, or took one that deletes."""
     if seen is None or seen.finished:
         return False
-    dangerous = options.compare(batch.parameters, seen).dangerous
+    dangerous = options.compare(batch.options, seen).dangerous
     if not dangerous:
         return False
     log.error("aborting import %s: %s", seen.id, "; ".join(dangerous), extra={"batch": batch.id})

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import UNDONE, Target
 from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
 from canvas_sis_sync.home.drops import DropFile, DropKind
 from canvas_sis_sync.home.journal_questions import Questions
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
-from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set
+from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED
 from canvas_sis_sync.sync.session import Session, log
 
 WHY = "the last import of everything is older than SIS_SYNC_REMASTER allows"
@@ -44,7 +45,7 @@ def rejected_since_whole(journal: Questions, target: Target, name: str) -> int:
     count = 0
     for other in journal.sent(target):
         final = other.sis_import
-        if final is not None and final.workflow_state in CANVAS_ACCEPTED and data_set(other.parameters) == name:
+        if final is not None and final.workflow_state in CANVAS_ACCEPTED and other.options.data_set == name:
             count += (final.error_count or 0) + (final.warning_count or 0)
             if final.diffed_against is None:
                 break
@@ -56,7 +57,7 @@ def _sent(session: Session, batch: Batch) -> Batch | None:
     sent: Batch | None = batch
     if batch.state is BatchState.UNCHANGED and batch.basis is not None:
         sent = session.journal.batch(batch.basis.before)
-    return sent if sent and sent.state in ACCEPTED and data_set(sent.parameters) else None
+    return sent if sent and sent.state in ACCEPTED and sent.options.data_set else None
 
 
 def _is_due(session: Session, sent: Batch) -> bool:
@@ -64,7 +65,7 @@ def _is_due(session: Session, sent: Batch) -> bool:
     final, every = sent.sis_import, session.settings.remaster
     if not every or final is None or final.diffed_against is None or final.workflow_state in UNDONE:
         return False
-    if data_set(session.settings.import_parameters) != data_set(sent.parameters) or sent.over_limit:
+    if ImportOptions(session.settings.import_parameters).data_set != sent.options.data_set or sent.over_limit:
         return False
     return not any(map(_was_whole, _since(session, sent, every)))
 
@@ -86,14 +87,14 @@ def _since(session: Session, sent: Batch, seconds: float) -> Iterator[Batch]:
         sent_at = other.sending.sent_at if other.sending else None
         if now - (sent_at or other.claimed_at) >= seconds:
             return
-        if _data_set_of(session, other) == data_set(sent.parameters):
+        if _data_set_of(session, other) == sent.options.data_set:
             yield other
 
 
 def _data_set_of(session: Session, batch: Batch) -> str:
     """Return the data set of a batch, "" for none; of a remaster that was never sent it is that of what it repeats."""
     repeated = session.journal.batch(batch.remaster_of) if batch.remaster_of else None
-    return data_set((repeated or batch).parameters)
+    return (repeated or batch).options.data_set
 
 
 def _enter(session: Session, sent: Batch) -> Batch:

@@ -24,7 +24,7 @@ from canvas_sis_sync.sync import outcome
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync.assess import still_stands
 from canvas_sis_sync.sync.gate import FIRST_PAGE, wait_for_go
-from canvas_sis_sync.sync.parameters import parameters_of
+from canvas_sis_sync.sync.parameters import options_for
 from canvas_sis_sync.sync.session import Session, log
 
 LARGE_BYTES = 20_000_000
@@ -68,7 +68,7 @@ def _about_to_send(session: Session, batch: Batch, mark: int, user: User) -> Bat
             session.clock.now(),
             mark=mark,
             user_id=user.id,
-            parameters=parameters_of(session.settings, batch),
+            parameters=options_for(session.settings, batch).parameters,
             upload=way(session, batch),
             reason=f"sending {reached(batch.zip).size} bytes",
         )
@@ -124,7 +124,7 @@ def _post(session: Session, batch: Batch) -> Batch:
     try:
         return _two_step(session, batch) if reached(batch.sending).upload == "two-step" else _direct(session, batch)
     except RequestRejected as error:
-        reason = outcome.rejection(error, batch.parameters)
+        reason = outcome.rejection(error, batch.options)
         return session.move(note_stray(session, _as_journalled(session, batch)).rejected(reason))
 
 
@@ -164,7 +164,7 @@ def _two_step(session: Session, batch: Batch) -> Batch:
     _take(session, batch, answer)
     batch = session.journal.amend(batch.seen(answer, f"announced as {answer.id}"))
     session.archive.write_receipt(batch)
-    if options.compare(batch.parameters, answer).dangerous:
+    if options.compare(batch.options, answer).dangerous:
         return _importing(session, batch, answer)  # and aborted by the next step, before it has any data
     return _upload(session, batch, offer, announced)
 
@@ -224,7 +224,7 @@ def _take(session: Session, batch: Batch, answer: SisImport) -> None:
 
 
 def _importing(session: Session, batch: Batch, answer: SisImport) -> Batch:
-    taken = options.compare(batch.parameters, answer)
+    taken = options.compare(batch.options, answer)
     for difference in (*taken.dangerous, *taken.other):
         log.warning("%s", difference, extra={"batch": batch.id})
     batch = session.move(batch.importing(answer, f"Canvas has it as import {answer.id}"))

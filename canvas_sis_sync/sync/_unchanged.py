@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
 from canvas_sis_sync.plan.values import Changes, KindChanges
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._remaster import rejected_since_whole
-from canvas_sis_sync.sync.baseline import Earlier, data_set
+from canvas_sis_sync.sync.baseline import Earlier
 from canvas_sis_sync.sync.candidate import Candidate
-from canvas_sis_sync.sync.parameters import has_batch_mode
 from canvas_sis_sync.sync.session import Session
 
 
-def is_unchanged(session: Session, candidate: Candidate, before: Earlier, parameters: Mapping[str, str]) -> bool:
+def is_unchanged(session: Session, candidate: Candidate, before: Earlier, options: ImportOptions) -> bool:
     """Say whether sending the delivery would do nothing: the last import was of the same content, asked for alike.
 
     Without diffing that is so only for people who say so (SIS_SYNC_SKIP_UNCHANGED), since sending also repairs what was
     changed by hand. An import that left messages may have rejected rows, which are tried again. Batch mode and the
     override of stickiness act on what was changed in Canvas, so they are always sent.
     """
-    if before.batch is None or candidate.remaster or not (data_set(parameters) or session.settings.skip_unchanged):
+    if before.batch is None or candidate.remaster or not (options.data_set or session.settings.skip_unchanged):
         return False
-    acts_anyway = has_batch_mode(parameters) or parameters.get("override_sis_stickiness") == "true"
-    if acts_anyway or not _same_parameters(before.batch, parameters):
+    acts_anyway = options.batch_mode or options.is_on("override_sis_stickiness")
+    if acts_anyway or not _same_parameters(before.batch, options):
         return False
     last = session.journal.previous_sent(session.target)
     if last is None or last.id != before.batch.id or not _is_applied(session, before.batch, before.shown):
@@ -41,7 +40,7 @@ def _is_applied(session: Session, batch: Batch, shown: str) -> bool:
     """
     if batch.state is not BatchState.IMPORTED or shown != "imported":
         return False
-    name = data_set(batch.parameters)
+    name = batch.options.data_set
     if name and not session.settings.remaster and rejected_since_whole(session.journal, session.target, name):
         return False
     each: Batch | None = batch
@@ -52,10 +51,10 @@ def _is_applied(session: Session, batch: Batch, shown: str) -> bool:
     return each is not None
 
 
-def _same_parameters(batch: Batch, parameters: Mapping[str, str]) -> bool:
+def _same_parameters(batch: Batch, options: ImportOptions) -> bool:
     """Compare import parameters; a remaster has done all that a diffed import of the same content would."""
     asked = {name: value for name, value in batch.parameters.items() if name != "diffing_remaster_data_set"}
-    return asked == dict(parameters)
+    return asked == dict(options.parameters)
 
 
 def _same_content(candidate: Candidate, files: tuple[DeliveryFile, ...], entries: tuple[Entry, ...]) -> bool:

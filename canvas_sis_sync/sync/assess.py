@@ -7,9 +7,9 @@ a breaker trips that nobody approved.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
@@ -24,7 +24,7 @@ from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sync import checking, report
 from canvas_sis_sync.sync.baseline import Baseline, basis_of, find_baseline
 from canvas_sis_sync.sync.candidate import Candidate, of_batch
-from canvas_sis_sync.sync.parameters import parameters_of
+from canvas_sis_sync.sync.parameters import options_for
 from canvas_sis_sync.sync.planning import make_plan
 from canvas_sis_sync.sync.session import Session
 
@@ -45,7 +45,7 @@ class Comparison:
     """What it takes to compare a delivery with what Canvas has."""
 
     session: Session
-    parameters: Mapping[str, str]
+    asked: ImportOptions
     baseline: Baseline
     approval: Approval | None = None
     #: Compare what check refuses too.
@@ -98,8 +98,8 @@ def assess_batch(session: Session, batch: Batch) -> Batch:
     """
     if not _is_as_packed(session, batch):
         return _altered(session, batch)
-    parameters = parameters_of(session.settings, batch)
-    comparison = Comparison(session, parameters, find_baseline(session, parameters), batch.approval)
+    asked = options_for(session.settings, batch)
+    comparison = Comparison(session, asked, find_baseline(session, asked), batch.approval)
     options = checking.options_by_canvas(session)
     try:
         assessment = assess(of_batch(session, batch), options, session.settings, session.show, comparison)
@@ -126,10 +126,10 @@ def _judged_by_files(assessment: Assessment) -> Assessment:
 
 
 def _compared(candidate: Candidate, assessment: Assessment, comparison: Comparison) -> Assessment:
-    session, parameters = comparison.session, comparison.parameters
+    session, asked = comparison.session, comparison.asked
     baseline = comparison.baseline
-    basis = basis_of(candidate.sha256, session.target, parameters, baseline)
-    made = make_plan(session, candidate, assessment.report, baseline, parameters)
+    basis = basis_of(candidate.sha256, session.target, asked, baseline)
+    made = make_plan(session, candidate, assessment.report, baseline, asked)
     plan, approval = made, comparison.approval
     if not baseline.trouble:  # else its base is not known, so the approval stands as far as can be seen
         plan, approval = _honoured(made, comparison.approval, basis)
@@ -170,14 +170,16 @@ def _honoured(plan: Plan, approval: Approval | None, basis: Basis) -> tuple[Plan
 
 
 def would_be_assessed_otherwise(session: Session, batch: Batch) -> bool:
-    """Say whether a batch is held for what is no longer so: other parameters, other limits, a zip that was altered."""
+    """Say whether a batch is held for what is no longer so: other options, other limits, a zip that was altered."""
     if batch.state is not BatchState.HELD:
         return False
     assessment = batch.assessment
     if assessment is None or assessment.basis is None:
         return batch.zip is not None and _is_as_packed(session, batch)
-    parameters = parameters_of(session.settings, batch)
-    return dict(assessment.basis.parameters) != parameters or assessment.limits != limits_in_force(session.settings)
+    asked = options_for(session.settings, batch)
+    return dict(assessment.basis.parameters) != asked.parameters or assessment.limits != limits_in_force(
+        session.settings
+    )
 
 
 def limits_in_force(settings: Settings) -> str:
@@ -188,9 +190,9 @@ def limits_in_force(settings: Settings) -> str:
 
 def still_stands(session: Session, batch: Batch) -> bool:
     """Say whether the batch's plan is still made of what it would be made of now. Raises CanvasError."""
-    parameters = parameters_of(session.settings, batch)
+    asked = options_for(session.settings, batch)
     return _is_as_packed(session, batch) and batch.basis == basis_of(
-        reached(batch.zip).sha256, batch.target, parameters, find_baseline(session, parameters)
+        reached(batch.zip).sha256, batch.target, asked, find_baseline(session, asked)
     )
 
 

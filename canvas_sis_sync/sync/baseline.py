@@ -5,11 +5,12 @@ These are two different things.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, takewhile
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import UNDONE, SisImport, Target
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.delivery.judging import look_into
@@ -19,13 +20,11 @@ from canvas_sis_sync.home.drops import DropFile
 from canvas_sis_sync.plan.changes.canvas_diffing import choose_base, is_certain
 from canvas_sis_sync.plan.values import Basis
 from canvas_sis_sync.sync import report
-from canvas_sis_sync.sync.parameters import has_batch_mode
 from canvas_sis_sync.sync.session import Session, log
 
 CANVAS_ACCEPTED = ("imported", "imported_with_messages")
 MOST_SINCE = 20
 """Deliveries that a delivery in batch mode is compared with, besides the last one in batch mode."""
-DATA_SET = "diffing_data_set_identifier"
 SCOPE = ("batch_mode_term_id", "multi_term_batch_mode")
 """What says in which terms batch mode deletes."""
 
@@ -71,41 +70,36 @@ class Baseline:
     trouble: str = ""
 
 
-def data_set(parameters: Mapping[str, str]) -> str:
-    """Give the name of the data set that an import with these parameters belongs to, "" for none."""
-    return parameters.get(DATA_SET, "")
-
-
-def find_baseline(session: Session, parameters: Mapping[str, str]) -> Baseline:
-    """Find what a delivery with these parameters is compared with now. Raises CanvasError."""
-    found = _sent_before(session, parameters, partial(_shown, session))
-    chosen = _diff_import(session, data_set(parameters))
+def find_baseline(session: Session, options: ImportOptions) -> Baseline:
+    """Find what a delivery with these options is compared with now. Raises CanvasError."""
+    found = _sent_before(session, options, partial(_shown, session))
+    chosen = _diff_import(session, options.data_set)
     diff_base = _sent_as(session, found.before, chosen)
     return replace(found, before=found.before or diff_base, diff_import=chosen, diff_base=diff_base)
 
 
-def baseline_as_known(session: Session, parameters: Mapping[str, str]) -> Baseline:
+def baseline_as_known(session: Session, options: ImportOptions) -> Baseline:
     """Find what a delivery is compared with, by the journal alone when Canvas cannot be asked."""
     try:
-        return find_baseline(session, parameters)
+        return find_baseline(session, options)
     except CanvasError as error:
-        return _journalled_baseline(session, parameters, error)
+        return _journalled_baseline(session, options, error)
 
 
-def _journalled_baseline(session: Session, parameters: Mapping[str, str], trouble: CanvasError) -> Baseline:
-    found = _sent_before(session, parameters, _journalled)
-    before = found.before if data_set(parameters) else None
+def _journalled_baseline(session: Session, options: ImportOptions, trouble: CanvasError) -> Baseline:
+    found = _sent_before(session, options, _journalled)
+    before = found.before if options.data_set else None
     known = before.batch.sis_import if before and before.batch else None
     sentence = f"Canvas was not asked: {trouble.sentence}"
     return replace(found, diff_import=known, diff_base=before if known else None, trouble=sentence)
 
 
-def basis_of(zip_sha256: str, target: Target, parameters: Mapping[str, str], baseline: Baseline) -> Basis:
+def basis_of(zip_sha256: str, target: Target, options: ImportOptions, baseline: Baseline) -> Basis:
     """Return what a plan of this zip is made of."""
     before = baseline.before.batch if baseline.before else baseline.lost
     return Basis(
         zip_sha256=zip_sha256,
-        parameters=dict(parameters),
+        parameters=dict(options.parameters),
         target=target,
         before=before.id if before else "",
         since=tuple(each.batch.id for each in baseline.since if each.batch),
@@ -138,14 +132,14 @@ def claimed_files(session: Session, batch: Batch) -> tuple[DropFile, ...]:
     return repeated.files if repeated else ()
 
 
-def thresholds_in_a_row(session: Session, parameters: Mapping[str, str]) -> int:
+def thresholds_in_a_row(session: Session, options: ImportOptions) -> int:
     """Count the newest imports of the data set, up to the first that Canvas diffed, that a threshold kept from it.
 
     As Canvas does, only those that it imported are counted: one that failed ends no row.
     """
     count = 0
-    if data_set(parameters):
-        for batch in _sent(session, data_set(parameters)):
+    if options.data_set:
+        for batch in _sent(session, options.data_set):
             if batch.sis_import is None or batch.sis_import.workflow_state not in CANVAS_ACCEPTED:
                 continue
             if not batch.sis_import.threshold_exceeded:
@@ -154,49 +148,49 @@ def thresholds_in_a_row(session: Session, parameters: Mapping[str, str]) -> int:
     return count
 
 
-def last_with_kind(session: Session, parameters: Mapping[str, str], kind: str) -> Earlier | None:
+def last_with_kind(session: Session, options: ImportOptions, kind: str) -> Earlier | None:
     """Give the last accepted delivery of the data set that had a kind, None for none."""
-    for batch in _accepted(session, data_set(parameters)):
+    for batch in _accepted(session, options.data_set):
         if any(entry.kind == kind for entry in batch.entries):
             return earlier(session, batch)
     return None
 
 
-def _sent_before(session: Session, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
+def _sent_before(session: Session, options: ImportOptions, shown: Callable[[Batch], str]) -> Baseline:
     """Find the deliveries that count as sent before; `shown` gives the state in which an import is now."""
-    if has_batch_mode(parameters):
-        return _of_batch_mode(session, parameters, shown)
-    for batch in _accepted(session, data_set(parameters)):
+    if options.batch_mode:
+        return _of_batch_mode(session, options, shown)
+    for batch in _accepted(session, options.data_set):
         if (state := shown(batch)) not in UNDONE:
             found = earlier(session, batch)
             return Baseline(replace(found, shown=state)) if found else Baseline(lost=batch)
     return Baseline()
 
 
-def _of_batch_mode(session: Session, parameters: Mapping[str, str], shown: Callable[[Batch], str]) -> Baseline:
+def _of_batch_mode(session: Session, options: ImportOptions, shown: Callable[[Batch], str]) -> Baseline:
     """Find the last delivery in batch mode, and what was sent since: together they are what Canvas may have.
 
     The last delivery alone is not, where that is a small file that somebody sent by hand. Before the first one in batch
     mode the fullest of the latest deliveries stands for it.
     """
-    base = next(_standing(_in_scope(session, parameters), shown), None)
+    base = next(_standing(_in_scope(session, options), shown), None)
     if base is None:
-        latest = islice(_standing(_accepted(session, data_set(parameters)), shown), MOST_SINCE)
+        latest = islice(_standing(_accepted(session, options.data_set), shown), MOST_SINCE)
         base = max(latest, key=lambda batch: batch.rows, default=None)  # of equally full ones the newest
     if base is None:
         return Baseline()
-    later = takewhile(lambda batch: batch.id != base.id, _sent(session, data_set(parameters)))
+    later = takewhile(lambda batch: batch.id != base.id, _sent(session, options.data_set))
     applied = islice((batch for batch in later if _may_be_in_canvas(batch, shown)), MOST_SINCE)
     read = [(batch, earlier(session, batch)) for batch in (base, *reversed(list(applied)))]
     lost = next((batch for batch, found in read if found is None), None)
     return Baseline(read[0][1], lost, tuple(found for _, found in read[1:] if found))
 
 
-def _in_scope(session: Session, parameters: Mapping[str, str]) -> Iterator[Batch]:
+def _in_scope(session: Session, options: ImportOptions) -> Iterator[Batch]:
     """Find the accepted deliveries in batch mode for the same term, or for all terms in them, newest first."""
-    for batch in _accepted(session, data_set(parameters)):
-        same = all(batch.parameters.get(name) == parameters.get(name) for name in SCOPE)
-        if same and has_batch_mode(batch.parameters):
+    for batch in _accepted(session, options.data_set):
+        same = all(batch.parameters.get(name) == options.parameters.get(name) for name in SCOPE)
+        if same and batch.options.batch_mode:
             yield batch
 
 
@@ -255,4 +249,4 @@ def _is_accepted(batch: Batch) -> bool:
 
 
 def _sent(session: Session, name: str) -> Iterator[Batch]:
-    return (batch for batch in session.journal.sent(session.target) if data_set(batch.parameters) == name)
+    return (batch for batch in session.journal.sent(session.target) if batch.options.data_set == name)

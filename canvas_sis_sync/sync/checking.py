@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check.engine import check_apart
 from canvas_sis_sync.check.findings import Finding, RefuseOn, Report, refuses, refusing, too_many_refused, worst_first
 from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
@@ -36,14 +37,14 @@ def options_of(
             near = get_close_matches(rule, RULES, 1)
             meant = f" Did you mean {near[0]}?" if near else ""
             raise SettingsError(f"SIS_SYNC_CHECK_IGNORE names {rule}, which is no rule.{meant}", "sis-sync rules")
-    asked = settings.import_parameters
+    asked = ImportOptions(settings.import_parameters)
     return CheckOptions(
-        batch_mode=asked.get("batch_mode") == "true",
-        multi_term="multi_term_batch_mode" in asked,
-        diffing="diffing_data_set_identifier" in asked,
-        skip_deletes=asked.get("skip_deletes") == "true",
-        overrides_stickiness=asked.get("override_sis_stickiness") == "true",
-        takes_over_logins=asked.get("update_sis_id_if_login_claimed") == "true",
+        batch_mode=asked.is_on("batch_mode"),
+        multi_term=asked.multi_term,
+        diffing=bool(asked.data_set),
+        skip_deletes=asked.skip_deletes,
+        overrides_stickiness=asked.is_on("override_sis_stickiness"),
+        takes_over_logins=asked.is_on("update_sis_id_if_login_claimed"),
         complete=complete,
         roles=frozenset([*roles, *settings.roles]) or None,
         own_user_sis_id=own_user,

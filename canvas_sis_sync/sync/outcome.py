@@ -6,10 +6,11 @@ Pure. Canvas's workflow_state decides, never its progress; ending well for Canva
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import UNDONE, AbortKind, SisImport, Taken
 from canvas_sis_sync.errors import RequestRejected
 from canvas_sis_sync.home.batch import ACCEPTED, Batch, BatchState
@@ -77,13 +78,13 @@ def of(batch: Batch, final: SisImport, allowed: Limit, taken: Taken) -> Outcome:
     return Outcome(state, _success(batch, final, over_limit=over_limit), over_limit, _shortfall(batch, final))
 
 
-def rejection(error: RequestRejected, parameters: Mapping[str, str]) -> str:
-    """Say why Canvas rejected the POST of an import with these parameters: the term, where that was not found (API 7).
+def rejection(error: RequestRejected, options: ImportOptions) -> str:
+    """Say why Canvas rejected the POST of an import with these options: the term, where that was not found (API 7).
 
     A 404 of a POST is about the account or the term of batch mode, and the account was found before.
     """
-    term = parameters.get("batch_mode_term_id", "")
-    if error.status != HTTPStatus.NOT_FOUND or parameters.get("batch_mode") != "true" or not term:
+    term = options.term
+    if error.status != HTTPStatus.NOT_FOUND or not options.is_on("batch_mode") or not term:
         return error.sentence
     setting = f"SIS_IMPORT_BATCH_MODE_TERM_ID={term}"
     return (
@@ -123,8 +124,8 @@ def _is_refused_whole(batch: Batch, final: SisImport) -> bool:
     if final.workflow_state != "failed_with_messages" or _processed(final) or len(final.processing_errors) != 1:
         return False
     ((file, _),) = final.processing_errors
-    is_diffed = bool(batch.parameters.get("diffing_data_set_identifier"))
-    return not file and is_diffed and batch.parameters.get("diffing_remaster_data_set") != "true"
+    is_diffed = bool(batch.options.data_set)
+    return not file and is_diffed and not batch.options.remaster
 
 
 def _after_abort(batch: Batch, final: SisImport) -> str:
@@ -132,7 +133,7 @@ def _after_abort(batch: Batch, final: SisImport) -> str:
     applied = f"Canvas counts {_processed(final):,} of {_given(batch, final):,} rows as applied"
     match final.abort_kind:
         case AbortKind.THRESHOLD:
-            limit = batch.parameters.get("change_threshold", "")
+            limit = batch.options.change_threshold
             return (
                 f"{applied}. If the export was cut short, skip it and export again; if what is missing from it shall"
                 f" really go, raise SIS_IMPORT_CHANGE_THRESHOLD ({limit}) and retry it."
@@ -200,9 +201,9 @@ def _more_removals(batch: Batch, final: SisImport) -> Iterator[str]:
 
 def _compared_otherwise(batch: Batch, final: SisImport) -> str:
     """Say how diffing did not compare with what the plan was made for (DIFF 2, 5), "" when it did or nobody knows."""
-    if batch.basis is None or not batch.parameters.get("diffing_data_set_identifier"):
+    if batch.basis is None or not batch.options.data_set:
         return ""
-    remaster = batch.parameters.get("diffing_remaster_data_set") == "true"
+    remaster = batch.options.remaster
     expected = None if remaster else batch.basis.base_import
     threshold = batch.planned.threshold if batch.planned else None
     if final.threshold_exceeded:

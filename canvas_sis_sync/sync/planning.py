@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from canvas_sis_sync.canvas import options
+from canvas_sis_sync.canvas.options import ImportOptions, in_words
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.home.nights import is_later
@@ -22,9 +22,8 @@ from canvas_sis_sync.progress import added_up
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._remaster import rejected_since_whole
 from canvas_sis_sync.sync._unchanged import is_unchanged, no_changes
-from canvas_sis_sync.sync.baseline import Baseline, Earlier, data_set, last_with_kind, thresholds_in_a_row
+from canvas_sis_sync.sync.baseline import Baseline, Earlier, last_with_kind, thresholds_in_a_row
 from canvas_sis_sync.sync.candidate import Candidate
-from canvas_sis_sync.sync.parameters import has_batch_mode
 from canvas_sis_sync.sync.session import Session
 
 FEW = 3
@@ -32,43 +31,41 @@ FEW = 3
 
 
 def make_plan(
-    session: Session, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, report: Report, baseline: Baseline, options: ImportOptions
 ) -> Plan:
-    """Return what a delivery would change against `baseline` under these import parameters, and which breakers trip.
+    """Return what a delivery would change against `baseline` under these import options, and which breakers trip.
 
     `report` is what check found in it.
     """
     with sent_before(candidate, baseline) as before:
-        return _made(session, candidate, report, replace(baseline, before=before), parameters)
+        return _made(session, candidate, report, replace(baseline, before=before), options)
 
 
-def _made(
-    session: Session, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
-) -> Plan:
+def _made(session: Session, candidate: Candidate, report: Report, baseline: Baseline, options: ImportOptions) -> Plan:
     before = baseline.before
     plan = Plan(
         about=candidate.about,
         against=before.about if before else "",
         changes=Changes(),
         prediction=Prediction(),
-        asked=options.in_words(parameters),
-        notes=tuple(_notes_about_baseline(baseline, parameters)),
+        asked=in_words(options),
+        notes=tuple(_notes_about_baseline(baseline, options)),
     )
-    if before and is_unchanged(session, candidate, before, parameters):
+    if before and is_unchanged(session, candidate, before, options):
         return replace(plan, changes=no_changes(candidate.entries), unchanged=True)
-    left_out = {} if data_set(parameters) else _left_out(session, candidate, before, parameters)
+    left_out = {} if options.data_set else _left_out(session, candidate, before, options)
     changed = _compared(session, candidate, [*([before] if before else []), *left_out.values()])
     if baseline.since:
         changed = each_once(changed)
-    prediction = _prediction(candidate, baseline, parameters, changed)
-    situation = _situation(session, candidate, report, baseline, parameters)
+    prediction = _prediction(candidate, baseline, options, changed)
+    situation = _situation(session, candidate, report, baseline, options)
     tripped = judge(changed, prediction, situation, session.settings.breakers)
     notes = (
         *plan.notes,
         prediction.refused,
         *(f"{kind} is compared with {had.about}, the last delivery that had it." for kind, had in left_out.items()),
         *noticed(changed),
-        *_notes(session, candidate, parameters, changed),
+        *_notes(session, candidate, options, changed),
     )
     return replace(
         plan,
@@ -76,7 +73,7 @@ def _made(
         prediction=prediction,
         breakers=(*tripped, *_lost(baseline)),
         notes=tuple(filter(None, notes)),
-        planned=_planned(report, before, parameters, changed, prediction),
+        planned=_planned(report, before, options, changed, prediction),
         gone=newly_gone(changed, prediction, situation),
     )
 
@@ -116,15 +113,15 @@ def _compared(session: Session, candidate: Candidate, earlier: Sequence[Earlier]
 
 
 def _planned(
-    report: Report, before: Earlier | None, parameters: Mapping[str, str], changed: Changes, prediction: Prediction
+    report: Report, before: Earlier | None, options: ImportOptions, changed: Changes, prediction: Prediction
 ) -> Planned:
     """Bound what Canvas can report; not what batch mode deletes of a term of which nothing is known."""
-    planned = bounds.planned(changed, prediction, report.refused if has_batch_mode(parameters) else {})
-    return replace(planned, removals={}) if before is None and has_batch_mode(parameters) else planned
+    planned = bounds.planned(changed, prediction, report.refused if options.batch_mode else {})
+    return replace(planned, removals={}) if before is None and options.batch_mode else planned
 
 
 def _left_out(
-    session: Session, candidate: Candidate, before: Earlier | None, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, before: Earlier | None, options: ImportOptions
 ) -> dict[str, Earlier]:
     """Find the kinds that the last accepted delivery had left out, each with the last one that had it, and its files.
 
@@ -133,38 +130,36 @@ def _left_out(
     if before is None:
         return {}
     missing = recognised(candidate.files).keys() - recognised(before.files).keys()
-    found = {kind: last_with_kind(session, parameters, kind) for kind in KINDS if kind in missing}
+    found = {kind: last_with_kind(session, options, kind) for kind in KINDS if kind in missing}
     return {kind: replace(had, files=recognised(had.files).get(kind, ())) for kind, had in found.items() if had}
 
 
-def _prediction(
-    candidate: Candidate, baseline: Baseline, parameters: Mapping[str, str], changed: Changes
-) -> Prediction:
-    if has_batch_mode(parameters):
-        return predict_batch_mode(changed, parameters)
-    if not data_set(parameters):
-        return predict_plain(changed, parameters)
+def _prediction(candidate: Candidate, baseline: Baseline, options: ImportOptions, changed: Changes) -> Prediction:
+    if options.batch_mode:
+        return predict_batch_mode(changed, options)
+    if not options.data_set:
+        return predict_plain(changed, options)
     base = baseline.diff_base
     compared_with = DiffBase(
         baseline.diff_import.id if baseline.diff_import else None,
         base.files if base else None,
         is_before=base is not None and base is baseline.before,
     )
-    return predict_diffing(candidate.files, compared_with, parameters, changed, scratch=candidate.scratch)
+    return predict_diffing(candidate.files, compared_with, options, changed, scratch=candidate.scratch)
 
 
 def _situation(
-    session: Session, candidate: Candidate, report: Report, baseline: Baseline, parameters: Mapping[str, str]
+    session: Session, candidate: Candidate, report: Report, baseline: Baseline, options: ImportOptions
 ) -> Situation:
     return Situation(
         has_before=baseline.before is not None,
-        diffing=bool(data_set(parameters)) and not has_batch_mode(parameters),
-        remaster=candidate.remaster or parameters.get("diffing_remaster_data_set") == "true",
-        batch_mode=has_batch_mode(parameters),
-        multi_term="multi_term_batch_mode" in parameters,
-        skip_deletes=parameters.get("skip_deletes") == "true",
-        skips_removals=skips_removals(parameters),
-        term=parameters.get("batch_mode_term_id", ""),
+        diffing=bool(options.data_set) and not options.batch_mode,
+        remaster=candidate.remaster or options.remaster,
+        batch_mode=options.batch_mode,
+        multi_term=options.multi_term,
+        skip_deletes=options.skip_deletes,
+        skips_removals=skips_removals(options),
+        term=options.term,
         # A copy may have mixed the times of two nights up; their order is that of the dates in the names.
         newest_before=baseline.before.newest
         if baseline.before and not is_later(candidate.claimed, baseline.before.claimed)
@@ -173,7 +168,7 @@ def _situation(
         refused=report.refused,
         contradictions=report.counts.get(CONTRADICTION, 0),
         remembered=session.journal.remembered(session.target),
-        thresholds_in_a_row=thresholds_in_a_row(session, parameters),
+        thresholds_in_a_row=thresholds_in_a_row(session, options),
         now=session.clock.now(),
     )
 
@@ -187,11 +182,11 @@ def _lost(baseline: Baseline) -> Iterator[Tripped]:
         )
 
 
-def _notes_about_baseline(baseline: Baseline, parameters: Mapping[str, str]) -> Iterator[str]:
+def _notes_about_baseline(baseline: Baseline, options: ImportOptions) -> Iterator[str]:
     if baseline.trouble:
         yield baseline.trouble
     if baseline.before is None and baseline.lost is None:
-        what = f"of data set {data_set(parameters)}" if data_set(parameters) else "of this home to this Canvas"
+        what = f"of data set {options.data_set}" if options.data_set else "of this home to this Canvas"
         yield f"This is the first delivery {what}: there is nothing to compare with."
     elif baseline.diff_base is not None and baseline.diff_base is not baseline.before:
         yield f"Canvas will compare with {baseline.diff_base.about}, which is not the last accepted delivery."
@@ -201,27 +196,25 @@ def _notes_about_baseline(baseline: Baseline, parameters: Mapping[str, str]) -> 
         yield f"It is compared with {baseline.before.about} and with what was sent since: {latest}{more}."
 
 
-def _notes(session: Session, candidate: Candidate, parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
-    if not data_set(parameters):
+def _notes(session: Session, candidate: Candidate, options: ImportOptions, changed: Changes) -> Iterator[str]:
+    if not options.data_set:
         return
-    if waiting := rejected_since_whole(session.journal, session.target, data_set(parameters)):
+    if waiting := rejected_since_whole(session.journal, session.target, options.data_set):
         yield (
             f"Up to {waiting:,} rows that Canvas refused, unchanged since, are not sent again by diffing; a remaster"
             " (SIS_SYNC_REMASTER) would."
         )
-    yield from _returning_kinds(session, candidate, parameters, changed)
-    yield from _left_for_good(parameters, changed)
+    yield from _returning_kinds(session, candidate, options, changed)
+    yield from _left_for_good(options, changed)
 
 
-def _returning_kinds(
-    session: Session, candidate: Candidate, parameters: Mapping[str, str], changed: Changes
-) -> Iterator[str]:
+def _returning_kinds(session: Session, candidate: Candidate, options: ImportOptions, changed: Changes) -> Iterator[str]:
     """Find what vanished while its kind was left out: diffing compares with the base only, which has not got it."""
     present = recognised(candidate.files)
     for each in changed.kinds:
         if each.in_before or not each.in_now:
             continue
-        had = last_with_kind(session, parameters, each.kind)
+        had = last_with_kind(session, options, each.kind)
         if had is None:
             continue
         found = compare_kind(
@@ -234,8 +227,8 @@ def _returning_kinds(
             )
 
 
-def _left_for_good(parameters: Mapping[str, str], changed: Changes) -> Iterator[str]:
+def _left_for_good(options: ImportOptions, changed: Changes) -> Iterator[str]:
     """Find what a remaster that is asked for by parameter leaves behind: it derives no removals (DIFF 2)."""
     missing = sum(each.removed - each.ended for each in changed.kinds)
-    if missing and parameters.get("diffing_remaster_data_set") == "true" and not has_batch_mode(parameters):
+    if missing and options.remaster and not options.batch_mode:
         yield f"{missing:,} rows are missing; a remaster does not remove them, and later deliveries will not either."

@@ -20,7 +20,7 @@ from canvas_sis_sync.sis_csv.reader import open_csv
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync._claim import RETRIED_ZIP
 from canvas_sis_sync.sync._remaster import rejected_since_whole
-from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED, data_set
+from canvas_sis_sync.sync.baseline import CANVAS_ACCEPTED
 from canvas_sis_sync.sync.gate import GONE
 from canvas_sis_sync.sync.session import Session, account_record, does_not_fit, for_a_person
 
@@ -40,7 +40,7 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         batch = session.journal.skip(batch, release, reason=reason, who=session.who)
         session.file(batch)
         log.get_logger(batch.id).info("skipped by %s: %s", session.who, reason)
-        name = data_set(batch.parameters)
+        name = batch.options.data_set
         waiting = rejected_since_whole(session.journal, batch.target, name) if _is_diff_base(batch, state) else 0
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
     acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
@@ -196,7 +196,7 @@ def _release(session: Session, target: Target, import_id: int, state: str, reaso
 
 def _is_diff_base(batch: Batch, state: str | None) -> bool:
     """Say whether Canvas compares later deliveries with a batch: sent again by diffing, nothing of it would be."""
-    return bool(data_set(batch.parameters)) and state in CANVAS_ACCEPTED
+    return bool(batch.options.data_set) and state in CANVAS_ACCEPTED
 
 
 def _successor(session: Session, batch: Batch, *, whole: bool) -> Batch:

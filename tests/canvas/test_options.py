@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canvas_sis_sync.canvas.options import NOTHING_DELETED, compare, in_words
+from canvas_sis_sync.canvas.options import NOTHING_DELETED, ImportOptions, compare, in_words
 from canvas_sis_sync.canvas.records import SisImport, Taken
 
 UNTOUCHED: dict[str, Any] = {
@@ -29,13 +29,13 @@ UNTOUCHED: dict[str, Any] = {
 
 
 def taken(asked: dict[str, str], **echoed: Any) -> Taken:
-    return compare(asked, SisImport(1, "created", options=UNTOUCHED | echoed))
+    return compare(ImportOptions(asked), SisImport(1, "created", options=UNTOUCHED | echoed))
 
 
 @pytest.mark.parametrize("echo", [UNTOUCHED, {}, dict.fromkeys(UNTOUCHED, False), dict.fromkeys(UNTOUCHED)])
 def test_nothing_asked_and_nothing_taken_is_no_difference(echo: dict[str, Any]) -> None:
-    assert compare({}, SisImport(1, "created", options=echo)) == Taken()
-    assert compare({"skip_deletes": "false"}, SisImport(1, "created", options=echo)) == Taken()
+    assert compare(ImportOptions({}), SisImport(1, "created", options=echo)) == Taken()
+    assert compare(ImportOptions({"skip_deletes": "false"}), SisImport(1, "created", options=echo)) == Taken()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_other_differences_are_told(asked: dict[str, str], echoed: dict[str, Any
 
 
 def test_an_answer_without_the_options_has_taken_none() -> None:
-    found = compare({"skip_deletes": "true", "add_sis_stickiness": "true"}, SisImport(1, "created"))
+    found = compare(ImportOptions({"skip_deletes": "true", "add_sis_stickiness": "true"}), SisImport(1, "created"))
 
     assert found == Taken(
         ("Canvas did not take skip_deletes (true was asked for).",),
@@ -161,7 +161,7 @@ def test_the_sentence_says_what_was_asked_and_what_was_taken() -> None:
 
 @pytest.mark.parametrize("parameters", [{}, {"batch_mode": "false"}])
 def test_nothing_asked_deletes_nothing(parameters: dict[str, str]) -> None:
-    assert in_words(parameters) == (NOTHING_DELETED,)
+    assert in_words(ImportOptions(parameters)) == (NOTHING_DELETED,)
 
 
 @pytest.mark.parametrize(
@@ -174,30 +174,34 @@ def test_nothing_asked_deletes_nothing(parameters: dict[str, str]) -> None:
     ],
 )
 def test_batch_mode_says_what_it_deletes(term: str, words: str) -> None:
-    first, limit = in_words({"batch_mode": "true", "batch_mode_term_id": term, "diffing_data_set_identifier": "x"})
+    first, limit = in_words(
+        ImportOptions({"batch_mode": "true", "batch_mode_term_id": term, "diffing_data_set_identifier": "x"})
+    )
 
     assert first == f"{words}courses, sections and enrollments not in this file will be deleted"
     assert limit == "this happens however many they are"
 
 
 def test_batch_mode_needs_a_term_or_all_of_them() -> None:
-    assert in_words({"batch_mode_term_id": "17"}) == (NOTHING_DELETED,)
-    assert in_words({"batch_mode": "true"}) == (NOTHING_DELETED,)
+    assert in_words(ImportOptions({"batch_mode_term_id": "17"})) == (NOTHING_DELETED,)
+    assert in_words(ImportOptions({"batch_mode": "true"})) == (NOTHING_DELETED,)
     several = {"batch_mode": "true", "multi_term_batch_mode": "true"}
-    assert in_words(several)[0].startswith("batch mode for every term in terms.csv: ")
-    assert in_words(several | {"batch_mode_term_id": "17"})[0].startswith("batch mode for term 17 (Canvas's id): ")
+    assert in_words(ImportOptions(several))[0].startswith("batch mode for every term in terms.csv: ")
+    assert in_words(ImportOptions(several | {"batch_mode_term_id": "17"}))[0].startswith(
+        "batch mode for term 17 (Canvas's id): "
+    )
 
 
 def test_batch_mode_says_how_it_is_limited() -> None:
     parameters = {"multi_term_batch_mode": "true", "change_threshold": "10"}
     status = {"batch_mode_enrollment_drop_status": "completed"}
 
-    mode, limit = in_words(parameters)
+    mode, limit = in_words(ImportOptions(parameters))
     assert mode == (
         "batch mode for every term in terms.csv: courses, sections and enrollments not in this file will be deleted"
     )
     assert limit == "this happens unless that is more than 10% of a kind"
-    assert in_words(parameters | status)[0].endswith(
+    assert in_words(ImportOptions(parameters | status))[0].endswith(
         "courses and sections not in this file will be deleted, enrollments not in it set to completed"
     )
 
@@ -211,12 +215,12 @@ def test_diffing_says_what_it_deletes_and_when_not() -> None:
         "diff_row_count_threshold": "500",
     }
 
-    first, *rest = in_words(diffing | limits)
+    first, *rest = in_words(ImportOptions(diffing | limits))
     assert first.endswith("of data set nightly is imported; rows missing from this one are deleted")
     assert len(rest) == 4
     assert all(value in words for value, words in zip(limits.values(), rest, strict=True))
-    assert in_words(diffing) == (first,)
-    (remaster,) = in_words(diffing | {"diffing_remaster_data_set": "true"} | limits)
+    assert in_words(ImportOptions(diffing)) == (first,)
+    (remaster,) = in_words(ImportOptions(diffing | {"diffing_remaster_data_set": "true"} | limits))
     assert remaster.endswith("becomes the new base of data set nightly, nothing is deleted by omission")
 
 
@@ -231,5 +235,5 @@ def test_diffing_says_what_it_deletes_and_when_not() -> None:
     ],
 )
 def test_the_other_options_are_said_too(name: str) -> None:
-    assert len(in_words({name: "true"})) == 2
-    assert in_words({name: "false"}) == (NOTHING_DELETED,)
+    assert len(in_words(ImportOptions({name: "true"}))) == 2
+    assert in_words(ImportOptions({name: "false"})) == (NOTHING_DELETED,)

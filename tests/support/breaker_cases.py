@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import judge
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
@@ -42,7 +43,9 @@ def judged(
     """Judge changes in a courses' world where the only term is F31."""
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
     changed = Changes(kinds, **(known | changes))
-    prediction = replace(prediction or Prediction(), scope=predict_batch_mode(changed, parameters_of(situation)).scope)
+    prediction = replace(
+        prediction or Prediction(), scope=predict_batch_mode(changed, ImportOptions(parameters_of(situation))).scope
+    )
     return judge(changed, prediction, situation, limits)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from support.sandbox_client import Client
 
 from canvas_sis_sync.canvas.answers import parse_import
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import SisImport
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.plan.changes.bounds import planned
@@ -92,7 +93,7 @@ def predict(pair: Pair, *, is_before: bool = True) -> tuple[Changes, Prediction]
     """Predict what becomes of the second upload; the last accepted one is the first, or nothing."""
     base, now = delivery(pair.base), delivery(pair.now)
     changes = compare(base if is_before else (), now)
-    return changes, predict_diffing(now, DiffBase(1, base, is_before), {**SET, **pair.asked}, changes)
+    return changes, predict_diffing(now, DiffBase(1, base, is_before), ImportOptions({**SET, **pair.asked}), changes)
 
 
 def outline(prediction: Prediction) -> Outline:

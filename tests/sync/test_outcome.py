@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.batches import zipped
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, SisImport, Taken, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import NotFound, RequestRejected
@@ -217,7 +218,9 @@ BATCH_MODE = {"batch_mode": "true", "batch_mode_term_id": "sis_term_id:2032S", "
 
 
 def test_a_term_that_canvas_does_not_know_is_named_with_its_setting_and_the_way_out() -> None:
-    said = rejection(NotFound("canvas.example.edu refused to send the zip (404).", status=404), BATCH_MODE)
+    said = rejection(
+        NotFound("canvas.example.edu refused to send the zip (404).", status=404), ImportOptions(BATCH_MODE)
+    )
     assert said.startswith("canvas.example.edu refused to send the zip (404). The term of batch mode")
     assert "SIS_IMPORT_BATCH_MODE_TERM_ID=sis_term_id:2032S" in said
     assert "send terms.csv by itself first, without batch mode" in said
@@ -228,4 +231,4 @@ def test_a_term_that_canvas_does_not_know_is_named_with_its_setting_and_the_way_
     [(400, BATCH_MODE), (404, {}), (404, {"batch_mode": "false", "batch_mode_term_id": "7"}), (422, BATCH_MODE)],
 )
 def test_other_rejections_are_told_in_canvas_words_alone(status: int, parameters: dict[str, str]) -> None:
-    assert rejection(RequestRejected("No.", status=status), parameters) == "No."
+    assert rejection(RequestRejected("No.", status=status), ImportOptions(parameters)) == "No."

@@ -7,15 +7,16 @@ Owns the choice of the base, the pairing of files, both thresholds and what beco
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import SisImport
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.plan.changes._kinds import Pair, compare_pair
 from canvas_sis_sync.plan.changes._reading import Source, sources_of
-from canvas_sis_sync.plan.changes.effects import NOT_HERE, ending_rows, is_on, whole, whole_kinds
+from canvas_sis_sync.plan.changes.effects import NOT_HERE, ending_rows, whole, whole_kinds
 from canvas_sis_sync.plan.values import Changes, Effect, KindChanges, Mode, Prediction
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import KINDS
@@ -70,34 +71,34 @@ def _is_candidate(record: SisImport, identifier: str) -> bool:
 
 
 def predict_diffing(
-    now: Files, base: DiffBase, parameters: Mapping[str, str], changes: Changes, *, scratch: Path | None = None
+    now: Files, base: DiffBase, options: ImportOptions, changes: Changes, *, scratch: Path | None = None
 ) -> Prediction:
     """Say what Canvas would do with a delivery of a diffed data set.
 
     `now` and the base's files are all that the uploads hold; `changes` is `now` against the last accepted delivery.
     Files too large for memory are compared in `scratch`. Raises what opening and reading the files raises.
     """
-    if is_on(parameters, "diffing_remaster_data_set"):
-        return Prediction(whole_kinds(changes.kinds, "a remaster: it becomes the new base", parameters))
+    if options.remaster:
+        return Prediction(whole_kinds(changes.kinds, "a remaster: it becomes the new base", options))
     if base.import_id is None:
-        return Prediction(whole_kinds(changes.kinds, "the first of its data set", parameters))
+        return Prediction(whole_kinds(changes.kinds, "the first of its data set", options))
     if base.files is None:
         return Prediction(_unknown(changes), base.import_id, base_known=False)
-    if refused := _refused_by_size(now, base.files, parameters):
-        effects = whole_kinds(changes.kinds, "change_threshold keeps Canvas from comparing", parameters)
+    if refused := _refused_by_size(now, base.files, options):
+        effects = whole_kinds(changes.kinds, "change_threshold keeps Canvas from comparing", options)
         return Prediction(effects, base.import_id, refused=refused)
-    return _Comparison(base, parameters, changes, scratch).of(now, base.files)
+    return _Comparison(base, options, changes, scratch).of(now, base.files)
 
 
-def skips_removals(parameters: Mapping[str, str]) -> bool:
+def skips_removals(options: ImportOptions) -> bool:
     """Tell whether Canvas passes over whatever is missing: skip_deletes spares deleted rows alone (DIFF 6)."""
-    return all(_is_skipped(kind, parameters) for kind in KINDS)
+    return all(_is_skipped(kind, options) for kind in KINDS)
 
 
-def _is_skipped(kind: str, parameters: Mapping[str, str]) -> bool:
+def _is_skipped(kind: str, options: ImportOptions) -> bool:
     """Tell whether Canvas passes over removed rows of a kind, as these have a deleted status (DIFF 6)."""
-    status = parameters.get(_DROP_STATUS.get(kind, "")) or "deleted"
-    return is_on(parameters, "skip_deletes") and "deleted" in status
+    status = options.parameters.get(_DROP_STATUS.get(kind, "")) or "deleted"
+    return options.skip_deletes and "deleted" in status
 
 
 def _unknown(changes: Changes) -> tuple[Effect, ...]:
@@ -109,9 +110,9 @@ def _unknown(changes: Changes) -> tuple[Effect, ...]:
     )
 
 
-def _refused_by_size(now: Files, base: Files, parameters: Mapping[str, str]) -> str:
+def _refused_by_size(now: Files, base: Files, options: ImportOptions) -> str:
     """Say that the sizes differ by more than change_threshold allows (DIFF 5), "" when they do not."""
-    threshold = _number(parameters.get("change_threshold", ""))
+    threshold = _number(options.change_threshold)
     change = _change(sum(file.size for file in now), sum(file.size for file in base))
     if threshold is None or change <= threshold:
         return ""
@@ -119,8 +120,8 @@ def _refused_by_size(now: Files, base: Files, parameters: Mapping[str, str]) -> 
     return _refusal(f"{size} and change_threshold is {threshold}")
 
 
-def _refused_by_rows(differences: int, parameters: Mapping[str, str]) -> str:
-    limit = _number(parameters.get("diff_row_count_threshold", "")) or 0
+def _refused_by_rows(differences: int, options: ImportOptions) -> str:
+    limit = _number(options.parameters.get("diff_row_count_threshold", "")) or 0
     if limit <= 0 or differences <= limit:
         return ""
     return _refusal(f"{differences:,} rows differ and diff_row_count_threshold is {limit:,}")
@@ -167,9 +168,9 @@ class _Outcome:
     def removed(self) -> int:
         return self.changes.removed - self.changes.ended if self.removes else 0
 
-    def ending(self, parameters: Mapping[str, str]) -> int:
+    def ending(self, options: ImportOptions) -> int:
         """Count the rows that end something at most; what had ended is written as deleted once more (DIFF 4)."""
-        ending = ending_rows(self.changes, parameters)
+        ending = ending_rows(self.changes, options)
         if self.obstacle:
             return ending
         written = self.changes.removed if self.removes else 0
@@ -181,7 +182,7 @@ class _Comparison:
     """A delivery under comparison with a base whose content is known."""
 
     base: DiffBase
-    parameters: Mapping[str, str]
+    options: ImportOptions
     changes: Changes
     scratch: Path | None
 
@@ -195,9 +196,9 @@ class _Comparison:
         ]
         effects = tuple(effect for effect, _ in found)
         differences = sum(count for _, count in found)
-        if refused := _refused_by_rows(differences, self.parameters):
+        if refused := _refused_by_rows(differences, self.options):
             reason = "diff_row_count_threshold keeps Canvas from comparing"
-            effects = whole_kinds(self.changes.kinds, reason, self.parameters)
+            effects = whole_kinds(self.changes.kinds, reason, self.options)
         return Prediction(effects, self.base.import_id, refused=refused)
 
     def _kind(self, kind: Kind, now: Sources, base: Sources) -> tuple[Effect, int]:
@@ -211,7 +212,7 @@ class _Comparison:
             taken = compare_pair(Pair(kind, (), tuple(now))).pair.now if len(now) > 1 else now
             if len(taken) < len(now):
                 return self._kind(kind, taken, base)
-            effect = whole(self._at_large(kind), obstacle, self.parameters)
+            effect = whole(self._at_large(kind), obstacle, self.options)
             return replace(effect, uncompared=self._would_remove(kind, base)), 0
         outcomes = [self._pair(kind, source, earlier, alone=len(now) == 1) for source, earlier in _paired(now, base)]
         taken = tuple(source for source, outcome in zip(now, outcomes, strict=True) if outcome.changes.in_now)
@@ -228,7 +229,7 @@ class _Comparison:
         )
 
     def _removes(self, kind: Kind) -> bool:
-        return kind.name not in _NEVER_REMOVED and not _is_skipped(kind.name, self.parameters)
+        return kind.name not in _NEVER_REMOVED and not _is_skipped(kind.name, self.options)
 
     def _at_large(self, kind: Kind) -> KindChanges:
         return self.changes.of(kind.name) or KindChanges(kind.name, in_now=False)
@@ -253,7 +254,7 @@ class _Comparison:
             reason,
             removed=sum(outcome.removed for outcome in outcomes),
             rows=sum(outcome.rows for outcome in outcomes),
-            ending=sum(outcome.ending(self.parameters) for outcome in outcomes),
+            ending=sum(outcome.ending(self.options) for outcome in outcomes),
         )
 
 

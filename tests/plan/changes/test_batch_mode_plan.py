@@ -12,6 +12,7 @@ import pytest
 from support.predictions import Files, Seen, assert_within_bounds, delivery, import_and_look
 from support.sandbox_client import Client
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import AbortKind
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
 from canvas_sis_sync.plan.changes.comparing import compare
@@ -229,7 +230,7 @@ CASES = {
 
 def predict(before: Files, now: Files, asked: Mapping[str, str]) -> tuple[Changes, Prediction]:
     changes = compare(delivery(before), delivery(now))
-    return changes, predict_batch_mode(changes, asked)
+    return changes, predict_batch_mode(changes, ImportOptions(asked))
 
 
 def cleaned_up(seen: Seen) -> dict[str, int]:
@@ -310,7 +311,9 @@ def test_each_kind_says_what_becomes_of_it() -> None:
 
 
 def test_without_batch_mode_and_diffing_nothing_is_removed() -> None:
-    prediction = predict_plain(compare(delivery(FULL), delivery({"e.csv": ENROLLED, "u.csv": FULL["u.csv"]})), {})
+    prediction = predict_plain(
+        compare(delivery(FULL), delivery({"e.csv": ENROLLED, "u.csv": FULL["u.csv"]})), ImportOptions({})
+    )
     assert {(effect.kind, effect.mode, effect.rows) for effect in prediction.effects if effect.mode is Mode.WHOLE} == {
         ("user", Mode.WHOLE, 2),
         ("enrollment", Mode.WHOLE, 0),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from support.predictions import SET, Files, delivery
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
 from canvas_sis_sync.plan.changes.bounds import planned
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
@@ -31,13 +32,16 @@ EVERY_WORD = {
 
 def bounds_of_plain(now: Files, asked: Mapping[str, str] | None = None, before: Files = FULL) -> Planned:
     changes = compare(delivery(before), delivery(now))
-    return planned(changes, predict_plain(changes, asked or {}))
+    return planned(changes, predict_plain(changes, ImportOptions(asked or {})))
 
 
 def bounds_of_diffed(now: Files, asked: Mapping[str, str] | None = None, before: Files = FULL) -> Planned:
     base = delivery(before)
     changes = compare(base, delivery(now))
-    return planned(changes, predict_diffing(delivery(now), DiffBase(1, base, True), {**SET, **(asked or {})}, changes))
+    return planned(
+        changes,
+        predict_diffing(delivery(now), DiffBase(1, base, True), ImportOptions({**SET, **(asked or {})}), changes),
+    )
 
 
 def test_rows_are_bounded_by_the_files_or_their_difference() -> None:
@@ -86,7 +90,7 @@ def test_what_hangs_on_a_course_goes_with_it() -> None:
     assert (removals["Course"], removals["CourseSection"], removals["Enrollment"]) == (1, 1, 1 + 2)
     batch_mode = {"batch_mode": "true", "batch_mode_term_id": "sis_term_id:T"}
     changes = compare(delivery(FULL), delivery({"c.csv": f"{COURSES}C1,s,l,T,active\n"}))
-    removals = planned(changes, predict_batch_mode(changes, batch_mode)).removals
+    removals = planned(changes, predict_batch_mode(changes, ImportOptions(batch_mode))).removals
     assert (removals["Course"], removals["CourseSection"], removals["Enrollment"]) == (1, 1, 2)
 
 

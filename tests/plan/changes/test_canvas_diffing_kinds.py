@@ -24,6 +24,7 @@ from support.predictions import (
 )
 from support.sandbox_client import Client
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
 from canvas_sis_sync.plan.changes.comparing import compare
 from canvas_sis_sync.sis_csv.kinds import KINDS
@@ -296,7 +297,9 @@ def third(client: Client, first: Files, second: Files, then: Files) -> tuple[obj
     client.run(dict(first), **SET)
     base = client.run(dict(second), **SET)
     changes = compare(delivery(second), delivery(then))
-    prediction = predict_diffing(delivery(then), DiffBase(base["id"], delivery(second), True), SET, changes)
+    prediction = predict_diffing(
+        delivery(then), DiffBase(base["id"], delivery(second), True), ImportOptions(SET), changes
+    )
     seen = import_and_look(client, then, SET)
     assert seen.parsed.diffed_against == base["id"]
     return prediction, seen
@@ -337,7 +340,9 @@ def test_a_refused_row_is_not_repeated_but_by_a_remaster(client: Client) -> None
     assert client.run(dict(pair.now), **SET)["data"]["counts"]["enrollments"] == 0
     remaster = {**SET, "diffing_remaster_data_set": "true"}
     changes = compare(delivery(pair.now), delivery(pair.now))
-    prediction = predict_diffing(delivery(pair.now), DiffBase(2, delivery(pair.now), True), remaster, changes)
+    prediction = predict_diffing(
+        delivery(pair.now), DiffBase(2, delivery(pair.now), True), ImportOptions(remaster), changes
+    )
     assert outline(prediction) == {"user": (WHOLE, 1, 0), "enrollment": (WHOLE, 1, 0)}
     assert prediction.effects[0].reason == "a remaster: it becomes the new base"
     assert client.run(dict(pair.now), **remaster)["data"]["counts"]["enrollments"] == 1

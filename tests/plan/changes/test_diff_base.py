@@ -11,6 +11,7 @@ from support.predictions import DIFFED, SET, WHOLE, Files, delivery, outline
 from support.sandbox_client import Client, zipped
 
 from canvas_sis_sync.canvas.answers import parse_imports
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.canvas.records import SisImport
 from canvas_sis_sync.plan.changes.bounds import planned
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, choose_base, is_certain, predict_diffing
@@ -158,7 +159,7 @@ def test_without_candidates_there_is_no_base() -> None:
 
 def test_the_first_of_a_data_set_is_imported_whole() -> None:
     changes = compare((), delivery(TWO))
-    prediction = predict_diffing(delivery(TWO), DiffBase(), SET, changes)
+    prediction = predict_diffing(delivery(TWO), DiffBase(), ImportOptions(SET), changes)
     assert outline(prediction) == {"user": (WHOLE, 2, 0)}
     assert prediction.of("user").reason == "the first of its data set"
     assert (prediction.base_import, prediction.base_known) == (None, True)
@@ -166,7 +167,7 @@ def test_the_first_of_a_data_set_is_imported_whole() -> None:
 
 def test_a_base_of_somebody_else_is_unknown_and_bounds_nothing() -> None:
     changes = compare(delivery({**TWO, "t.csv": "term_id,name,status\n"}), delivery(ONE))
-    prediction = predict_diffing(delivery(ONE), DiffBase(9), {**SET, "change_threshold": "0"}, changes)
+    prediction = predict_diffing(delivery(ONE), DiffBase(9), ImportOptions({**SET, "change_threshold": "0"}), changes)
     assert {effect.kind: effect.mode for effect in prediction.effects} == {"user": DIFFED, "term": Mode.ABSENT}
     assert (prediction.base_import, prediction.base_known, prediction.refused) == (9, False, "")
     assert planned(changes, prediction) == Planned()
@@ -185,7 +186,9 @@ def test_a_refusal_is_a_sentence(now: Files, asked: Mapping[str, str], sentence:
     base = {"u.csv": f"{USERS}c,c,active\n"} if now is TWO else TWO
     rows = {"u.csv": f"{USERS}a,a,active\nc,c,x\n"} if now is TWO else now
     changes = compare(delivery(base), delivery(rows))
-    prediction = predict_diffing(delivery(rows), DiffBase(1, delivery(base), True), {**SET, **asked}, changes)
+    prediction = predict_diffing(
+        delivery(rows), DiffBase(1, delivery(base), True), ImportOptions({**SET, **asked}), changes
+    )
     whole = f"Canvas would not compare: {sentence}, so it would import everything and remove nothing."
     assert prediction.refused == (whole if sentence else "")
 
@@ -193,7 +196,10 @@ def test_a_refusal_is_a_sentence(now: Files, asked: Mapping[str, str], sentence:
 def test_an_empty_base_is_said_to_be_empty() -> None:
     base, now = delivery({"u.csv": ""}), delivery(ONE)
     asked = {**SET, "change_threshold": "50"}
-    assert "the base is empty and" in predict_diffing(now, DiffBase(1, base), asked, compare(base, now)).refused
+    assert (
+        "the base is empty and"
+        in predict_diffing(now, DiffBase(1, base), ImportOptions(asked), compare(base, now)).refused
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,13 +225,13 @@ def test_an_empty_base_is_said_to_be_empty() -> None:
 )
 def test_each_kind_says_why(base: Files, now: Files, reason: str) -> None:
     changes = compare(delivery(base), delivery(now))
-    prediction = predict_diffing(delivery(now), DiffBase(7, delivery(base), True), SET, changes)
+    prediction = predict_diffing(delivery(now), DiffBase(7, delivery(base), True), ImportOptions(SET), changes)
     assert prediction.of("user").reason == reason
 
 
 def test_a_group_category_says_that_it_has_no_key() -> None:
     files = delivery({"g.csv": "group_category_id,category_name,status\n"})
-    prediction = predict_diffing(files, DiffBase(7, files, True), SET, compare(files, files))
+    prediction = predict_diffing(files, DiffBase(7, files, True), ImportOptions(SET), compare(files, files))
     assert prediction.of("group_category").reason == "no key: Canvas cannot compare this kind"
 
 
@@ -245,5 +251,5 @@ def test_an_empty_header_cell_is_no_column_to_the_plan_nor_to_canvas(client: Cli
     done = client.run(now, **SET)
     assert done["data"]["counts"]["users"] == 2
     changes = compare(delivery(before), delivery(now))
-    prediction = predict_diffing(delivery(now), DiffBase(1, delivery(before), True), SET, changes)
+    prediction = predict_diffing(delivery(now), DiffBase(1, delivery(before), True), ImportOptions(SET), changes)
     assert outline(prediction) == {"user": (DIFFED, 2, 1)}

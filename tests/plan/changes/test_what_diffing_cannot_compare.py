@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from support.predictions import SET, Files, delivery
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing, skips_removals
 from canvas_sis_sync.plan.changes.comparing import compare
 
@@ -19,7 +20,9 @@ TWO: Files = {"u1.csv": f"{USERS}U1,a,active\n", "u2.csv": f"{USERS}U2,b,active\
 def uncompared(base: Files, now: Files, asked: Mapping[str, str] | None = None) -> bool:
     # What was accepted last is as the delivery: it was sent, and a threshold kept it from becoming the base.
     changes = compare(delivery(now), delivery(now))
-    prediction = predict_diffing(delivery(now), DiffBase(1, delivery(base)), {**SET, **(asked or {})}, changes)
+    prediction = predict_diffing(
+        delivery(now), DiffBase(1, delivery(base)), ImportOptions({**SET, **(asked or {})}), changes
+    )
     return any(effect.uncompared for effect in prediction.effects)
 
 
@@ -93,4 +96,4 @@ def test_rows_that_are_not_deleted_are_not_skipped() -> None:
     ],
 )
 def test_skipped_deletes_spare_deleted_rows_alone(asked: Mapping[str, str], all_of_them: bool) -> None:
-    assert skips_removals(asked) is all_of_them
+    assert skips_removals(ImportOptions(asked)) is all_of_them
