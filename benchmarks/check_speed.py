@@ -29,10 +29,11 @@ import resource, sys
 from functools import partial
 from pathlib import Path
 from canvas_sis_sync.delivery.files import DeliveryFile
-from canvas_sis_sync.check.options import Aim
+from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.engine import check
 paths = [Path(name) for name in sys.argv[1:]]
-report = check([DeliveryFile(path.name, path.stat().st_size, partial(path.open, "rb")) for path in paths], Aim())
+files = [DeliveryFile(path.name, path.stat().st_size, partial(path.open, "rb")) for path in paths]
+report = check(files, CheckOptions())
 assert report.rows and not report.fatal + report.error, report.counts
 of = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 print(max(resource.getrusage(who).ru_maxrss for who in of) // 1024)
