@@ -1,6 +1,6 @@
 """How a run shows a person what it is doing: by rich at a terminal, else not at all. The only importer of rich.
 
-Without a thread of its own: a process with threads is not forked (see `forked`), and the work would stay on one core.
+Without a thread of its own: a process with threads is not forked (see `parallel`), and the work would stay on one core.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns how a zip becomes bytes on the wire: raw, or as the last part of a form. What is not the zip that was checked
 never arrives whole: the end of the file is sent only when everything before it, and the end itself, is as it was.
-Memory stays at one piece, whatever the size; sending them is `wire`'s.
+Memory stays at one piece, whatever the size; sending them is `_wire`'s.
 """
 
 from __future__ import annotations

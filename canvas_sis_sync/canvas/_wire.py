@@ -1,7 +1,7 @@
 """The wire: one function talks HTTP with Canvas, and with the storage that Canvas points to.
 
 Owns where the token goes and what is never sent, and that every answer passes through one bounded reader. What an
-answer means is `answers`, what a failure is called is `refusals`, when to try again is the caller's.
+answer means is `answers`, what a failure is called is `_refusals`, when to try again is the caller's.
 """
 
 from __future__ import annotations

@@ -162,4 +162,4 @@ REFERENCES = {
     ),
 }
 """What the rows of a kind mention and Canvas must know, in the order in which Canvas looks. A course's blueprint and an
-account's parent are of the same kind, so `ancestry` looks at them once the kind has been read."""
+account's parent are of the same kind, so `_ancestry` looks at them once the kind has been read."""

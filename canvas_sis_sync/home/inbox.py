@@ -2,7 +2,7 @@
 
 A drop is all loose CSVs of one night at the top of the inbox, or one sub-folder, or one zip. Nothing here opens a
 file's content but to compare a copy across file systems. Symbolic links are never followed, whenever they appear (see
-`handles`). Idle ticks load it: the model is imported once there is something to describe.
+`files`). Idle ticks load it: the model is imported once there is something to describe.
 """
 
 from __future__ import annotations

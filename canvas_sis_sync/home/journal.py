@@ -1,6 +1,6 @@
 """The journal: every batch, every step of it, every release by a person.
 
-A batch is one row: the columns that are searched for, and the whole of it as JSON (see `record`), the same that its
+A batch is one row: the columns that are searched for, and the whole of it as JSON (see `_record`), the same that its
 receipt holds. `move` keeps each of its moves from one state to the next. Nothing here knows Canvas or any other file.
 """
 

@@ -1,6 +1,6 @@
 """One authorised request on its way to an endpoint, and what endpoints have in common.
 
-Owns base URL, pagination (API 4) and the look-up of accounts. Authorisation happened before, in `server`.
+Owns base URL, pagination (API 4) and the look-up of accounts. Authorisation happened before, in `_server`.
 """
 
 from __future__ import annotations

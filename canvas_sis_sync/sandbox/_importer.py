@@ -1,7 +1,7 @@
 """One import from its upload to its end: files, rows kind by kind, clean-up, messages and counts (API 5, 6; CSV 2).
 
-Owns the order of things and the record's progress. What a row means is in the `rows_` modules, what is derived from
-missing rows in `cleanup` and `diffing`.
+Owns the order of things and the record's progress. What a row means is in the `_rows_` modules, what is derived from
+missing rows in `_cleanup` and `_diffing`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A row on its way into the database: reading its cells, refusing it, and what every kind's rules share.
 
 Owns the checks that the format records decide (blank cells, allowed words) and the generic rule for kinds that are
-only counted. Rules of single kinds are in `rows_courses`, `rows_people` and `rows_groups`.
+only counted. Rules of single kinds are in `_rows_courses`, `_rows_people` and `_rows_groups`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who may ask what, and which endpoint answers: routing, authorisation, throttling and common headers (API 1, 2, 8).
 
-Owns the WSGI application. Sockets are in `wire`, endpoints in `endpoints` and `uploading`.
+Owns the WSGI application. Sockets are in `_wire`, endpoints in `_endpoints` and `_uploading`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sandbox's memory: users, imports, files, offers, jobs, and the clock they live by.
 
-Owns ids, the lock, and every change of an import's state. Rows live in `store`, HTTP in `server`.
+Owns ids, the lock, and every change of an import's state. Rows live in `_store`, HTTP in `_server`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ WHY = "the last import of everything is older than SIS_SYNC_REMASTER allows"
 def follow_up(session: Session, batch: Batch) -> Batch:
     """Enter the remaster of an accepted batch of a data set where one is due, and return the batch with a note of it.
 
-    After an unchanged delivery it is that of the batch with the same content, which `unchanged` has made sure is the
+    After an unchanged delivery it is that of the batch with the same content, which `_unchanged` has made sure is the
     last that was sent. Called before the batch is journalled as filed: a run that is killed in between decides again,
     and finds a remaster that it had entered, since that is then the last batch.
     """

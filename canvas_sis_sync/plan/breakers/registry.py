@@ -1,10 +1,10 @@
 """Breakers: what holds a delivery before anything is sent. Pure.
 
-    case           what is judged, and the arithmetic
-    losses         breakers that count rows
-    circumstances  breakers about the delivery as such
-    batch_mode     breakers of batch mode
-    words          places, shares, limits, dates
+    _case           what is judged, and the arithmetic
+    _losses         breakers that count rows
+    _circumstances  breakers about the delivery as such
+    _batch_mode     breakers of batch mode
+    _words          places, shares, limits, dates
 
 Owns the registry and the order. Leaves to others where limits come from (`settings`, which also raises them for one
 run), what changed, and what Canvas would do. docs/breakers.md has a section for each.
