@@ -18,7 +18,11 @@ from canvas_sis_sync.cli.main import COMMANDS
 TOP = Path(__file__).parents[1]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
-    [TOP / "README.md", TOP / "CHANGELOG.md", *(TOP / "docs").glob("*.md"), *(TOP / "benchmarks").glob("*.md")]
+    [
+        *(TOP / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+        *TOP.glob("docs/*.md"),
+        *TOP.glob("benchmarks/*.md"),
+    ]
 )
 
 
