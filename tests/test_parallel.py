@@ -46,11 +46,9 @@ with ExitStack() as stack:
     time.sleep(300)
 """
 SMALL_FORKS = """
-from canvas_sis_sync import forked
-from canvas_sis_sync.plan.changes import comparing
-from canvas_sis_sync.plan.changes import kinds
-from canvas_sis_sync.check import halves
-halves.LEAST_BYTES = kinds.LEAST_FORKED_BYTES = comparing.APART_BYTES = 1
+from canvas_sis_sync.check import _halves
+from canvas_sis_sync.plan.changes import _kinds, comparing
+_halves.LEAST_BYTES = _kinds.LEAST_FORKED_BYTES = comparing.APART_BYTES = 1
 from canvas_sis_sync.__main__ import main
 main()
 """

@@ -65,6 +65,21 @@ def test_an_interruption_while_it_starts_is_a_sentence(
     assert err in SENTENCES
 
 
+def test_an_interruption_while_a_class_is_made_is_one(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
+    """Python 3.11 raises a RuntimeError for what `__set_name__` raises."""
+
+    class Field:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def importing(*_: object, **__: object) -> None:
+        type("Made", (), {"field": Field()})
+
+    monkeypatch.setattr("canvas_sis_sync.home.settings.load", importing)
+    done = home.type("status")
+    assert (done.returncode, done.stderr) == (130, next(text for text in SENTENCES if text.startswith("Interrupted. ")))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_an_interruption_at_any_moment_ends_with_130_or_with_what_was_done(

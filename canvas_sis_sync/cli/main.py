@@ -59,11 +59,16 @@ def execute(given: list[str]) -> int:
         say(usage_message(error), err=True)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
-        code = EXIT_INTERRUPTED
+        code = _interrupted()
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback is for -vv and the log
-        code = _unforeseen(error, given)
+        # Python 3.11 wraps what is raised while it makes a class.
+        code = _interrupted() if isinstance(error.__cause__, KeyboardInterrupt) else _unforeseen(error, given)
     return code or EXIT_DONE
+
+
+def _interrupted() -> int:
+    say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
+    return EXIT_INTERRUPTED
 
 
 def _unforeseen(error: Exception, given: list[str]) -> int:
