@@ -24,6 +24,8 @@ from canvas_sis_sync.cli.main import COMMANDS
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 BEGUN = """
 from canvas_sis_sync import __main__ as start
 start._on_signals(start._leave)  # the first line of main

@@ -37,6 +37,8 @@ from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import _connections, _wire, client
 from canvas_sis_sync.canvas.client import Canvas
 
+pytestmark = pytest.mark.slow
+
 IMPORT = {"id": 9, "workflow_state": "created"}
 SLOWEST_SECONDS = 5
 

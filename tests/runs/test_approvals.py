@@ -25,6 +25,8 @@ from support.homes import Home, Watching
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL, HALF = export(), cut(export(), ROWS // 2)
 DATA_SET = {"diffing_data_set_identifier": "nightly"}
 

@@ -24,6 +24,8 @@ from support.homes import Home
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL = export()
 
 

@@ -14,6 +14,8 @@ from support.proxy import Proxy, Reply, Request
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 COMMAND = re.compile(r"sis-sync (?:--home \S+ )?((?:skip|discard|retry|adopt|approve) [^`\n]*?) --reason TEXT")
 NEXT = {"users.csv": USERS.replace("Ada", "Eva"), "courses.csv": COURSES}
 

@@ -22,6 +22,8 @@ from support.homes import Home
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL, AFTER = export(), export(terms=["S99"])
 BEFORE_S99 = export(terms=["F25"])
 

@@ -12,6 +12,8 @@ from support.homes import TOKEN, Home
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 REAL = "https://canvas.school.test"
 
 

@@ -15,6 +15,8 @@ from support.rejected_rows import Entered, Unplugged, delivery, enrolled, later,
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def nightly(home: Home, sandbox: Sandbox) -> Home:

@@ -9,6 +9,8 @@ from support.rejected_rows import Entered, Unplugged, delivery, enrolled, later,
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 EVERY, SAME = "every:7d", delivery("u1", "u9")
 
 

@@ -16,7 +16,10 @@ from support.proxy import Proxy, Reply, Request
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="such names exist on POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="such names exist on POSIX"),
+]
 NEVER = {"SIS_SYNC_REFUSE_ON": "never"}
 
 

@@ -14,6 +14,8 @@ from canvas_sis_sync.home.archive import Archive
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 HEADER = "user_id,login_id,first_name,last_name,password,status\n"
 SECRET = "very~secret~password"
 

@@ -29,6 +29,8 @@ from support.homes import TOKEN, Home
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL = export()
 MODES = {"diffing": DIFFING, "batch mode": BATCH_MODE, "multi-term": MULTI_TERM, "plain": {}}
 TOO_MANY = ("removals", "group-removals")

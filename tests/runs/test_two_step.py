@@ -16,6 +16,8 @@ from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync import release
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(sandbox: Sandbox, new_home: Callable[..., Home]) -> Home:

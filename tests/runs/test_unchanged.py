@@ -9,6 +9,8 @@ from support.homes import Home
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL = export()
 RENAMED = {f"export-{name}": text for name, text in FULL.items()}
 

@@ -13,6 +13,8 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 class Hands:
     """A clock that stands still unless it is turned, or slept by."""

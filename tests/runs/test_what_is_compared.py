@@ -29,6 +29,8 @@ from support.homes import Home, Watching
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 FULL, FEWER, FEWEST = export(), leaving(export(), 6), leaving(export(), 13)
 
 

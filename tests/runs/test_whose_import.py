@@ -13,6 +13,8 @@ from support.proxy import Proxy, Reply, Request
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 MINE = {"users.csv": USERS.replace("Ada", "Amy")}
 THEIRS = {"users.csv": USERS.replace("Ada", "Eve")}
 """Files of the same name and size."""
