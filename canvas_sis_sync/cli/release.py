@@ -109,7 +109,7 @@ def approve(home: Path | None, *, batch: str, reason: str, yes: bool, remember: 
     shown = command.show(loaded, batch, Clock())
     say(shown.text)
     if shown.basis is None:
-        return EXIT_DONE
+        return shown.exit_code
     if not (yes or _agreed()):
         say("Nothing was changed.")
         return EXIT_HELD

@@ -12,7 +12,7 @@ from typing import Any
 
 from canvas_sis_sync.canvas.retry import Retry
 from canvas_sis_sync.clock import Clock
-from canvas_sis_sync.errors import CanvasError, HeldError, UsageError
+from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, CanvasError, HeldError, UsageError
 from canvas_sis_sync.home import log
 from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
@@ -20,6 +20,7 @@ from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.progress import Silent
+from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync.assess import assess_batch, still_stands, would_be_assessed_otherwise
 from canvas_sis_sync.sync.session import Session, assemble, does_not_fit, for_a_person, open_canvas
 
@@ -36,6 +37,7 @@ class Shown:
     text: str
     #: What the plan was made of; None when the batch has to be approved no longer.
     basis: Basis | None
+    exit_code: int = EXIT_DONE
 
 
 def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
@@ -49,6 +51,9 @@ def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
         _basis(held, session.archive.read_plan(held.id))
         batch = _weighed_now(session, held)
         plan = session.archive.read_plan(batch.id)
+    if batch.state is BatchState.REFUSED:
+        refused = f"Batch {batch.id} was checked again, and is refused now: {batch.reason}"
+        return Shown(lines([refused, f"Next: {report.next_command(batch)}"]), None, EXIT_REFUSED)
     if batch.state is not BatchState.HELD:
         return Shown(
             f"Batch {batch.id} was compared again with what Canvas has now, and nothing holds it any longer. There is"

@@ -211,3 +211,12 @@ def test_an_approval_is_taken_back_by_a_discard_until_the_next_run(
         assert not journal.remembered(batch.target)
     assert home.run().result.outcome == "idle"
     assert len(sandbox.imports) == 1
+
+
+def test_what_check_refuses_by_now_is_not_approved(home: Home, held: Batch) -> None:
+    home.configure(SIS_SYNC_REFUSE_ON="warning", SIS_SYNC_BREAKER_USER="1%")
+    done = home.type("approve", held.id, "--reason", "known", "--yes")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert f"Batch {held.id} was checked again, and is refused now: check found" in done.stdout
+    assert f"`sis-sync discard {held.id} --reason TEXT`" in done.stdout
+    assert (home.last().state, home.last().approval) == (BatchState.REFUSED, None)
