@@ -26,7 +26,7 @@ from statistics import median
 from exports import write_export
 from processes import SIS_SYNC, make_home, peak_of
 
-WANTED = 2.5
+WANTED = 2.0
 USERS, ENROLLMENTS = 100_000, 1_000_000
 CHANGED = 0.01
 REPLACED = {
