@@ -35,8 +35,8 @@ start.main()
 """The program, which says when Python has started and its own first line was run."""
 SENTENCES = {
     "Interrupted.\n",
-    "\nInterrupted. What was under way is in the journal; the next run goes on with it.\n",
-    "Interrupted. What was under way is in the journal; the next run goes on with it.\n",
+    "\nInterrupted. What was under way is in the journal; the next run continues with it.\n",
+    "Interrupted. What was under way is in the journal; the next run continues with it.\n",
 }
 DOCUMENTED = {0, 2, 3, 4, 5, 6, 10, 12, 13, 130}
 SIGNALS = [signal.SIGINT, signal.SIGTERM]

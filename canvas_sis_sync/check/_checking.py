@@ -178,7 +178,7 @@ class Watched:
 
     @property
     def as_stream(self) -> BinaryIO:
-        """Pass for a stream of which only `read` is used."""
+        """Return this object as a binary stream; only its `read` is used."""
         return cast("BinaryIO", self)
 
 

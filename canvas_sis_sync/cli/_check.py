@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from
 from canvas_sis_sync.delivery.transcoding import NotInEncoding
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_REFUSED, BadZipError, UsageError
-from canvas_sis_sync.file_names import storable
 from canvas_sis_sync.files import opener
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
@@ -140,13 +138,11 @@ def _deliveries(settings: Settings, paths: Sequence[Path]) -> Iterator[Delivery 
 
 
 def _by_path(path: Path, encoding: str) -> Delivery | Report:
-    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
+    with wording(path):
+        found = inbox.named(path)
+    if found is None:
         raise UsageError(f"There is no {path}.", "Name CSV files, folders or zips, or nothing for the inbox.")
-    if path.is_dir():
-        with wording(path):
-            return _delivery(path, inbox.csv_names(path), encoding)
-    path = path.resolve()  # a link that a person names is meant
-    return _delivery(path.parent, [storable(path.name)], encoding)
+    return _delivery(*found, encoding)
 
 
 def _delivery(folder: Path, names: Sequence[str], encoding: str) -> Delivery | Report:

@@ -88,7 +88,7 @@ def _without_drop(settings: Settings, looked: Status) -> DryRun:
         return _told(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
     if looked.decision.verdict is Verdict.HOLD:
         return _told(EXIT_HELD, "held", [f"Gate: hold. {looked.decision.reason}", looked.decision.hint], looked)
-    return _told(EXIT_DONE, "waiting", ["The inbox is empty; a run would go on with what an earlier one left."], looked)
+    return _told(EXIT_DONE, "waiting", ["The inbox is empty; a run would continue what an earlier one left."], looked)
 
 
 VERDICTS = {

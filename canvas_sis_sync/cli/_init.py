@@ -184,7 +184,7 @@ def _setting(name: str) -> Setting:
 
 
 def _checked(name: str, text: str) -> str:
-    """Give an answer as it shall stand in `.env`. Raises UsageError, which does not repeat it."""
+    """Give an answer as it is written in `.env`. Raises UsageError, which does not repeat it."""
     try:
         value = _setting(name).parse(text) if text else ""
     except ValueError as error:

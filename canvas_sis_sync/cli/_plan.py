@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.delivery.files import DeliveryFile, Entry
 from canvas_sis_sync.delivery.opening import Delivery, deliver_from
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_HELD, EXIT_REFUSED, UsageError
-from canvas_sis_sync.file_names import on_disk, storable
+from canvas_sis_sync.file_names import on_disk
 from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.archive import wording
 from canvas_sis_sync.home.batch import Batch, BatchState
@@ -188,16 +187,15 @@ def _found(session: Session, named: str) -> _Found:
     """Look at what a path names, or at the next drop."""
     if not named:
         return _next_drop(session)
-    path = Path(named)
-    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
+    found = inbox.named(Path(named))
+    if found is None:
         raise UsageError(
             f"There is no batch {named} in this home, and no such file or folder.",
             "Name a batch, a CSV, a folder or a zip; `sis-sync status` names the last batch.",
         )
-    path = path.resolve()  # a link that a person names is meant
-    folder, names = (path, inbox.csv_names(path)) if path.is_dir() else (path.parent, (storable(path.name),))
+    folder, names = found
     if not names:
-        raise UsageError(f"There is no CSV in {path}.", "Name a batch, a CSV, a folder or a zip.")
+        raise UsageError(f"There is no CSV in {folder}.", "Name a batch, a CSV, a folder or a zip.")
     return _delivered(session, named, folder, names)
 
 
@@ -268,7 +266,7 @@ def _standing(session: Session, batch: Batch, found: Mapping[str, Any]) -> Itera
     if found["approval"]:
         yield f"Next: `sis-sync run` sends it; until then {discard} takes that back."
     elif batch.state is BatchState.PACKED:
-        yield f"Next: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'goes on with'} it."
+        yield f"Next: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'continues with'} it."
     elif batch.basis is None:
         yield f"Next: {report.next_command(batch)}"
     elif found["verdict"] == "hold":

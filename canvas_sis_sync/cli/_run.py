@@ -76,7 +76,7 @@ class RunReport:
 
 
 def run(settings: Settings, how: RunOptions, *, watched: bool, verbosity: int) -> RunReport:
-    """Run once; `watched` says that a person is looking, who is told everything every time.
+    """Run once; `watched` means that a person is at the terminal, who sees every message each time.
 
     Raises KeyboardInterrupt, also for SIGTERM.
     """
@@ -94,7 +94,7 @@ def run(settings: Settings, how: RunOptions, *, watched: bool, verbosity: int) -
 
 
 def idle_message(settings: Settings) -> str:
-    """Say that there is nothing to do, and what lies in the inbox all the same."""
+    """Return the message for an inbox without a drop, with the files in it that are never sent."""
     idle = "Nothing to do: no drop in the inbox, nothing under way."
     return plain_text.lines([idle, *_others(settings), *exposed(settings)])
 
@@ -213,7 +213,7 @@ def _message(settings: Settings, result: RunResult) -> str:
     if result.outcome == "idle" and not lines:
         lines.append("Nothing to do: no drop in the inbox, nothing under way.")
     if result.outcome == "locked":
-        lines.append("Another run of this home is at work; this one leaves it to that.")
+        lines.append("Another run of this home is in progress, so this one does nothing.")
     return plain_text.lines(lines)
 
 
@@ -243,7 +243,7 @@ def _drops_left(settings: Settings) -> str:
 
 @contextmanager
 def _terminating() -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C, so that a run that is told to stop closes what it has open."""
+    """Take SIGTERM as Ctrl-C, so that a run that is stopped closes what it has open."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

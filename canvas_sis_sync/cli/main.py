@@ -67,7 +67,7 @@ def execute(given: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    say("Interrupted. What was under way is in the journal; the next run goes on with it.", err=True)
+    say("Interrupted. What was under way is in the journal; the next run continues with it.", err=True)
     return EXIT_INTERRUPTED
 
 

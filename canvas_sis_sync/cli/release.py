@@ -1,4 +1,4 @@
-"""A person's word about a batch: `sis-sync approve`, `retry`, `skip`, `discard`, `adopt`."""
+"""Decisions of a person about a batch: `sis-sync approve`, `retry`, `skip`, `discard`, `adopt`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def skip(home: Path | None, batch: str | None, import_id: int | None, reason: st
 @REASON
 @click.pass_obj
 def discard(home: Path | None, batch: str | None, *, all_but_newest: bool, reason: str) -> None:
-    """Say that what was not sent shall not be sent."""
+    """Close a batch that will not be sent."""
     if (batch is None) != all_but_newest:
         raise UsageError("Name either a batch or --all-but-newest.", "`sis-sync status` names the batch that holds.")
     if batch is not None:
@@ -121,6 +121,6 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise UsageError(
             "Nothing was approved: nobody is at a terminal to be asked.",
-            "Look at the plan above; if it is as it shall be, add --yes.",
+            "Look at the plan above; if it is what you want, add --yes.",
         )
     return click.confirm("Approve exactly this?", err=True)

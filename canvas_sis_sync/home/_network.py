@@ -52,7 +52,7 @@ def read(
                 found.append(NetworkSetting(name, parse(home, written[name]), setting_layers.DOTENV))
             except ValueError as error:
                 entry = setting_layers.GivenSetting(name, "", setting_layers.DOTENV)
-                problems.append(SettingsError(f"{entry.label} {error}.", setting_layers.mend(home, entry)))
+                problems.append(SettingsError(f"{entry.label} {error}.", setting_layers.how_to_fix(home, entry)))
     return tuple(each for each in found if each.value)
 
 

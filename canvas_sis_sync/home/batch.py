@@ -45,7 +45,7 @@ IN_FLIGHT = frozenset({BatchState.SENDING, BatchState.IMPORTING})
 
 
 OPEN = UNSENT | IN_FLIGHT
-"""A later run goes on with these."""
+"""A later run continues with these."""
 
 
 HOLDING = frozenset(
@@ -93,7 +93,7 @@ TRANSITIONS: Mapping[BatchState, frozenset[BatchState]] = {
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A person's word that an import in a certain state shall not keep the gate shut."""
+    """What a person recorded so that an import in a certain state no longer closes the gate."""
 
     target: Target
     import_id: int
@@ -142,15 +142,15 @@ class Batch:
     retry_of: str | None = None
     #: The diffed batch after which this one sends the same zip as a new base of the data set.
     remaster_of: str | None = None
-    #: Why it shall not be sent, as somebody said before it was claimed; "" for one that shall.
+    #: Why it will not be sent, as a person gave it before it was claimed; "" if it will be.
     set_aside: str = ""
     assessment: Assessed | None = None
-    #: A person's word that it may go although breakers tripped.
+    #: A person's approval to send it although breakers tripped.
     approval: Approval | None = None
     #: What was noticed and asks nobody to act: sentences.
     notes: tuple[str, ...] = ()
     ending: Ending | None = None
-    #: True once receipt.json and errors.csv are on disk as they shall stay.
+    #: True once receipt.json and errors.csv are on disk in their final form.
     filed: bool = False
     #: Import records in Canvas that this batch left behind and that are not its import.
     strays: tuple[int, ...] = ()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from canvas_sis_sync.errors import DropChanged, HomeError
-from canvas_sis_sync.file_names import on_disk
+from canvas_sis_sync.file_names import on_disk, storable
 from canvas_sis_sync.files import HANDLES, Folder, is_folder
 
 if TYPE_CHECKING:
@@ -99,6 +99,14 @@ def csv_names(folder: Path, marker: str = "") -> tuple[str, ...]:
     """Name the CSVs below `folder`, sorted, as paths relative to it. Raises as `scan`."""
     with Folder.open(folder) as opened:
         return tuple(sorted(path.partition("/")[2] for path, _ in _csv_files_in(opened, folder.name, [], marker)))
+
+
+def named(path: Path) -> tuple[Path, tuple[str, ...]] | None:
+    """Return the folder and the files in it that a person's path names, None where nothing is. Raises as `scan`."""
+    if not os.path.exists(path):  # noqa: PTH110 (Path.exists raises for names that are too long)
+        return None
+    path = path.resolve()  # a link that a person names is meant
+    return (path, csv_names(path)) if path.is_dir() else (path.parent, (storable(path.name),))
 
 
 def signature(drop: Drop) -> str:

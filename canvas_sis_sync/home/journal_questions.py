@@ -25,7 +25,7 @@ class WaitingBatch:
     id: str
     state: BatchState
     target: Target
-    #: True when a run shall go on with it.
+    #: True when a run is to continue with it.
     is_open: bool
     #: True when nothing is sent until somebody acts.
     holds: bool

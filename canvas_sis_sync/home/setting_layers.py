@@ -127,7 +127,7 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def mend(home: Path, entry: GivenSetting) -> str:
+def how_to_fix(home: Path, entry: GivenSetting) -> str:
     """Say where to mend an entry."""
     if entry.source == FLAG:
         return f"Mend {entry.label} on the command line."
@@ -151,7 +151,7 @@ def read_dotenv(home: Path, problems: list[SettingsError]) -> dict[str, str]:
         named = {name: text for name, text in found.items() if text is not None}
         if not named:
             sentence = f"Line {number} of {path} is not NAME=value."
-            problems.append(SettingsError(sentence, mend(home, GivenSetting("", "", DOTENV))))
+            problems.append(SettingsError(sentence, how_to_fix(home, GivenSetting("", "", DOTENV))))
         texts |= named
     return texts
 
@@ -172,8 +172,8 @@ def _unknown(home: Path, entry: GivenSetting) -> SettingsError:
 
     if entry.name.upper() == HOME_NAME:
         sentence = f"{entry.label} names the home, which only the environment or --home can do."
-        return SettingsError(sentence, mend(home, entry))
+        return SettingsError(sentence, how_to_fix(home, entry))
     names = [setting.name for setting in UNDERSTOOD if entry.source != FLAG or parameter_name(setting.name)]
     nearest = get_close_matches(entry.name.upper(), names, 1, cutoff=0)[0]
     meant = parameter_name(nearest) if entry.source == FLAG else nearest
-    return SettingsError(f"{entry.label} is no setting; the nearest is {meant}.", mend(home, entry))
+    return SettingsError(f"{entry.label} is no setting; the nearest is {meant}.", how_to_fix(home, entry))

@@ -247,7 +247,7 @@ def _values(
             values[setting.name] = setting.parse(text) if text else ""
         except ValueError as error:
             values[setting.name] = ""
-            problems.append(SettingsError(f"{entry.label} {error}.", setting_layers.mend(home, entry)))
+            problems.append(SettingsError(f"{entry.label} {error}.", setting_layers.how_to_fix(home, entry)))
     return values
 
 

@@ -247,7 +247,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's word that a held batch may go."""
+    """A person's approval to send a held batch."""
 
     basis: Basis
     who: str

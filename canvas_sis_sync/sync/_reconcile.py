@@ -268,7 +268,7 @@ def _evidence(session: Session, batch: Batch, candidates: Sequence[SisImport]) -
     contents = {seen.id: seen.id in answered or _same_content(session, batch, seen) for seen in alike}
     elsewhere = session.account_record.taken_elsewhere(batch.fingerprint)
     others = {seen.id for seen in candidates if session.account_record.may_be_others(seen.id, seen.user_id)}
-    # The home was moved, or copied: which of the two goes on with the import, only a person knows.
+    # The home was moved, or copied: which of the two continues with the import, only a person knows.
     proven = {key: same for key, same in contents.items() if same is not None and not (same and key in elsewhere)}
     return Evidence(proven, frozenset(others | elsewhere))
 

@@ -113,7 +113,7 @@ def _nothing(held: Batch | None) -> str:
     return lines(
         [
             f"Nothing was discarded: the inbox is empty, so batch {held.id} is the newest that waits.",
-            f"Next: `sis-sync discard {held.id} --reason TEXT` if it shall not be sent either.",
+            f"Next: `sis-sync discard {held.id} --reason TEXT` if it is not to be sent either.",
         ]
     )
 

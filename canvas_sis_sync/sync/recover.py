@@ -56,7 +56,7 @@ class _Quiet:
     """
 
     def __init__(self, session: Session, batch: Batch) -> None:
-        self._context = session
+        self._session = session
         self._lost_since = reached(batch.sending).lost_since
         self._lost_since_here = reached(batch.sending).lost_since_here
         self._began = session.clock.monotonic()
@@ -64,15 +64,15 @@ class _Quiet:
 
     def begin_look(self) -> None:
         """Take note of this run's time before Canvas is asked."""
-        self._seconds = self._context.clock.monotonic() - self._began
+        self._seconds = self._session.clock.monotonic() - self._began
 
     def look(self, batch: Batch, listing: Listing) -> Batch:
         """Take note of when Canvas gave a complete listing; return the batch with the first such time."""
         if listing.canvas_now is None:
             return batch
-        now = self._context.clock.now()
+        now = self._session.clock.now()
         if reached(batch.sending).lost_since is None:
-            return self._context.journal.amend(batch.looked_for(listing.canvas_now, now))
+            return self._session.journal.amend(batch.looked_for(listing.canvas_now, now))
         if self._lost_since is not None and self._lost_since_here is not None:
             between = min(listing.canvas_now - self._lost_since, now - self._lost_since_here)
             self._seconds = max(self._seconds, between)
@@ -81,7 +81,7 @@ class _Quiet:
     @property
     def is_over(self) -> bool:
         """Say whether SIS_SYNC_LOST_SECONDS had passed at this look."""
-        return self._seconds >= self._context.settings.lost_seconds
+        return self._seconds >= self._session.settings.lost_seconds
 
 
 def _look_for_it(session: Session, batch: Batch, listing: Listing, quiet: _Quiet) -> Batch | None:

@@ -43,7 +43,7 @@ def skip(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
         name = batch.options.data_set
         waiting = rejected_since_whole(session.journal, batch.target, name) if _is_diff_base(batch, state) else 0
     released = f" Import {batch.import_id} is released while it is {state}." if release else ""
-    acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run goes on with the inbox."
+    acknowledged = f"Batch {batch.id} is acknowledged.{released} The next run continues with the inbox."
     return lines([acknowledged, *([_not_sent_again(waiting)] if waiting else [])])
 
 
@@ -73,11 +73,11 @@ def skip_import(settings: Settings, import_id: int, reason: str, clock: Clock) -
             ) from None
         session.journal.release(_release(session, target, import_id, state, reason))
         log.get_logger().info("import %s (%s) released by %s: %s", import_id, state, session.who, reason)
-    return f"Import {import_id} is released while it is {state}. The next run goes on with the inbox."
+    return f"Import {import_id} is released while it is {state}. The next run continues with the inbox."
 
 
 def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
-    """Say that a batch that was not sent shall not be sent. Its files stay in the archive, and an approval is void."""
+    """Close a batch that was not sent and will not be. Its files stay in the archive, and an approval is void."""
     with for_a_person(settings, clock) as session:
         batch = session.batch(batch_id)
         if BatchState.DISCARDED not in TRANSITIONS[batch.state] or not _is_in_a_zip(batch):
@@ -86,7 +86,7 @@ def discard(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str
         session.file(batch)
         log.get_logger(batch.id).info("discarded by %s: %s", session.who, reason)
         folder = session.archive.batch_folder(batch.id)
-    return f"Batch {batch.id} will not be sent. Its files stay in {folder}. The next run goes on with the inbox."
+    return f"Batch {batch.id} will not be sent. Its files stay in {folder}. The next run continues with the inbox."
 
 
 def retry(settings: Settings, batch_id: str, reason: str, clock: Clock) -> str:
@@ -143,7 +143,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
         batch = session.journal.move(batch.importing(found, reason), who=session.who)
         session.file(batch)
         log.get_logger(batch.id).info("import %s adopted by %s: %s", import_id, session.who, reason)
-    return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run goes on with it."
+    return f"Batch {batch.id} is import {import_id} ({found.workflow_state}). The next run continues with it."
 
 
 def _given_up(session: Session, batch: Batch, state: str | None) -> Batch:

@@ -125,9 +125,9 @@ def next_command(batch: Batch, *, gone: bool = False) -> str:
     if batch.state in HOLDING:
         return (
             f"`sis-sync retry {batch.id} --reason TEXT` to send the same files again, or `sis-sync skip {batch.id}"
-            " --reason TEXT` to go on with the next drop."
+            " --reason TEXT` to continue with the next drop."
         )
-    return "`sis-sync run` goes on with it."
+    return "`sis-sync run` continues with it."
 
 
 def after_plan(batch: Batch, *, gone: bool) -> str:

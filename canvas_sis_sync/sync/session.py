@@ -87,11 +87,11 @@ class Session:
     def pause(self, seconds: float, what: str) -> None:
         """Wait, but never beyond the run's time; raises TimeRanOut when that is over, or with --no-wait."""
         if not self.patient:
-            raise TimeRanOut(f"Not waiting (--no-wait) while {what}.", "The next run goes on with it.")
+            raise TimeRanOut(f"Not waiting (--no-wait) while {what}.", "The next run continues with it.")
         if self.deadline.passed:
             raise TimeRanOut(
                 f"The time of this run (SIS_SYNC_POLL_LIMIT) ran out while {what}.",
-                "The next run goes on with it. If this comes often, raise SIS_SYNC_POLL_LIMIT.",
+                "The next run continues with it. If this comes often, raise SIS_SYNC_POLL_LIMIT.",
             )
         self.clock.sleep(min(seconds, max(self.deadline.remaining, 0.0)))
 
@@ -137,7 +137,7 @@ def for_a_person(settings: Settings, clock: Clock, show: Show | None = None) -> 
         if not stack.enter_context(home_lock(settings.archive / ".lock")):
             raise HeldError(
                 "A run of this home is at work, and may be waiting for Canvas.",
-                "Try again when it has ended, or end it with Ctrl-C (or SIGTERM): the next run goes on with its batch.",
+                "Try again when it has ended, or end it with Ctrl-C (or SIGTERM): the next run continues its batch.",
             )
         stack.enter_context(setup(settings.logs, [settings.token.reveal()]))
         journal = stack.enter_context(open_journal(settings, clock))

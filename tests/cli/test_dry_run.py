@@ -91,7 +91,7 @@ def test_what_an_earlier_run_left_is_told_with_an_empty_inbox(home: Home, sandbo
     home.run(patient=False)
     looked = look(home)
     assert (looked.exit_code, looked.as_json["outcome"]) == (0, "waiting")
-    assert "go on with what an earlier one left" in looked.text
+    assert "continue what an earlier one left" in looked.text
 
 
 @pytest.mark.parametrize(("fault", "code"), [("get-500=100", 13), ("expired-token", 12)])

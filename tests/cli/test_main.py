@@ -224,7 +224,7 @@ def test_an_interruption_ends_with_130(sis_sync: Caller, monkeypatch: pytest.Mon
     monkeypatch.setattr(tick, "is_idle", interrupted)
     told = sis_sync("run")
     assert told.code == 130
-    assert "the next run goes on with it" in told.err
+    assert "the next run continues with it" in told.err
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_a_run_that_is_told_to_stop_ends_with_130_and_the_next_one_goes_on(
     out, err = process.communicate(timeout=30)
     home.outputs += [out, err]
     assert process.returncode == 130, err
-    assert "the next run goes on with it" in err
+    assert "the next run continues with it" in err
     assert "Traceback" not in err
     assert home.last().state is BatchState.IMPORTING
     sandbox.clear_faults()
@@ -274,7 +274,7 @@ def test_another_run_at_work_is_left_to_it(sis_sync: Caller, sandbox: Sandbox) -
         assert sis_sync("run") == Spoken(0, "", "")
         assert json.loads(sis_sync("run", "--json").out)["outcome"] == "locked"
         sis_sync.watched()
-        assert "Another run of this home is at work" in sis_sync("run").out
+        assert "Another run of this home is in progress" in sis_sync("run").out
 
 
 def test_the_home_is_the_option_or_the_environment_or_the_current_folder(home: Home, sandbox: Sandbox) -> None:

@@ -122,7 +122,7 @@ def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox,
         journal.move(held.released("weighed again"))
     assert look(home).text.endswith("Next: `sis-sync run` holds it.")
     home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
-    assert look(home).text.endswith("Next: `sis-sync run` goes on with it.")
+    assert look(home).text.endswith("Next: `sis-sync run` continues with it.")
 
 
 def test_a_hold_that_today_would_be_none_is_told_to_be_weighed_again(home: Home, sandbox: Sandbox, held: Batch) -> None:

@@ -209,7 +209,7 @@ def test_the_poll_limit_leaves_the_batch_to_the_next_run_with_exit_code_6(
         assert batch.state == state
         assert "SIS_SYNC_POLL_LIMIT" in told.message
         assert f"import {batch.import_id} at {sandbox.url}" in told.message
-        assert "The next run goes on with it" in told.message.splitlines()[-1]
+        assert "The next run continues with it" in told.message.splitlines()[-1]
     sandbox.set_state(batch.sent_as, "imported")
     home.run()
     assert len(sandbox.imports) == 1
