@@ -173,37 +173,6 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything a breaker looks at besides the rows."""
-
-    #: An accepted delivery to compare with exists.
-    has_before: bool = True
-    diffing: bool = False
-    #: The import would become a new base and derive no removals.
-    remaster: bool = False
-    batch_mode: bool = False
-    multi_term: bool = False
-    skip_deletes: bool = False
-    #: It skips every row that Canvas derives from a missing one, as all of these get a deleted status (DIFF 6).
-    skips_removals: bool = False
-    #: batch_mode_term_id as configured (API 2), "" for none.
-    term: str = ""
-    #: Newest mtime among the files, seconds; None where it is not known.
-    newest_before: float | None = None
-    newest_now: float | None = None
-    #: Rows per kind that check expects Canvas to refuse.
-    refused: Mapping[str, int] = field(default_factory=dict)
-    #: Rows of files of one kind that contradict each other.
-    contradictions: int = 0
-    #: Groups that somebody allowed to be missing from then on.
-    remembered: frozenset[tuple[str, str]] = frozenset()
-    #: Imports of the data set in a row, up to the last one, whose diff Canvas refused by a threshold.
-    thresholds_in_a_row: int = 0
-    #: Seconds since the epoch, for whether a term is over.
-    now: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Tripped:
     """One breaker that holds the batch."""
 

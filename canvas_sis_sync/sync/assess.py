@@ -18,8 +18,9 @@ from canvas_sis_sync.home.batch import Batch, BatchState
 from canvas_sis_sync.home.settings import Settings
 from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.plan import text as plan_text
+from canvas_sis_sync.plan.breakers.case import Case
 from canvas_sis_sync.plan.breakers.registry import judge
-from canvas_sis_sync.plan.values import Approval, Basis, Changes, Plan, Prediction, Situation, Tripped
+from canvas_sis_sync.plan.values import Approval, Basis, Plan, Tripped
 from canvas_sis_sync.progress import Show
 from canvas_sis_sync.sync import checking, report
 from canvas_sis_sync.sync.baseline import Baseline, basis_of, find_baseline
@@ -119,8 +120,8 @@ def assess_batch(session: Session, batch: Batch) -> Batch:
 
 def _judged_by_files(assessment: Assessment) -> Assessment:
     """Hold what breakers hold that need nothing to compare with."""
-    situation = Situation(has_before=False, contradictions=assessment.report.counts.get(CONTRADICTION, 0))
-    if tripped := judge(Changes(), Prediction(), situation, {}):
+    case = Case(has_before=False, contradictions=assessment.report.counts.get(CONTRADICTION, 0))
+    if tripped := judge(case):
         return replace(assessment, state=BatchState.HELD, reasons=tuple(each.message for each in tripped))
     return assessment
 

@@ -10,14 +10,15 @@ from canvas_sis_sync.canvas.options import ImportOptions, in_words
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.home.nights import is_later
-from canvas_sis_sync.plan.breakers.registry import judge, newly_gone, noticed
+from canvas_sis_sync.plan.breakers.case import Case
+from canvas_sis_sync.plan.breakers.registry import judge, noticed
 from canvas_sis_sync.plan.changes import bounds
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing, skips_removals
 from canvas_sis_sync.plan.changes.comparing import compare_apart, compare_kind, recognised
 from canvas_sis_sync.plan.changes.effects import predict_plain
 from canvas_sis_sync.plan.changes.merging import each_once, together
-from canvas_sis_sync.plan.values import Changes, Plan, Planned, Prediction, Situation, Tripped
+from canvas_sis_sync.plan.values import Changes, Plan, Planned, Prediction, Tripped
 from canvas_sis_sync.progress import added_up
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sync._remaster import rejected_since_whole
@@ -58,8 +59,12 @@ def _made(session: Session, candidate: Candidate, report: Report, baseline: Base
     if baseline.since:
         changed = each_once(changed)
     prediction = _prediction(candidate, baseline, options, changed)
-    situation = _situation(session, candidate, report, baseline, options)
-    tripped = judge(changed, prediction, situation, session.settings.breakers)
+    case = replace(
+        _circumstances(session, candidate, report, baseline, options),
+        changes=changed,
+        prediction=prediction,
+        limits=session.settings.breakers,
+    )
     notes = (
         *plan.notes,
         prediction.refused,
@@ -71,10 +76,10 @@ def _made(session: Session, candidate: Candidate, report: Report, baseline: Base
         plan,
         changes=changed,
         prediction=prediction,
-        breakers=(*tripped, *_lost(baseline)),
+        breakers=(*judge(case), *_lost(baseline)),
         notes=tuple(filter(None, notes)),
         planned=_planned(report, before, options, changed, prediction),
-        gone=newly_gone(changed, prediction, situation),
+        gone=case.newly_gone,
     )
 
 
@@ -148,10 +153,11 @@ def _prediction(candidate: Candidate, baseline: Baseline, options: ImportOptions
     return predict_diffing(candidate.files, compared_with, options, changed, scratch=candidate.scratch)
 
 
-def _situation(
+def _circumstances(
     session: Session, candidate: Candidate, report: Report, baseline: Baseline, options: ImportOptions
-) -> Situation:
-    return Situation(
+) -> Case:
+    """Return what the breakers look at besides the rows."""
+    return Case(
         has_before=baseline.before is not None,
         diffing=bool(options.data_set) and not options.batch_mode,
         remaster=candidate.remaster or options.remaster,

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from canvas_sis_sync.canvas.options import ImportOptions
+from canvas_sis_sync.plan.breakers.case import Case
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import judge
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
-from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation, Tripped
+from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Tripped
 
 NOW = datetime(2031, 12, 22, 3, 0, tzinfo=UTC).timestamp()
-DIFFING = Situation(diffing=True, now=NOW)
-BATCH = Situation(batch_mode=True, term="sis_term_id:F31", now=NOW)
+DIFFING = Case(diffing=True, now=NOW)
+BATCH = Case(batch_mode=True, term="sis_term_id:F31", now=NOW)
 LIMITS = {kind: Limit(percent=10, count=5000) for kind in ("term", "course", "section", "enrollment", "login")}
 LIMITS |= {"user": Limit(percent=2), "change_sis_id": Limit()}
 
@@ -35,7 +36,7 @@ def kind(name: str, before: int = 1000, **values: Any) -> KindChanges:
 
 def judged(
     *kinds: KindChanges,
-    situation: Situation = DIFFING,
+    case: Case = DIFFING,
     prediction: Prediction | None = None,
     limits: Mapping[str, Limit] = LIMITS,
     **changes: Any,
@@ -44,14 +45,14 @@ def judged(
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
     changed = Changes(kinds, **(known | changes))
     prediction = replace(
-        prediction or Prediction(), scope=predict_batch_mode(changed, ImportOptions(parameters_of(situation))).scope
+        prediction or Prediction(), scope=predict_batch_mode(changed, ImportOptions(parameters_of(case))).scope
     )
-    return judge(changed, prediction, situation, limits)
+    return judge(replace(case, changes=changed, prediction=prediction, limits=limits))
 
 
-def parameters_of(situation: Situation) -> Mapping[str, str]:
-    named = {"batch_mode": "true", "batch_mode_term_id": situation.term} if situation.batch_mode else {}
-    return named | ({"multi_term_batch_mode": "true"} if situation.multi_term else {})
+def parameters_of(case: Case) -> Mapping[str, str]:
+    named = {"batch_mode": "true", "batch_mode_term_id": case.term} if case.batch_mode else {}
+    return named | ({"multi_term_batch_mode": "true"} if case.multi_term else {})
 
 
 def ids(tripped: tuple[Tripped, ...]) -> list[str]:

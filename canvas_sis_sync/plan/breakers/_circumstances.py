@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canvas_sis_sync.plan.breakers import _words
-from canvas_sis_sync.plan.breakers._case import Case
+from canvas_sis_sync.plan.breakers.case import Case
 from canvas_sis_sync.plan.values import Tripped
 
 MOST_THRESHOLDS = 2
@@ -21,7 +21,7 @@ def canary(case: Case) -> Iterator[Tripped]:
 
 def contradiction(case: Case) -> Iterator[Tripped]:
     """Find files of one kind that can be told to be neither parts nor nights of one export."""
-    count = case.situation.contradictions
+    count = case.contradictions
     if count:
         yield Tripped(
             "files-contradict",
@@ -32,7 +32,7 @@ def contradiction(case: Case) -> Iterator[Tripped]:
 
 def older(case: Case) -> Iterator[Tripped]:
     """Find a delivery that was written before the last accepted one."""
-    before, now = case.situation.newest_before, case.situation.newest_now
+    before, now = case.newest_before, case.newest_now
     if before is not None and now is not None and now < before:
         yield Tripped(
             "older",
@@ -43,7 +43,7 @@ def older(case: Case) -> Iterator[Tripped]:
 
 def unknown_base(case: Case) -> Iterator[Tripped]:
     """Find out that nobody here knows what Canvas would compare with, and so what it would remove."""
-    if case.derives and not case.prediction.base_known and not case.situation.skips_removals:
+    if case.derives and not case.prediction.base_known and not case.skips_removals:
         yield Tripped(
             "unknown-base",
             f"Canvas would compare with import {case.prediction.base_import}, which was not sent from here: what it"
@@ -54,7 +54,7 @@ def unknown_base(case: Case) -> Iterator[Tripped]:
 def renames(case: Case) -> Iterator[Tripped]:
     """Find changes of ids in a data set that is diffed: rows that go are carried out again (DIFF 7)."""
     found = case.changes.of("change_sis_id")
-    if case.situation.diffing and not case.batch_mode and found is not None and found.in_now:
+    if case.diffing and not case.deletes_by_term and found is not None and found.in_now:
         yield Tripped(
             "renames",
             "change_sis_id: changes of ids are part of a diffed data set, where Canvas carries rows out again that are"
@@ -65,7 +65,7 @@ def renames(case: Case) -> Iterator[Tripped]:
 
 def thresholds(case: Case) -> Iterator[Tripped]:
     """Find a data set that Canvas keeps refusing to compare."""
-    times = case.situation.thresholds_in_a_row
+    times = case.thresholds_in_a_row
     if case.derives and times > MOST_THRESHOLDS:
         yield Tripped(
             "thresholds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canvas_sis_sync.plan.breakers import _words
-from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, exceeded
+from canvas_sis_sync.plan.breakers.case import FLOOR, Case, GroupName
 from canvas_sis_sync.plan.values import GroupChanges, KindChanges, LostZeros, Tripped
 
 
@@ -13,7 +13,7 @@ def removals(case: Case) -> Iterator[Tripped]:
     """Find kinds that lose more than their limit, groups that are gone as a whole aside."""
     for each, limit in case.watched:
         count = case.loss(each)
-        if exceeded(limit, count, each.rows_before):
+        if limit.exceeded(count, each.rows_before, least=FLOOR):
             yield Tripped(
                 "removals",
                 f"{each.kind}: {_words.share(count, each.rows_before)} would be removed: {_parts(case, each)};"
@@ -23,12 +23,16 @@ def removals(case: Case) -> Iterator[Tripped]:
 
 
 def _parts(case: Case, changes: KindChanges) -> str:
-    missing, refused, hanging = case.going_missing(changes.kind), case.refused(changes.kind), case.hanging(changes)
+    missing, rejected, dependent = (
+        case.going_missing(changes.kind),
+        case.rejected(changes.kind),
+        case.dependent(changes),
+    )
     parts = [f"{missing:,} missing"] if missing else []
     parts += [f"{rows:,} now {word}" for word, rows in case.turned[changes.kind].items()]
     parts += [f"{_words.new_rows(rows)} {word}" for word, rows in case.added_ending[changes.kind].items()]
-    parts += [f"{refused:,} that Canvas would refuse and then delete"] if refused else []
-    parts += [f"{hanging:,} that hang on courses, sections or users to be deleted"] if hanging else []
+    parts += [f"{rejected:,} that Canvas would refuse and then delete"] if rejected else []
+    parts += [f"{dependent:,} that hang on courses, sections or users to be deleted"] if dependent else []
     return _words.listed(parts)
 
 
@@ -43,7 +47,7 @@ def group_removals(case: Case) -> Iterator[Tripped]:
         limit = case.limit(part.kind)
         if (part.kind, part.rows_before, count) in all_of_kind or limit is None:
             continue
-        if exceeded(limit, count, part.rows_before):
+        if limit.exceeded(count, part.rows_before, least=FLOOR):
             yield Tripped(
                 "group-removals",
                 f"{part.kind}: {_words.share(count, part.rows_before)} would be removed in"
@@ -67,7 +71,7 @@ def gone(case: Case) -> Iterator[Tripped]:
 def _gone_message(case: Case, group: GroupName, parts: list[GroupChanges]) -> str:
     by, name = group
     rows = _words.listed([_words.rows(part.rows_before, part.kind) for part in parts])
-    end = f"; {_words.ended(case.changes.term_ends.get(name, ''), case.situation.now)}" if by == "term" and name else ""
+    end = f"; {_words.ended(case.changes.term_ends.get(name, ''), case.now)}" if by == "term" and name else ""
     return f"Nothing is left of {_place(case, by, name)}, which had {rows}{end}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
-from canvas_sis_sync.plan.breakers._case import percentage_counts
+from canvas_sis_sync.plan.breakers.case import FLOOR
 from canvas_sis_sync.plan.breakers.limits import Limit
 
 
@@ -36,7 +36,7 @@ def new_rows(count: int) -> str:
 
 def limit(kind: str, allowed: Limit, rows: int) -> str:
     """Give what is allowed of so many rows, and the setting that says so."""
-    parts = [f"{allowed.percent:g} %"] if percentage_counts(allowed, rows) else []
+    parts = [f"{allowed.percent:g} %"] if allowed.percent_counts(rows, FLOOR) else []
     if allowed.count is not None:
         parts.append(f"{allowed.count:,} rows")
     return f"the limit is {' or '.join(parts)} (SIS_SYNC_BREAKER_{kind.upper()})"

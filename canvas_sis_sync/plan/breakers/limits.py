@@ -38,11 +38,20 @@ class Limit:
     #: Up to this many rows the percentage does not matter.
     floor: int = 0
 
-    def exceeded(self, count: int, rows: int) -> bool:
-        """Tell whether `count` of `rows` rows is more than the limit; exactly the limit is not."""
+    def exceeded(self, count: int, rows: int, /, *, least: int = 0) -> bool:
+        """Return whether `count` of `rows` rows is more than the limit; exactly the limit is not.
+
+        Among fewer than `least` rows the percentage does not count.
+        """
         if self.count is not None and count > self.count:
             return True
-        return self.percent is not None and count > self.floor and count * 100 > round(self.percent * rows, 6)
+        if self.percent is None or not self.percent_counts(rows, least):
+            return False
+        return count > self.floor and count * 100 > round(self.percent * rows, 6)
+
+    def percent_counts(self, rows: int, least: int) -> bool:
+        """Return whether there is a percentage that counts among so many rows; none at all (0 %) always does."""
+        return self.percent is not None and (rows >= least or not self.percent)
 
     def __str__(self) -> str:
         percent = "" if self.percent is None else f"{self.percent:g}%"

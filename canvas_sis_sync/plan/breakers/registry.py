@@ -1,6 +1,6 @@
 """Breakers: what holds a delivery before anything is sent. Pure.
 
-    _case           what is judged, and the arithmetic
+    case            what is judged, and the arithmetic
     _losses         breakers that count rows
     _circumstances  breakers about the delivery as such
     _batch_mode     breakers of batch mode
@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from canvas_sis_sync.plan.breakers import _batch_mode, _circumstances, _losses
-from canvas_sis_sync.plan.breakers._case import FLOOR, Case, GroupName, Limits, gone_groups
-from canvas_sis_sync.plan.values import Changes, Prediction, Situation, Tripped
-
-__all__ = ["BREAKERS", "FLOOR", "MOST_TOLD", "Breaker", "Limits", "gone_groups", "judge", "newly_gone", "noticed"]
+from canvas_sis_sync.plan.breakers.case import Case
+from canvas_sis_sync.plan.values import Changes, Tripped
 
 MOST_TOLD = 12
 """Places that one breaker names."""
@@ -82,14 +80,13 @@ BREAKERS = (
 """What explains the rest comes first: reports begin with what tripped first."""
 
 
-def judge(changes: Changes, prediction: Prediction, situation: Situation, limits: Limits) -> tuple[Tripped, ...]:
-    """Give every breaker that trips, in the order of the registry; none of them lets the delivery go.
+def judge(case: Case) -> tuple[Tripped, ...]:
+    """Return every breaker that trips, in the order of the registry; none of them lets the delivery go.
 
     A breaker that trips in more than a dozen places names those, and how many more there are.
     """
-    case = Case(changes, prediction, situation, limits)
-    asked = (each for each in BREAKERS if situation.has_before or each.at_first)
-    return tuple(tripped for each in asked for tripped in _told(each, case))
+    asked = (each for each in BREAKERS if case.has_before or each.at_first)
+    return tuple(tripped for each in asked for tripped in _places(each, case))
 
 
 def noticed(changes: Changes) -> Iterator[str]:
@@ -99,12 +96,7 @@ def noticed(changes: Changes) -> Iterator[str]:
             yield _losses.about_zeros(each.kind, each.lost_zeros)
 
 
-def newly_gone(changes: Changes, prediction: Prediction, situation: Situation) -> tuple[GroupName, ...]:
-    """Name all groups that the breaker `gone` is about, which a person may allow to be missing from then on."""
-    return Case(changes, prediction, situation, {}).newly_gone
-
-
-def _told(breaker: Breaker, case: Case) -> Iterator[Tripped]:
+def _places(breaker: Breaker, case: Case) -> Iterator[Tripped]:
     found = breaker.judge(case)
     yield from islice(found, MOST_TOLD)
     if more := sum(1 for _ in found):

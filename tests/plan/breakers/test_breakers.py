@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
 
+from canvas_sis_sync.plan.breakers.case import Case
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import BREAKERS, noticed
 from canvas_sis_sync.plan.values import (
@@ -19,17 +20,16 @@ from canvas_sis_sync.plan.values import (
     LostZeros,
     Mode,
     Prediction,
-    Situation,
 )
 
 # --- the other breakers that look at kinds ---
 
 
-@pytest.mark.parametrize("situation", [DIFFING, Situation(now=NOW)])
-def test_a_changed_form_of_ids_is_seen(situation: Situation) -> None:
+@pytest.mark.parametrize("case", [DIFFING, Case(now=NOW)])
+def test_a_changed_form_of_ids_is_seen(case: Case) -> None:
     (tripped,) = judged(
         kind("user", 20_000, removed=10_001, added=10_001),
-        situation=situation,
+        case=case,
         limits={"user": Limit(percent=100)},
     )
     assert tripped.breaker == "new-keys"
@@ -57,7 +57,7 @@ def test_half_of_the_keys_or_few_rows_are_no_changed_form(changes: KindChanges) 
 def test_ids_that_lost_their_zeros_are_held_or_noticed(count: int, is_every: bool, holds: bool) -> None:
     lost = LostZeros(count, "000100", "100", is_every=is_every)
     changes = kind("user", removed=count, added=count, lost_zeros=lost)
-    tripped = judged(changes, situation=Situation(now=NOW), limits={})
+    tripped = judged(changes, case=Case(now=NOW), limits={})
     assert ids(tripped) == (["lost-zeros"] if holds else [])
     said = [each.message for each in tripped] or list(noticed(Changes((changes,))))
     assert len(said) == 1
@@ -95,7 +95,7 @@ def test_a_new_term_for_a_gone_one_is_no_changed_form() -> None:
     ("in_now", "words"), [(True, "its file has a header and no row"), (False, "its file is missing or empty")]
 )
 def test_a_kind_that_had_rows_must_have_some(in_now: bool, words: str) -> None:
-    (tripped,) = judged(kind("login", 7, rows_now=0, in_now=in_now), situation=Situation(now=NOW))
+    (tripped,) = judged(kind("login", 7, rows_now=0, in_now=in_now), case=Case(now=NOW))
     assert (tripped.breaker, tripped.kind) == ("empty", "login")
     assert tripped.message == f"login: {words}; the last accepted delivery had 7 rows."
 
@@ -137,11 +137,11 @@ def test_of_several_files_those_that_are_compared_count_as_removals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "situation", "effect"),
+    ("changes", "case", "effect"),
     [
         (kind("enrollment", removed=1, ended=1), DIFFING, UNCOMPARED),
         (kind("enrollment", removed=1, columns_lost=("a",)), DIFFING, replace(UNCOMPARED, uncompared=False)),
-        (kind("enrollment", removed=1), Situation(now=NOW), UNCOMPARED),
+        (kind("enrollment", removed=1), Case(now=NOW), UNCOMPARED),
         (kind("enrollment", removed=1), replace(DIFFING, remaster=True), UNCOMPARED),
         (kind("admin", removed=1), DIFFING, replace(UNCOMPARED, kind="admin")),
         (kind("enrollment", removed=1), DIFFING, replace(UNCOMPARED, kind="section")),
@@ -149,9 +149,9 @@ def test_of_several_files_those_that_are_compared_count_as_removals() -> None:
     ids=["none missing", "compared", "no diffing", "remaster", "no limit", "another kind"],
 )
 def test_columns_and_files_may_change_while_nothing_is_kept_from_removal(
-    changes: KindChanges, situation: Situation, effect: Effect
+    changes: KindChanges, case: Case, effect: Effect
 ) -> None:
-    assert not judged(changes, situation=situation, prediction=Prediction((effect,), base_import=12))
+    assert not judged(changes, case=case, prediction=Prediction((effect,), base_import=12))
 
 
 def test_a_breaker_that_is_off_is_silent_in_all_that_looks_at_its_kind() -> None:
@@ -179,7 +179,7 @@ def test_a_canary_must_be_there() -> None:
     [(NOW, NOW - 1, True), (NOW, NOW, False), (NOW, NOW + 1, False), (None, NOW, False), (NOW, None, False)],
 )
 def test_a_delivery_must_not_be_older_than_the_last(before: float | None, now: float | None, trips: bool) -> None:
-    tripped = judged(situation=Situation(newest_before=before, newest_now=now), limits={})
+    tripped = judged(case=Case(newest_before=before, newest_now=now), limits={})
     assert ids(tripped) == ["older"] * trips
     assert not trips or "from 2031-12-22 02:59:59 UTC, older than" in tripped[0].message
 
@@ -188,18 +188,18 @@ UNKNOWN = Prediction(base_import=4711, base_known=False)
 
 
 @pytest.mark.parametrize(
-    ("situation", "trips"),
+    ("case", "trips"),
     [
         (DIFFING, True),
         (replace(DIFFING, has_before=False), True),
         (replace(DIFFING, remaster=True), False),
         (replace(DIFFING, skip_deletes=True), True),
         (replace(DIFFING, skip_deletes=True, skips_removals=True), False),
-        (Situation(), False),
+        (Case(), False),
     ],
 )
-def test_a_base_of_unknown_content_holds_where_canvas_would_remove(situation: Situation, trips: bool) -> None:
-    tripped = judged(situation=situation, prediction=UNKNOWN)
+def test_a_base_of_unknown_content_holds_where_canvas_would_remove(case: Case, trips: bool) -> None:
+    tripped = judged(case=case, prediction=UNKNOWN)
     assert ids(tripped) == ["unknown-base"] * trips
     assert not trips or "import 4711, which was not sent from here" in tripped[0].message
 
@@ -209,23 +209,23 @@ def test_a_known_base_holds_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "situation", "trips"),
+    ("changes", "case", "trips"),
     [
         (kind("change_sis_id", 0, rows_now=1, in_before=False), DIFFING, True),
         (kind("change_sis_id", 0, rows_now=1, in_before=False), replace(DIFFING, has_before=False), True),
         (kind("change_sis_id", 1, rows_now=0, in_now=False), DIFFING, False),
-        (kind("change_sis_id", 0, rows_now=1, in_before=False), Situation(), False),
+        (kind("change_sis_id", 0, rows_now=1, in_before=False), Case(), False),
     ],
 )
-def test_changes_of_ids_are_not_for_diffing(changes: KindChanges, situation: Situation, trips: bool) -> None:
-    assert ids(judged(changes, situation=situation)) == ["renames"] * trips
+def test_changes_of_ids_are_not_for_diffing(changes: KindChanges, case: Case, trips: bool) -> None:
+    assert ids(judged(changes, case=case)) == ["renames"] * trips
 
 
 @pytest.mark.parametrize(("times", "trips"), [(2, False), (3, True)])
 def test_three_refused_comparisons_in_a_row_hold(times: int, trips: bool) -> None:
-    tripped = judged(situation=replace(DIFFING, thresholds_in_a_row=times))
+    tripped = judged(case=replace(DIFFING, thresholds_in_a_row=times))
     assert ids(tripped) == ["thresholds"] * trips
-    assert not judged(situation=replace(DIFFING, thresholds_in_a_row=times, remaster=True))
+    assert not judged(case=replace(DIFFING, thresholds_in_a_row=times, remaster=True))
     assert not trips or "the last 3 deliveries" in tripped[0].message
 
 
@@ -233,9 +233,9 @@ def test_three_refused_comparisons_in_a_row_hold(times: int, trips: bool) -> Non
 
 
 def test_the_first_delivery_in_batch_mode_holds() -> None:
-    assert ids(judged(situation=replace(BATCH, has_before=False))) == ["first-in-batch-mode"]
-    assert not judged(situation=BATCH)
-    assert not judged(situation=replace(DIFFING, has_before=False))
+    assert ids(judged(case=replace(BATCH, has_before=False))) == ["first-in-batch-mode"]
+    assert not judged(case=BATCH)
+    assert not judged(case=replace(DIFFING, has_before=False))
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_the_first_delivery_in_batch_mode_holds() -> None:
 def test_the_term_of_batch_mode_must_have_a_course(term: str, trips: bool, side: str) -> None:
     nowhere = {"course_terms_before": frozenset(), "course_terms_now": frozenset()}
     tripped = judged(
-        situation=replace(BATCH, term=term),
+        case=replace(BATCH, term=term),
         limits={},
         term_integration_ids={"fall": "F31", "spring": "S31"},
         **(nowhere | {side: frozenset({"F31"})}),
@@ -266,44 +266,44 @@ def test_the_term_of_batch_mode_must_have_a_course(term: str, trips: bool, side:
 
 
 def test_the_default_term_has_the_courses_that_name_none() -> None:
-    situation = replace(BATCH, term="default")
-    assert not judged(situation=situation, course_terms_now=frozenset({""}))
+    case = replace(BATCH, term="default")
+    assert not judged(case=case, course_terms_now=frozenset({""}))
 
 
 def test_a_term_that_only_canvas_knows_is_told_how_to_write() -> None:
-    (tripped,) = judged(situation=replace(BATCH, term="current"))
+    (tripped,) = judged(case=replace(BATCH, term="current"))
     assert "write SIS_IMPORT_BATCH_MODE_TERM_ID=sis_term_id:X" in tripped.message
-    (tripped,) = judged(situation=replace(BATCH, term="sis_term_id:F26"))
+    (tripped,) = judged(case=replace(BATCH, term="sis_term_id:F26"))
     assert "is in the term sis_term_id:F26, in which" in tripped.message
 
 
 @pytest.mark.parametrize("name", ["course", "section", "enrollment"])
 def test_in_batch_mode_a_header_alone_holds(name: str) -> None:
     bare = kind(name, 0)
-    assert ids(judged(bare, situation=BATCH, limits={})) == ["batch-empty"]
-    assert not judged(replace(bare, in_now=False), situation=BATCH, limits={})
-    assert not judged(bare, situation=DIFFING, limits={})
-    assert not judged(kind("user", 0), situation=BATCH, limits={})
+    assert ids(judged(bare, case=BATCH, limits={})) == ["batch-empty"]
+    assert not judged(replace(bare, in_now=False), case=BATCH, limits={})
+    assert not judged(bare, case=DIFFING, limits={})
+    assert not judged(kind("user", 0), case=BATCH, limits={})
 
 
 def test_batch_mode_for_several_terms_needs_one() -> None:
-    situation = Situation(batch_mode=True, multi_term=True)
-    assert ids(judged(situation=situation, valid_terms=0)) == ["batch-terms"]
-    assert not judged(situation=situation, valid_terms=1)
-    assert not judged(situation=replace(situation, batch_mode=False), valid_terms=1)
-    assert not judged(situation=BATCH, valid_terms=0)
+    case = Case(batch_mode=True, multi_term=True)
+    assert ids(judged(case=case, valid_terms=0)) == ["batch-terms"]
+    assert not judged(case=case, valid_terms=1)
+    assert not judged(case=replace(case, batch_mode=False), valid_terms=1)
+    assert not judged(case=BATCH, valid_terms=0)
 
 
 # --- all of them ---
 
 
 def test_a_first_delivery_trips_only_what_needs_no_other() -> None:
-    situation = replace(DIFFING, has_before=False, newest_before=NOW, newest_now=0, thresholds_in_a_row=9)
+    case = replace(DIFFING, has_before=False, newest_before=NOW, newest_now=0, thresholds_in_a_row=9)
     changes = kind("user", removed=900, added=900, turned={"deleted": 90})
     arguments = (changes, kind("login", rows_now=0), *THE_REST)
     known = {"groups": LAST_TERM, "prediction": Prediction((replace(UNCOMPARED, kind="user"),))}
-    assert not judged(*arguments, situation=situation, **known)
-    found = judged(*arguments, situation=replace(situation, has_before=True), **known)
+    assert not judged(*arguments, case=case, **known)
+    found = judged(*arguments, case=replace(case, has_before=True), **known)
     assert set(ids(found)) == {"gone", "removals", "new-keys", "empty", "columns", "older", "thresholds"}
 
 

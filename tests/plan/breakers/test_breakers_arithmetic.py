@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canvas_sis_sync.plan.breakers._case import gone_groups
+from canvas_sis_sync.plan.breakers.case import Case, gone_groups
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import judge
-from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Situation
+from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction
 
 KINDS = ("course", "enrollment", "group")
 TERMS = ("", "F31", "S32")
@@ -107,8 +107,11 @@ def prediction_of(world: World) -> Prediction:
     return Prediction(tuple(Effect(kind, Mode.DIFFED, "", removed[kind]) for kind in KINDS), scope=scope)
 
 
-def situation_of(world: World) -> Situation:
-    return Situation(
+def case_of(world: World) -> Case:
+    return Case(
+        changes_of(world.rows),
+        prediction_of(world),
+        world.limits,
         diffing=world.mode in {"diffing", "remaster"},
         remaster=world.mode == "remaster",
         batch_mode=world.mode == "batch",
@@ -173,7 +176,7 @@ def lost_of(world: World, kind: str, term: str, fates: tuple[str, ...]) -> int:
 @settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_what_trips_is_what_the_rows_say(world: World) -> None:
-    tripped = judge(changes_of(world.rows), prediction_of(world), situation_of(world), world.limits)
+    tripped = judge(case_of(world))
     counted = {"removals", "group-removals", "gone"}
     found = [(each.breaker, each.kind, each.group) for each in tripped if each.breaker in counted]
     assert len(found) == len(set(found))
@@ -195,9 +198,9 @@ def test_a_raised_limit_never_makes_anything_trip(world: World, kind: str, perce
         percent=None if limit.percent is None else min(limit.percent + percent, 100),
         count=None if limit.count is None else limit.count + count,
     )
-    arguments = changes_of(world.rows), prediction_of(world), situation_of(world)
-    before = judge(*arguments, world.limits)
-    after = judge(*arguments, world.limits | {kind: raised})
+    case = case_of(world)
+    before = judge(case)
+    after = judge(replace(case, limits=world.limits | {kind: raised}))
     places = {(each.breaker, each.kind, each.group) for each in before}
     assert {(each.breaker, each.kind, each.group) for each in after} <= places
 
@@ -206,6 +209,6 @@ def test_a_raised_limit_never_makes_anything_trip(world: World, kind: str, perce
 @given(worlds())
 def test_a_remaster_and_a_plain_import_remove_nothing_by_omission(world: World) -> None:
     kept = defaultdict(int, {cell: rows for cell, rows in world.rows.items() if not cell[2].startswith(("now", "new"))})
-    for situation in (Situation(), Situation(diffing=True, remaster=True)):
-        tripped = judge(changes_of(kept), Prediction(), situation, world.limits)
+    for case in (Case(), Case(diffing=True, remaster=True)):
+        tripped = judge(replace(case, changes=changes_of(kept), limits=world.limits))
         assert not {each.breaker for each in tripped} & {"removals", "group-removals", "gone"}

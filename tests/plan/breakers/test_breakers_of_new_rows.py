@@ -7,19 +7,20 @@ from dataclasses import replace
 import pytest
 from support.breaker_cases import BATCH, DIFFING, NOW, ids, judged, kind, predicted
 
+from canvas_sis_sync.plan.breakers.case import Case
 from canvas_sis_sync.plan.breakers.limits import Limit
-from canvas_sis_sync.plan.values import GroupChanges, Situation
+from canvas_sis_sync.plan.values import GroupChanges
 
 # --- rows that come ended ---
 
 
-@pytest.mark.parametrize("situation", [DIFFING, replace(DIFFING, remaster=True), Situation(now=NOW), BATCH])
+@pytest.mark.parametrize("case", [DIFFING, replace(DIFFING, remaster=True), Case(now=NOW), BATCH])
 @pytest.mark.parametrize("word", ["deleted", "completed", "inactive"])
-def test_new_rows_that_end_something_count_always(situation: Situation, word: str) -> None:
-    (tripped,) = judged(kind("enrollment", added_ending={word: 101}), situation=situation)
+def test_new_rows_that_end_something_count_always(case: Case, word: str) -> None:
+    (tripped,) = judged(kind("enrollment", added_ending={word: 101}), case=case)
     assert tripped.breaker == "removals"
     assert f"would be removed: 101 new rows that are {word};" in tripped.message
-    assert not judged(kind("enrollment", added_ending={word: 100}), situation=situation)
+    assert not judged(kind("enrollment", added_ending={word: 100}), case=case)
 
 
 def test_they_count_together_with_what_turned_and_what_is_missing() -> None:
@@ -28,10 +29,10 @@ def test_they_count_together_with_what_turned_and_what_is_missing() -> None:
 
 
 def test_new_rows_that_are_deleted_do_not_count_where_canvas_skips_them() -> None:
-    situation = Situation(skip_deletes=True, now=NOW)
-    assert not judged(kind("user", added_ending={"deleted": 500}), situation=situation)
+    case = Case(skip_deletes=True, now=NOW)
+    assert not judged(kind("user", added_ending={"deleted": 500}), case=case)
     part = GroupChanges("term", "F31", "user", 500, turned=500)
-    assert not judged(kind("user", added_ending={"deleted": 500}), situation=situation, groups=(part,))
+    assert not judged(kind("user", added_ending={"deleted": 500}), case=case, groups=(part,))
 
 
 def test_they_count_for_their_group() -> None:
@@ -48,7 +49,7 @@ def test_of_a_school_only_what_is_in_the_scope_of_batch_mode_counts(in_scope: in
     school = GroupChanges("account", "A1", "enrollment", 200, 150, removed_by_term={"S31": 150, "F31": in_scope})
     found = judged(
         kind("enrollment", 98_000, removed=400),
-        situation=BATCH,
+        case=BATCH,
         prediction=predicted(enrollment=400),
         groups=(school,),
     )
@@ -57,7 +58,7 @@ def test_of_a_school_only_what_is_in_the_scope_of_batch_mode_counts(in_scope: in
 
 def test_a_school_that_vanishes_outside_the_scope_is_not_gone() -> None:
     school = GroupChanges("account", "A1", "enrollment", 300, 300, removed_by_term={"S31": 300})
-    arguments = {"situation": BATCH, "prediction": predicted(enrollment=120)}
+    arguments = {"case": BATCH, "prediction": predicted(enrollment=120)}
     assert not judged(kind("enrollment", 98_000, removed=420), groups=(school,), **arguments)
     inside = replace(school, removed_by_term={"F31": 300})
     assert ids(judged(kind("enrollment", 98_000, removed=420), groups=(inside,), **arguments)) == ["gone"]
@@ -90,7 +91,7 @@ def test_what_explains_the_rest_comes_first() -> None:
     found = judged(
         kind("change_sis_id", 0, rows_now=1),
         kind("user", 1000, rows_now=0),
-        situation=replace(DIFFING, newest_before=NOW, newest_now=0, thresholds_in_a_row=3),
+        case=replace(DIFFING, newest_before=NOW, newest_now=0, thresholds_in_a_row=3),
         missing_canaries=("user:U001",),
         limits={"user": Limit(percent=2)},
     )

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind, predicted
 
-from canvas_sis_sync.plan.breakers._case import gone_groups
+from canvas_sis_sync.plan.breakers.case import Case, gone_groups
 from canvas_sis_sync.plan.breakers.limits import Limit
-from canvas_sis_sync.plan.values import Changes, GroupChanges, Situation
+from canvas_sis_sync.plan.values import Changes, GroupChanges
 
 # --- removals ---
 
@@ -58,33 +58,33 @@ def test_a_kind_without_a_limit_never_trips() -> None:
 
 
 @pytest.mark.parametrize(
-    ("situation", "trips"),
+    ("case", "trips"),
     [
         (DIFFING, True),
         (replace(DIFFING, remaster=True), False),
-        (Situation(now=NOW), False),
+        (Case(now=NOW), False),
         (replace(DIFFING, skip_deletes=True), False),
         (BATCH, False),
         (replace(BATCH, diffing=True), False),
         (replace(DIFFING, has_before=False), False),
     ],
 )
-def test_missing_rows_count_only_where_canvas_removes_them(situation: Situation, trips: bool) -> None:
-    assert ("removals" in ids(judged(kind("user", removed=500), situation=situation))) is trips
+def test_missing_rows_count_only_where_canvas_removes_them(case: Case, trips: bool) -> None:
+    assert ("removals" in ids(judged(kind("user", removed=500), case=case))) is trips
 
 
-@pytest.mark.parametrize("situation", [DIFFING, replace(DIFFING, remaster=True), Situation(now=NOW), BATCH])
+@pytest.mark.parametrize("case", [DIFFING, replace(DIFFING, remaster=True), Case(now=NOW), BATCH])
 @pytest.mark.parametrize("word", ["deleted", "completed", "inactive"])
-def test_rows_that_turn_count_always(situation: Situation, word: str) -> None:
-    assert ids(judged(kind("user", turned={word: 21}), situation=situation)) == ["removals"]
+def test_rows_that_turn_count_always(case: Case, word: str) -> None:
+    assert ids(judged(kind("user", turned={word: 21}), case=case)) == ["removals"]
 
 
 def test_rows_that_turn_deleted_do_not_count_where_canvas_skips_them() -> None:
-    situation = Situation(skip_deletes=True, now=NOW)
-    assert not judged(kind("user", turned={"deleted": 500}), situation=situation)
-    assert ids(judged(kind("user", turned={"deleted": 500, "inactive": 21}), situation=situation)) == ["removals"]
+    case = Case(skip_deletes=True, now=NOW)
+    assert not judged(kind("user", turned={"deleted": 500}), case=case)
+    assert ids(judged(kind("user", turned={"deleted": 500, "inactive": 21}), case=case)) == ["removals"]
     part = GroupChanges("term", "F31", "user", 500, turned=500)
-    assert not judged(kind("user", turned={"deleted": 500}), situation=situation, groups=(part,))
+    assert not judged(kind("user", turned={"deleted": 500}), case=case, groups=(part,))
 
 
 def test_rows_that_were_deleted_before_are_no_loss() -> None:
@@ -98,29 +98,29 @@ def test_the_prediction_counts_where_it_is_larger_because_the_base_is_another_on
 
 
 def test_with_skipped_deletes_only_the_prediction_knows_what_becomes_completed() -> None:
-    situation = replace(DIFFING, skip_deletes=True)
-    found = judged(kind("enrollment", removed=900), situation=situation, prediction=predicted(enrollment=101))
+    case = replace(DIFFING, skip_deletes=True)
+    found = judged(kind("enrollment", removed=900), case=case, prediction=predicted(enrollment=101))
     assert ids(found) == ["removals"]
     assert "101 missing" in found[0].message
 
 
 def test_batch_mode_removes_what_is_predicted_in_its_scope() -> None:
-    assert not judged(kind("course", removed=500), situation=BATCH, prediction=predicted(course=100))
-    assert ids(judged(kind("course", removed=500), situation=BATCH, prediction=predicted(course=101))) == ["removals"]
-    assert not judged(kind("user", removed=500), situation=BATCH, prediction=predicted(user=500))
+    assert not judged(kind("course", removed=500), case=BATCH, prediction=predicted(course=100))
+    assert ids(judged(kind("course", removed=500), case=BATCH, prediction=predicted(course=101))) == ["removals"]
+    assert not judged(kind("user", removed=500), case=BATCH, prediction=predicted(user=500))
 
 
 def test_batch_mode_removes_what_canvas_refuses() -> None:
     refused = {"section": 101, "user": 900}
-    (tripped,) = judged(kind("section"), kind("user"), situation=replace(BATCH, refused=refused))
+    (tripped,) = judged(kind("section"), kind("user"), case=replace(BATCH, refused=refused))
     assert (tripped.breaker, tripped.kind) == ("removals", "section")
     assert "101 that Canvas would refuse and then delete" in tripped.message
-    assert not judged(kind("section"), kind("user"), situation=replace(DIFFING, refused=refused))
+    assert not judged(kind("section"), kind("user"), case=replace(DIFFING, refused=refused))
 
 
 def test_rows_refused_of_a_kind_that_had_none_are_told_without_a_percentage() -> None:
-    situation = replace(BATCH, refused={"section": 5001})
-    (tripped,) = judged(kind("section", 0, rows_now=9000), situation=situation)
+    case = replace(BATCH, refused={"section": 5001})
+    (tripped,) = judged(kind("section", 0, rows_now=9000), case=case)
     assert "section: 5,001 of 0 rows would be removed" in tripped.message
 
 
@@ -194,7 +194,7 @@ def test_batch_mode_leaves_the_groups_of_other_terms_alone(term: str, trips: boo
     part = GroupChanges("term", term, "enrollment", 500, 400, removed_by_term={term: 400})
     found = judged(
         kind("enrollment", 98_000, removed=400),
-        situation=BATCH,
+        case=BATCH,
         prediction=predicted(enrollment=400),
         groups=(part,),
     )
@@ -205,7 +205,7 @@ def test_batch_mode_leaves_the_groups_of_other_terms_alone(term: str, trips: boo
 def test_batch_mode_for_several_terms_concerns_those_of_the_delivery(term: str, trips: bool) -> None:
     found = judged(
         kind("enrollment", 98_000, removed=400),
-        situation=replace(BATCH, multi_term=True, term=""),
+        case=replace(BATCH, multi_term=True, term=""),
         prediction=predicted(enrollment=400),
         groups=(GroupChanges("term", term, "enrollment", 500, 400, removed_by_term={term: 400}),),
         valid_terms=1,
@@ -218,7 +218,7 @@ def test_where_the_scope_cannot_be_told_every_group_counts() -> None:
     part = GroupChanges("term", "S31", "enrollment", 500, 400)
     found = judged(
         kind("enrollment", 98_000, removed=400),
-        situation=replace(BATCH, term="17"),
+        case=replace(BATCH, term="17"),
         prediction=predicted(enrollment=400),
         groups=(part,),
     )
@@ -270,25 +270,25 @@ def test_other_groups_have_no_end(by: str, name: str) -> None:
 
 
 def test_a_group_that_was_remembered_neither_trips_nor_counts() -> None:
-    situation = replace(DIFFING, remembered=frozenset({("term", "F30")}))
-    assert not judged(*THE_REST, groups=LAST_TERM, situation=situation)
+    case = replace(DIFFING, remembered=frozenset({("term", "F30")}))
+    assert not judged(*THE_REST, groups=LAST_TERM, case=case)
     assert gone_groups(Changes(groups=LAST_TERM)) == (("term", "F30"),)
 
 
 def test_remembering_a_term_is_no_leave_for_an_account_of_that_name() -> None:
-    situation = replace(DIFFING, remembered=frozenset({("account", "F30")}))
-    assert "gone" in ids(judged(*THE_REST, groups=LAST_TERM, situation=situation))
+    case = replace(DIFFING, remembered=frozenset({("account", "F30")}))
+    assert "gone" in ids(judged(*THE_REST, groups=LAST_TERM, case=case))
 
 
-@pytest.mark.parametrize("situation", [Situation(now=NOW), replace(DIFFING, remaster=True), BATCH])
-def test_a_term_that_nobody_deletes_is_not_gone(situation: Situation) -> None:
-    assert not judged(*THE_REST, groups=LAST_TERM, situation=situation, prediction=predicted(course=1))
+@pytest.mark.parametrize("case", [Case(now=NOW), replace(DIFFING, remaster=True), BATCH])
+def test_a_term_that_nobody_deletes_is_not_gone(case: Case) -> None:
+    assert not judged(*THE_REST, groups=LAST_TERM, case=case, prediction=predicted(course=1))
 
 
 def test_under_batch_mode_its_own_term_can_be_gone() -> None:
     found = judged(
         *THE_REST,
-        situation=replace(BATCH, term="sis_term_id:F30"),
+        case=replace(BATCH, term="sis_term_id:F30"),
         prediction=predicted(course=60, enrollment=39_990),
         groups=LAST_TERM,
         course_terms_before=frozenset({"F30", "F31"}),

@@ -1,4 +1,4 @@
-"""A case: what breakers judge, with the arithmetic they share.
+"""A case: everything that breakers judge, with the arithmetic they share.
 
 Owns how many rows of a kind or of a group count as going, and which groups are gone as a whole. Leaves to others what
 is too much, and the words.
@@ -7,11 +7,11 @@ is too much, and the words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from canvas_sis_sync.plan.breakers.limits import Limit
-from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges, Prediction, Situation
+from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges, Prediction
 from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, OWNERS
 
 FLOOR = 100
@@ -22,18 +22,6 @@ GroupName = tuple[str, str]
 
 Limits = Mapping[str, Limit]
 """Limits by kind; one without percentage and count switches the kind off, as does none at all."""
-
-
-def exceeded(limit: Limit, count: int, rows: int) -> bool:
-    """Tell whether `count` of `rows` rows is more than the limit; exactly the limit is not."""
-    if limit.count is not None and count > limit.count:
-        return True
-    return percentage_counts(limit, rows) and count * 100 > round((limit.percent or 0) * rows, 6)
-
-
-def percentage_counts(limit: Limit, rows: int) -> bool:
-    """Tell whether the limit has a percentage that counts among so many rows; none at all always does."""
-    return limit.percent is not None and (rows >= FLOOR or not limit.percent)
 
 
 def gone_groups(changes: Changes) -> tuple[GroupName, ...]:
@@ -62,22 +50,46 @@ def _by_group(changes: Changes) -> dict[GroupName, list[GroupChanges]]:
 
 @dataclass(frozen=True)
 class Case:
-    """A delivery against the last accepted one, what Canvas would do with it, and what is allowed."""
+    """A delivery against the last accepted one, what Canvas would do with it, what is allowed, and what else counts."""
 
-    changes: Changes
-    prediction: Prediction
-    situation: Situation
-    limits: Limits
+    changes: Changes = Changes()
+    prediction: Prediction = Prediction()
+    limits: Limits = field(default_factory=dict)
+    #: An accepted delivery to compare with exists.
+    has_before: bool = True
+    diffing: bool = False
+    #: The import would become a new base and derive no removals.
+    remaster: bool = False
+    batch_mode: bool = False
+    multi_term: bool = False
+    skip_deletes: bool = False
+    #: It skips every row that Canvas derives from a missing one, as all of these get a deleted status (DIFF 6).
+    skips_removals: bool = False
+    #: batch_mode_term_id as configured (API 2), "" for none.
+    term: str = ""
+    #: Newest mtime among the files, seconds; None where it is not known.
+    newest_before: float | None = None
+    newest_now: float | None = None
+    #: Rows per kind that check expects Canvas to refuse.
+    refused: Mapping[str, int] = field(default_factory=dict)
+    #: Rows of files of one kind that contradict each other.
+    contradictions: int = 0
+    #: Groups that somebody allowed to be missing from then on.
+    remembered: frozenset[tuple[str, str]] = frozenset()
+    #: Imports of the data set in a row, up to the last one, whose diff Canvas refused by a threshold.
+    thresholds_in_a_row: int = 0
+    #: Seconds since the epoch, for whether a term is over.
+    now: float = 0.0
 
     @property
-    def batch_mode(self) -> bool:
-        """Tell whether Canvas deletes by batch mode, of one term or of several."""
-        return self.situation.batch_mode or self.situation.multi_term
+    def deletes_by_term(self) -> bool:
+        """Whether Canvas deletes by batch mode, of one term or of several."""
+        return self.batch_mode or self.multi_term
 
     @property
     def derives(self) -> bool:
         """Tell whether Canvas would remove what is missing by comparing; batch mode excludes it (DIFF)."""
-        return self.situation.diffing and not self.batch_mode and not self.situation.remaster
+        return self.diffing and not self.deletes_by_term and not self.remaster
 
     @cached_property
     def gone(self) -> dict[GroupName, list[GroupChanges]]:
@@ -89,7 +101,7 @@ class Case:
     def newly_gone(self) -> tuple[GroupName, ...]:
         """The groups that vanish as a whole from Canvas too and that nobody allowed to, the largest first."""
         lost = {name: sum(map(self.group_missing, parts)) for name, parts in self.gone.items()}
-        concerned = [name for name, rows in lost.items() if rows and name not in self.situation.remembered]
+        concerned = [name for name, rows in lost.items() if rows and name not in self.remembered]
         return tuple(sorted(concerned, key=lambda name: -lost[name]))
 
     def limit(self, kind: str) -> Limit | None:
@@ -110,13 +122,13 @@ class Case:
     def _missing(self, changes: KindChanges) -> int:
         effect = self.prediction.of(changes.kind)
         predicted = effect.removed if effect else 0
-        if self.batch_mode:
+        if self.deletes_by_term:
             return predicted if changes.kind in BATCH_MODE_KINDS else 0
         if not self.derives:
             return 0
         # Rows that are written as deleted are skipped then, and only the prediction knows which are (DIFF 6). Of files
         # that cannot be compared none is removed (DIFF 3, 4): `columns` is about those.
-        if self.situation.skip_deletes or (effect and effect.uncompared):
+        if self.skip_deletes or (effect and effect.uncompared):
             return predicted
         return max(changes.removed - changes.ended, predicted)
 
@@ -131,16 +143,16 @@ class Case:
         return {each.kind: self._taken(each.added_ending) for each in self.changes.kinds}
 
     def _taken(self, by_word: Mapping[str, int]) -> dict[str, int]:
-        skipped = "deleted" if self.situation.skip_deletes else ""
+        skipped = "deleted" if self.skip_deletes else ""
         return {word: rows for word, rows in by_word.items() if rows and word != skipped}
 
-    def refused(self, kind: str) -> int:
-        """Give the rows that Canvas refuses although only they keep batch mode from deleting (DIFF 9)."""
-        concerned = self.batch_mode and kind in BATCH_MODE_KINDS
-        return self.situation.refused.get(kind, 0) if concerned else 0
+    def rejected(self, kind: str) -> int:
+        """Give the rows that Canvas rejects although only they keep batch mode from deleting (DIFF 9)."""
+        concerned = self.deletes_by_term and kind in BATCH_MODE_KINDS
+        return self.refused.get(kind, 0) if concerned else 0
 
-    def hanging(self, changes: KindChanges) -> int:
-        """Give the rows of a kind that stay, but hang on objects that Canvas would delete, and them with these."""
+    def dependent(self, changes: KindChanges) -> int:
+        """Return the rows of a kind that stay but belong to objects that Canvas would delete, and are deleted with them."""
         owners = OWNERS.get(changes.kind, ())
         if not any(self.missing.get(owner) or self.turned.get(owner, {}).get("deleted") for owner in owners):
             return 0
@@ -150,7 +162,7 @@ class Case:
     def group_missing(self, part: GroupChanges) -> int:
         """Give the rows of a group and kind that Canvas would remove because they are not in the delivery."""
         rows = part.removed - part.ended
-        if self.batch_mode and self.prediction.scope is not None:
+        if self.deletes_by_term and self.prediction.scope is not None:
             rows = sum(part.removed_by_term.get(term, 0) for term in self.prediction.scope)
         return min(rows, self.missing.get(part.kind, 0))
 
@@ -175,4 +187,4 @@ class Case:
         """Give the rows of a kind that go, without the missing ones of groups that are gone as a whole."""
         kind = changes.kind
         ending = sum(self.turned[kind].values()) + sum(self.added_ending[kind].values())
-        return self.going_missing(kind) + ending + self.refused(kind) + self.hanging(changes)
+        return self.going_missing(kind) + ending + self.rejected(kind) + self.dependent(changes)
