@@ -52,8 +52,8 @@ def _by_group(changes: Changes) -> dict[GroupName, list[GroupChanges]]:
 class Case:
     """A delivery against the last accepted one, what Canvas would do with it, what is allowed, and what else counts."""
 
-    changes: Changes = Changes()
-    prediction: Prediction = Prediction()
+    changes: Changes = field(default_factory=Changes)
+    prediction: Prediction = field(default_factory=Prediction)
     limits: Limits = field(default_factory=dict)
     #: An accepted delivery to compare with exists.
     has_before: bool = True
@@ -152,7 +152,7 @@ class Case:
         return self.refused.get(kind, 0) if concerned else 0
 
     def dependent(self, changes: KindChanges) -> int:
-        """Return the rows of a kind that stay but belong to objects that Canvas would delete, and are deleted with them."""
+        """Return the rows of a kind that stay but are deleted with the objects that they belong to."""
         owners = OWNERS.get(changes.kind, ())
         if not any(self.missing.get(owner) or self.turned.get(owner, {}).get("deleted") for owner in owners):
             return 0
