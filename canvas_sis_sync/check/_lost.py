@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from canvas_sis_sync.check._known import FileResult
+from canvas_sis_sync.check._rows import nearest
 from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.sis_csv.counter import count_lines
 from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
-from canvas_sis_sync.sis_csv.near import nearest
 from canvas_sis_sync.sis_csv.reader import foreign_format
 
 HEAD_BYTES = 1 << 13

@@ -1,16 +1,22 @@
 """The rows of one block, seen by columns, and the heading of their file.
 
 Owns access by column name as Canvas has it: a missing column is one of blank cells, of two equal ones the first counts.
+Finds out as which column a header cell was probably meant that Canvas does not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.sis_csv.formats import TRIMMED, Kind, ValueType
-from canvas_sis_sync.sis_csv.near import nearest
 from canvas_sis_sync.sis_csv.reader import Block
+
+LEAST_LIKENESS = 0.82
+"""Takes `sttaus` for status and `mail` for email, and leaves `course_code`, `middle_name` and `start_time` alone."""
+_BETWEEN = re.compile(r"[\W_]+|sis")
 
 
 class Heading:
@@ -133,3 +139,20 @@ class Rows:
     def void(self) -> set[int]:
         """Give the places of rows without any value: Canvas counts them and passes over them silently (CSV 4)."""
         return set(self.blank(*self._heading.places)) - self._overlong
+
+
+def nearest(cell: str, names: Iterable[str]) -> str:
+    """Return the column among `names` that a header cell is near, "" for none.
+
+    Case, spaces, hyphens and underscores do not count, nor does an `_id` that is left out.
+    """
+    plain = {_plain(name): name for name in names}
+    wanted = _plain(cell)
+    for text in (wanted, f"{wanted}id"):
+        if wanted and text in plain:
+            return plain[text]
+    return next((plain[text] for text in get_close_matches(wanted, plain, 1, LEAST_LIKENESS)), "")
+
+
+def _plain(name: str) -> str:
+    return _BETWEEN.sub("", name.lower())

@@ -8,12 +8,12 @@ import pytest
 from support.samples import checked, found
 
 from canvas_sis_sync.check._checking import Watched
+from canvas_sis_sync.check._rows import nearest
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.sis_csv.dates import shown
 from canvas_sis_sync.sis_csv.kinds import KINDS
-from canvas_sis_sync.sis_csv.near import nearest
 
 ENROLLMENTS = "course_id,section_id,user_id,role,status\n"
 COURSES = "course_id,short_name,long_name,status\n" + "".join(f"{c},{c},{c},active\n" for c in ("C1", "C2", "X1"))
