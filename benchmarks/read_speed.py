@@ -23,9 +23,9 @@ from statistics import median
 ROWS = 1_000_000
 OURS = """
 import sys
-from canvas_sis_sync.sis_csv.reader import read_blocks
+from canvas_sis_sync.sis_csv.reader import open_csv
 with open(sys.argv[1], "rb") as stream:
-    for block in read_blocks(stream):
+    for block in open_csv(stream).blocks:
         pass
 """
 PYTHON = """

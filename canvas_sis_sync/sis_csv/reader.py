@@ -110,11 +110,6 @@ def open_csv(stream: BinaryIO) -> CsvFile:
     return CsvFile(header=[cell.lower() for cell in cells], kind=recognise(cells), blocks=blocks)
 
 
-def read_blocks(stream: BinaryIO) -> Iterator[Block]:
-    """Give the data rows of a CSV by column, in flat memory; see `open_csv`, which gives the header too."""
-    return open_csv(stream).blocks
-
-
 class _Fault(Exception):
     """The record that begins at `start` of a text is malformed."""
 
@@ -287,7 +282,7 @@ def _records(text: str, line_end: str) -> Iterator[tuple[int, int]]:
     start = position = 0
     while position < len(text):
         cell = position
-        position = _CELL.match(text, cell).end()  # type: ignore[union-attr]  # it matches the empty text, too
+        position = _end_of_cell(text, cell)
         if text.startswith(",", position):
             position += 1
         elif text.startswith(line_end, position):
@@ -298,6 +293,12 @@ def _records(text: str, line_end: str) -> Iterator[tuple[int, int]]:
             raise _Fault(start, _sentence(text, cell, position))
     if start < len(text):
         yield start, len(text)
+
+
+def _end_of_cell(text: str, start: int) -> int:
+    """Return where the cell from `start` on ends, which is `start` itself for an empty one or an unclosed quote."""
+    found = _CELL.match(text, start)
+    return found.end() if found else start
 
 
 def _sentence(text: str, cell: int, position: int) -> str:

@@ -7,11 +7,11 @@ import io
 import pytest
 
 from canvas_sis_sync.sis_csv import texts
-from canvas_sis_sync.sis_csv.reader import Block, Malformed, open_csv, read_blocks
+from canvas_sis_sync.sis_csv.reader import Block, Malformed, open_csv
 
 
 def blocks_of(text: str) -> list[Block]:
-    return list(read_blocks(io.BytesIO(text.encode())))
+    return list(open_csv(io.BytesIO(text.encode())).blocks)
 
 
 def test_a_block_gives_trimmed_values_by_column() -> None:
@@ -87,7 +87,7 @@ def test_blocks_of_a_large_file_hold_about_a_thousand_rows() -> None:
 
 
 def test_rows_before_the_malformed_one_come_in_a_block_of_their_own() -> None:
-    blocks = read_blocks(io.BytesIO(b'a,b\n1,2\n\n3,4\n5,"6"7\n8,9\n'))
+    blocks = open_csv(io.BytesIO(b'a,b\n1,2\n\n3,4\n5,"6"7\n8,9\n')).blocks
     assert next(blocks) == Block(2, (["1", "3"], ["2", "4"]))
     with pytest.raises(Malformed, match="Row 4 "):
         next(blocks)
@@ -100,7 +100,7 @@ def test_a_file_without_rows_has_no_blocks(text: str) -> None:
 
 def test_a_malformed_header_is_found_when_the_file_is_opened() -> None:
     with pytest.raises(Malformed, match="Row 1 "):
-        read_blocks(io.BytesIO(b'a"b,c\n1,2\n'))
+        open_csv(io.BytesIO(b'a"b,c\n1,2\n'))
 
 
 def test_a_fault_after_the_header_is_found_only_when_its_row_is_asked_for() -> None:
