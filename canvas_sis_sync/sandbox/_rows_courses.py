@@ -104,7 +104,7 @@ def term(row: Row, context: RowContext) -> None:
 
 
 def _in_utc(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment.isoformat()}Z"
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def _check_override(override: str, existing: Stored | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -166,7 +166,7 @@ def _reading(fields: dict[str, int], *, is_iso: bool) -> DateReading:
         return _BAD
     if not 1 <= fields.get("Y", 0) <= 9998:
         return _MISREAD
-    month_began = datetime(fields["Y"], month, 1)  # noqa: DTZ001 - all moments here are UTC
+    month_began = datetime(fields["Y"], month, 1, tzinfo=UTC)
     moment = month_began + timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
     rolled_over = moment.month != month or hour == 24 or second == 60
     if fields["Y"] > 1:

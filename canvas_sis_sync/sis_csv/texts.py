@@ -82,9 +82,9 @@ def _whole(pieces: Iterable[str], line_end: str) -> Iterator[str]:
             yield "".join([*held, piece[:end]])
             held.clear()
             size = 0
-            piece = piece[end + len(line_end) :]  # noqa: PLW2901 - the rest of it is what is held
-        held.append(piece)
-        size += len(piece)
+        rest = piece[end + len(line_end) :] if end >= 0 else piece
+        held.append(rest)
+        size += len(rest)
         if size > RECORD_LIMIT:
             break
     if size:

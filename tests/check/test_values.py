@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_a_text_that_is_too_long_is_a_bad_date() -> None:
     ],
 )
 def test_moments_are_those_that_canvas_reads(text: str, moment: datetime | None) -> None:
-    assert read_date(text).moment == moment
+    assert read_date(text).moment == (moment and moment.replace(tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
