@@ -1,28 +1,42 @@
-"""One file under all rules that can be told from it and from what was read before it."""
+"""One file under all rules that can be judged from it and from what was read before it.
+
+A file that Canvas drops whole is described instead: what it seems to be, and how many rows are lost with it (CSV 5).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from canvas_sis_sync.check._halves import Work, in_halves
 from canvas_sis_sync.check._judging import Judge
-from canvas_sis_sync.check._known import FileResult, SetKnowledge
-from canvas_sis_sync.check._lost import dropped, lost
 from canvas_sis_sync.check._marks import CONTROLS
 from canvas_sis_sync.check._names import kind_of_name
-from canvas_sis_sync.check._rows import Heading
-from canvas_sis_sync.check._tally import Tally
+from canvas_sis_sync.check._results import FileResult, SetKnowledge, Tally
+from canvas_sis_sync.check._rows import Heading, nearest
 from canvas_sis_sync.check.findings import CheckedFile
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import rules_of
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.parallel import Progress, tell_nobody
+from canvas_sis_sync.sis_csv.counter import count_lines
 from canvas_sis_sync.sis_csv.formats import Kind
-from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS
-from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, TooManyColumns, open_csv
+from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS, recognise
+from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, TooManyColumns, foreign_format, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
+
+_RULE_OF_FAULT: Mapping[type[ValueError], str] = {
+    NotUtf8: "file-not-utf8",
+    Malformed: "file-malformed-csv",
+    TooManyColumns: "file-too-many-columns",
+}
+HEAD_BYTES = 1 << 13
+LONGEST_LINE = 200
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_COLUMNS = frozenset(name for kind in KINDS.values() for name in kind.columns)
+_CONTROLS = tuple(control.encode() for control in CONTROLS)
 
 
 def kind_of(file: DeliveryFile) -> str:
@@ -32,13 +46,6 @@ def kind_of(file: DeliveryFile) -> str:
     except (OSError, SyncError, ValueError):
         return ""
     return kind.name if kind else ""
-
-
-_RULE_OF_FAULT: Mapping[type[ValueError], str] = {
-    NotUtf8: "file-not-utf8",
-    Malformed: "file-malformed-csv",
-    TooManyColumns: "file-too-many-columns",
-}
 
 
 def check_file(file: DeliveryFile, options: CheckOptions, known: SetKnowledge, progress: Progress) -> FileResult:
@@ -53,7 +60,7 @@ def check_file(file: DeliveryFile, options: CheckOptions, known: SetKnowledge, p
     try:
         result = _in_halves(file, work, progress) or _as_a_whole(file, work)
     except (NotUtf8, Malformed) as fault:
-        return lost(file, _RULE_OF_FAULT[type(fault)], str(fault))
+        return dropped_file(file, _RULE_OF_FAULT[type(fault)], str(fault))
     except UnicodeError:  # from a stream that converts a file, which has changed since it was looked at
         return dropped(file.name, "file-unreadable")
     except SyncError as fault:
@@ -63,7 +70,7 @@ def check_file(file: DeliveryFile, options: CheckOptions, known: SetKnowledge, p
     if result.file.kind:
         _conclude(Heading(result.header, KINDS[result.file.kind]), options, result)
     elif result.header:
-        found = lost(file, "file-headers-unrecognised")
+        found = dropped_file(file, "file-headers-unrecognised")
         result.tally.join(found.tally)
         result.file = found.file
     if result.bytes_read != file.size:
@@ -150,9 +157,6 @@ def _conclude(heading: Heading, options: CheckOptions, result: FileResult) -> No
         tally.add("set-refused-rows-deleted")
 
 
-_CONTROLS = tuple(control.encode() for control in CONTROLS)
-
-
 class Watched:
     """Reads on from another stream."""
 
@@ -189,3 +193,53 @@ def _holds_marks(chunk: bytes) -> bool:
         or (b"+" in chunk and (b"E+" in chunk or b"e+" in chunk))
         or (b"." in chunk and b".0" in chunk)
     )
+
+
+def dropped(name: str, rule_id: str, message: str = "") -> FileResult:
+    """Give the result of a file that Canvas ignores as a whole: nothing else is said of it."""
+    result = FileResult(CheckedFile(name, None, None), Tally(name))
+    result.tally.add(rule_id)
+    if message:
+        result.tally.say(rule_id, message)
+    return result
+
+
+def dropped_file(file: DeliveryFile, rule_id: str, message: str = "") -> FileResult:
+    """Give the result of a file that Canvas drops, with the number of its rows and what its beginning says."""
+    try:
+        with file.open() as stream:
+            head = stream.read(HEAD_BYTES)
+        if form := foreign_format(head):
+            return dropped(file.name, "file-not-csv", f"The file is {form}, whatever its name says. Export it as CSV.")
+        with file.open() as stream:
+            rows = max(count_lines(stream) - 1, 0)
+    except (OSError, SyncError, ValueError):
+        return dropped(file.name, rule_id, message)
+    said = _about_header(_first_line(head))
+    if said and rule_id == "file-headers-unrecognised":
+        message = said
+    elif said and rule_id == "file-malformed-csv":
+        message = f"{message} {said}"
+    result = dropped(file.name, rule_id, message)
+    result.file = replace(result.file, lost_rows=rows)
+    return result
+
+
+def _first_line(head: bytes) -> str:
+    text = head.decode(errors="replace").removeprefix("\ufeff")
+    return next((line for line in text.splitlines() if line.strip()), "")
+
+
+def _about_header(line: str) -> str:
+    """Say what is wrong with a header; "" where the line may be a row, whose cells are shown to nobody."""
+    for separator, name in _SEPARATORS.items():
+        cells = [cell.strip('" ').lower() for cell in line.split(separator)]
+        if len(cells) > 1 and not _COLUMNS.isdisjoint(cells):
+            return f"The columns are separated by {name}; Canvas takes commas only. First line: {line[:LONGEST_LINE]}"
+    cells = [cell.strip().lower() for cell in line.split(",")]
+    meant = {cell: near for cell in cells if cell not in _COLUMNS and (near := nearest(cell, _COLUMNS))}
+    kind = recognise(meant.get(cell, cell) for cell in cells)
+    if not kind or not meant:
+        return ""
+    pairs = ", ".join(f"{cell if cell.isprintable() else ascii(cell)} as {near}" for cell, near in meant.items())
+    return f"The columns are those of no kind of SIS file. Probably meant: {pairs}; then it is of kind {kind.name}."

@@ -1,6 +1,6 @@
 """Which ids a delivery defines, and which columns define and mention them (CSV 10).
 
-Owns the tables of definitions and references and the sets of hashes that answer for them.
+Owns the tables of definitions, references and claims, and the sets of hashes that answer for them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from canvas_sis_sync.check._rows import Rows
+from canvas_sis_sync.sis_csv.kinds import KINDS
 
 
 @dataclass(slots=True)
@@ -163,3 +164,50 @@ REFERENCES = {
 }
 """What the rows of a kind mention and Canvas must know, in the order in which Canvas looks. A course's blueprint and an
 account's parent are of the same kind, so `_ancestry` looks at them once the kind has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Columns whose values only one object may hold."""
+
+    #: The rule about a second object that holds them.
+    rule: str
+    kind: str
+    columns: tuple[str, ...] = ("integration_id",)
+    #: What the rows are about, where that is not their kind.
+    about: str = ""
+    #: The columns that tell the objects apart, where these are not those of the kind's diff key.
+    apart: tuple[str, ...] = ()
+    any_case: bool = False
+    #: False where what a row that deletes holds is free for others.
+    deleted_owns: bool = True
+    #: False where a row that deletes may hold what belongs to another.
+    deleted_claims: bool = True
+
+    @property
+    def name(self) -> str:
+        """What is compared: claims with the same name are held against each other, across kinds too."""
+        return f"{self.columns[0]} of {self.about or self.kind}"
+
+    @property
+    def owner(self) -> tuple[str, ...]:
+        """The columns that tell the objects apart."""
+        return self.apart or KINDS[self.kind].key
+
+
+_LOGIN = ("login_id", "authentication_provider_id")
+_NAME = ("category_name", "account_id", "course_id")
+CLAIMS = (
+    Claim("change-new-id-taken", "change_sis_id", ("new_id", "type")),
+    Claim("change-new-integration-id-taken", "change_sis_id", ("new_integration_id", "type")),
+    Claim("account-integration-id-duplicate", "account"),
+    Claim("term-integration-id-duplicate", "term"),
+    Claim("course-integration-id-taken", "course"),
+    Claim("section-integration-id-taken", "section"),
+    Claim("section-moves", "section", ("section_id",), apart=("course_id",), deleted_owns=False, deleted_claims=False),
+    Claim("user-integration-id-claimed", "user", deleted_claims=False),
+    Claim("login-integration-id-claimed", "login", about="user"),
+    Claim("user-login-id-claimed", "user", _LOGIN, any_case=True, deleted_owns=False),
+    Claim("login-already-exists", "login", _LOGIN, about="user", any_case=True),
+    Claim("group-category-name-taken", "group_category", _NAME, apart=("group_category_id",), deleted_owns=False),
+)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import chain, compress
 
 KEYS_AT_ONCE = 1 << 20
+ROWS = "rows"
+"""What rows of one object are compared as."""
 NO_KEY = 0
 """The hash of a blank, and what stands for a row that takes no part."""
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from canvas_sis_sync.check._ancestry import faults
-from canvas_sis_sync.check._checking import check_file, kind_of
-from canvas_sis_sync.check._collecting import CLAIMS, ROWS, Claim
+from canvas_sis_sync.check._checking import check_file, dropped, kind_of
 from canvas_sis_sync.check._halves import worth_it
-from canvas_sis_sync.check._ids import families_of
-from canvas_sis_sync.check._keys import Clash, Keys, clashes
-from canvas_sis_sync.check._known import FileResult, SetKnowledge
-from canvas_sis_sync.check._lost import dropped
+from canvas_sis_sync.check._ids import CLAIMS, Claim, families_of
+from canvas_sis_sync.check._keys import ROWS, Clash, Keys, clashes
 from canvas_sis_sync.check._names import fault_of_name, faults_of_set
+from canvas_sis_sync.check._references import faults_within_kind
+from canvas_sis_sync.check._results import FileResult, SetKnowledge, Tally
 from canvas_sis_sync.check._rule import Severity
-from canvas_sis_sync.check._tally import Tally
 from canvas_sis_sync.check.findings import CheckedFile, Finding, Report
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import RULES
@@ -117,7 +114,7 @@ class _Check:
             known.join(result)
             if len(results) > 1:
                 result.tally.add("set-several-files")
-        for result, rule_id, row, column in faults(kind, results, known):
+        for result, rule_id, row, column in faults_within_kind(kind, results, known):
             result.tally.add(rule_id, row, column)
             result.refused += RULES[rule_id].severity_for(self._options) is Severity.ERROR
         for clash in clashes([result.keys.pop(ROWS) for result in results if ROWS in result.keys]):
