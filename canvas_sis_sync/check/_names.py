@@ -6,15 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.delivery.judging import MOST_BYTES, MOST_ENTRIES
 from canvas_sis_sync.sis_csv.kinds import KINDS
-
-MOST_FILES = 100_000
-MOST_BYTES = 50 * 1024**3
 
 _HIDDEN = re.compile(r"(^|/)(\.[^./]|\.\.[^/]|__MACOSX(/|$)|Desktop D[BF]$)")
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")
-
-
 _WORDS = re.compile(r"[a-z]+")
 _NOISE = re.compile(
     "all|canvas|csv|current|daily|data|delta|diff|export|extract|feed|file|final|full|import|lms|nightly|new|prod"
@@ -43,7 +39,7 @@ def fault_of_name(name: str) -> str:
 
 def faults_of_set(files: Sequence[DeliveryFile], others: Sequence[str]) -> Iterator[str]:
     """Give the rules by which Canvas reads nothing of a set."""
-    if len(files) + len(others) > MOST_FILES:
+    if len(files) + len(others) > MOST_ENTRIES:
         yield "zip-too-many-entries"
     if sum(file.size for file in files) > MOST_BYTES:
         yield "zip-too-big"

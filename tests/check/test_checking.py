@@ -11,7 +11,7 @@ import pytest
 from support.samples import checked, delivery, found
 
 from canvas_sis_sync.check import _names
-from canvas_sis_sync.check._names import MOST_BYTES, MOST_FILES
+from canvas_sis_sync.delivery.judging import MOST_BYTES, MOST_ENTRIES
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.engine import check, failed
 from canvas_sis_sync.check.options import CheckOptions
@@ -143,14 +143,14 @@ def test_two_files_of_one_name_are_a_finding() -> None:
 
 
 def test_too_many_and_too_big_files_are_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_names, "MOST_FILES", 3)
+    monkeypatch.setattr(_names, "MOST_ENTRIES", 3)
     monkeypatch.setattr(_names, "MOST_BYTES", 2 * len(USERS))
     files = delivery({"a.csv": USERS, "b.csv": USERS, "c.csv": ""})
     fatal = {"zip-too-big", "zip-too-many-entries"}
     assert not fatal & check(files, CheckOptions()).counts.keys()
     assert fatal <= check([*files, *delivery({"d.csv": "x"})], CheckOptions()).counts.keys()
     assert "zip-too-many-entries" in check(files, CheckOptions(), others=["notes.txt"]).counts
-    assert (MOST_FILES, MOST_BYTES) == (100_000, 50 * 1024**3)
+    assert (MOST_ENTRIES, MOST_BYTES) == (100_000, 50 * 1024**3)
 
 
 def test_what_cannot_be_opened_at_all_has_a_report_too() -> None:
