@@ -76,10 +76,10 @@ class Judge:
         void = rows.void()
         settled = set(void)
         for rule in self._plan.basic:
-            self._refuse(rule, rule.check(rows) if rule.check else (), rows, settled)
+            self._refuse(rule, rule.check.find(rows) if rule.check else (), rows, settled)
         skipped = self._skip(rows, settled)
         for rule in self._plan.later:
-            self._refuse(rule, rule.check(rows) if rule.check else (), rows, settled)
+            self._refuse(rule, rule.check.find(rows) if rule.check else (), rows, settled)
         self._look_up(rows, settled)
         self._warn(rows, settled, void)
         refused = settled - void - skipped
@@ -119,7 +119,7 @@ class Judge:
     def _warn(self, rows: Rows, settled: set[int], void: set[int]) -> None:
         for rule in self._plan.warnings:
             without = void if rule.additional else settled
-            hits = rule.check(rows) if rule.check else ()
+            hits = rule.check.find(rows) if rule.check else ()
             self._record(rule, [hit for hit in hits if hit[0] not in without] if without else hits, rows)
 
     def _record(self, rule: Rule, hits: Iterable[Hit], rows: Rows) -> None:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from canvas_sis_sync.check._checks import of_columns
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Check, Hit
 from canvas_sis_sync.sis_csv.dates import shown
@@ -55,6 +56,7 @@ def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in _HIDING or character in _BLANK_LETTERS
 
 
+@of_columns()
 def holds_invisible(rows: Rows) -> Iterable[Hit]:
     """Find ids with an invisible character."""
 
@@ -64,6 +66,7 @@ def holds_invisible(rows: Rows) -> Iterable[Hit]:
     return _in_ids(rows, suspicious, lambda value: bool(invisible(value)))
 
 
+@of_columns()
 def is_placeholder(rows: Rows) -> Iterable[Hit]:
     """Find ids that are a word for no value."""
     for name in rows.kind.id_columns:
@@ -74,6 +77,7 @@ def is_placeholder(rows: Rows) -> Iterable[Hit]:
 def matches(mark: str, pattern: re.Pattern[str]) -> Check:
     """Find ids that a pattern matches as a whole, which all hold a mark in either case."""
 
+    @of_columns()
     def check(rows: Rows) -> Iterable[Hit]:
         return _in_ids(
             rows,
@@ -89,7 +93,7 @@ is_decimal = matches(".0", _DECIMAL)
 
 
 def _in_ids(rows: Rows, suspicious: Callable[[str], bool], judgement: Callable[[str], bool]) -> Iterable[Hit]:
-    """Look at single ids only where the file, and then the column as one text, are suspicious: that is fast to tell."""
+    """Look at single ids only where the file, and then the column as one text, are suspicious: that is fast."""
     for name in rows.kind.id_columns if rows.may_hold_marks else ():
         if rows.has(name) and suspicious(rows.text(name)):
             yield from ((place, name) for place, value in enumerate(rows.column(name)) if judgement(value))

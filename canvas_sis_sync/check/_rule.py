@@ -27,11 +27,20 @@ class Severity(StrEnum):
 Hit = tuple[int, str]
 """A place in a block and the column that is at fault ("" for the row as a whole)."""
 
-Check = Callable[[Rows], Iterable[Hit]]
+Find = Callable[[Rows], Iterable[Hit]]
 Shown = Callable[[str], str]
 """Gives what a message may show of the value of a cell, with a space before it; "" for nothing."""
 HeadingCheck = Callable[[Heading, CheckOptions], Iterable[str]]
 """Gives the columns at fault, "" for the file as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A question that a rule asks of the rows of a block."""
+
+    #: The columns that it looks at.
+    columns: tuple[str, ...]
+    find: Find
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +49,20 @@ class Rule:
 
     #: As in the fact sheet; ours begin with `set-`, `file-` or `any-` too.
     id: str
-    severity: Severity
     #: What is said of a place; a format that may name `{column}` and, by `shows`, `{value}`.
     sentence: str
     #: Why it matters: what Canvas does.
     why: str
     #: How to repair it.
     repair: str
-    #: Names of the kinds it is about; empty for all.
-    kinds: tuple[str, ...] = ()
     #: Judges the rows of a block; None for a rule about a file or a set.
     check: Check | None = None
+    severity: Severity = Severity.WARNING
+    #: Names of the kinds it is about; empty for all.
+    kinds: tuple[str, ...] = ()
     #: Judges the header of a file.
     heading_check: HeadingCheck | None = None
-    #: The columns that it is about, for its description; empty for any.
+    #: The columns that it is about, for its description, where these are not those of its check; empty for any.
     columns: tuple[str, ...] = ()
     #: What a message shows of a cell; None for nothing, because rows are about people.
     shows: Shown | None = None
@@ -69,7 +78,8 @@ class Rule:
     @property
     def description(self) -> str:
         """Word the rule in general, by the columns that it is about."""
-        words = self.message(" or ".join(self.columns) or "a column")
+        columns = self.columns or (self.check.columns if self.check else ())
+        words = self.message(" or ".join(columns) or "a column")
         return words[0].upper() + words[1:] if words.startswith("a column") else words
 
     def message(self, column: str, value: str = "") -> str:

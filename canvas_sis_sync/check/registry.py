@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from canvas_sis_sync.check._rule import Rule
-from canvas_sis_sync.check.rules import _accounts, _courses, _enrollments, _files, _groups, _people, _tags, sets
-from canvas_sis_sync.check.rules._families import by_id
+from canvas_sis_sync.check.rules import _accounts, _courses, _enrollments, _files, _groups, _people, sets
+
+
+def _by_id(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """Index rules; raises ValueError when an id stands for two."""
+    indexed: dict[str, Rule] = {}
+    for rule in rules:
+        if rule.id in indexed:
+            raise ValueError(f"two rules are called {rule.id}")
+        indexed[rule.id] = rule
+    return indexed
+
 
 RULES: Mapping[str, Rule] = MappingProxyType(
-    by_id(
+    _by_id(
         (
             *_files.FILES,
             *_accounts.CHANGE_SIS_ID,
@@ -29,12 +39,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             *_groups.GROUP_MEMBERSHIP,
             *_groups.GRADE_PUBLISHING_RESULTS,
             *_people.USER_OBSERVER,
-            *_tags.DIFFERENTIATION_TAG_SET,
-            *_tags.DIFFERENTIATION_TAG,
-            *_tags.DIFFERENTIATION_TAG_MEMBERSHIP,
-            *_tags.INSTITUTIONAL_TAG_CATEGORY,
-            *_tags.INSTITUTIONAL_TAG,
-            *_tags.INSTITUTIONAL_TAG_ASSOCIATION,
+            *_groups.DIFFERENTIATION_TAG_SET,
+            *_groups.DIFFERENTIATION_TAG,
+            *_groups.DIFFERENTIATION_TAG_MEMBERSHIP,
+            *_groups.INSTITUTIONAL_TAG_CATEGORY,
+            *_groups.INSTITUTIONAL_TAG,
+            *_groups.INSTITUTIONAL_TAG_ASSOCIATION,
             *sets.COMMON,
             *sets.SETS,
         )

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from canvas_sis_sync.check import _checks
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Hit, Rule, Severity
-from canvas_sis_sync.check.rules._families import (
-    DATABASE,
-    LONGEST,
-    REFUSED,
-    claimed_twice,
-    cleared,
-    dates_possible,
-    must_be_word,
-    must_fill,
-    not_longer,
-    of,
-    of_files,
-    required,
-    trap,
-    undefined,
-)
+from canvas_sis_sync.check.rules import _makers as make
 
 INTEGRATION_COLUMNS = ("old_integration_id", "new_integration_id")
 
 
+@_checks.of_columns(*INTEGRATION_COLUMNS)
 def _integration_of_group_category(rows: Rows) -> Iterable[Hit]:
     types = rows.column("type")
-    hits = _checks.filled(*INTEGRATION_COLUMNS)(rows)
+    hits = _checks.filled(*INTEGRATION_COLUMNS).find(rows)
     return [(place, name) for place, name in hits if types[place].lower() == "group_category"]
 
 
@@ -39,149 +24,120 @@ def _ordinary_terms(rows: Rows) -> Iterable[int]:
     return rows.blank("date_override_enrollment_type")
 
 
-def _odd_account_status(rows: Rows) -> Iterable[Hit]:
-    return _checks.where(lambda status: status.lower() not in {"active", "deleted"}, "status")(rows)
-
-
-CHANGE_SIS_ID = of(
+CHANGE_SIS_ID = make.rules_for(
     "change_sis_id",
-    required("change-type-blank"),
-    must_fill("change-old-blank", "old_id", "old_integration_id"),
-    must_fill("change-new-blank", "new_id", "new_integration_id"),
-    must_be_word("change-type-unknown", "type"),
+    make.required("change-type-blank"),
+    make.must_fill("change-old-blank", "old_id", "old_integration_id"),
+    make.must_fill("change-new-blank", "new_id", "new_integration_id"),
+    make.must_be_word("change-type-unknown", "type"),
     Rule(
         "change-group-category-integration",
-        Severity.ERROR,
         "{column} is filled in a row about a group category, which has no integration id.",
-        REFUSED,
+        make.REFUSED,
         "Leave both integration columns blank for group categories.",
         check=_integration_of_group_category,
-        columns=(
-            "old_integration_id",
-            "new_integration_id",
-        ),
+        severity=Severity.ERROR,
     ),
-    claimed_twice("change-new-id-taken", "an id", "new_id"),
-    claimed_twice("change-new-integration-id-taken", "an integration id", "new_integration_id"),
-    of_files(
+    make.claimed_twice("change-new-id-taken", "an id"),
+    make.claimed_twice("change-new-integration-id-taken"),
+    make.not_repeatable(
         "change-not-idempotent",
-        "Sent a second time, these rows are refused.",
         "After the first time the old ids are unknown and the new ones taken: each row leaves a message.",
         "Export a change once only.",
-        lambda _heading, _options: [""],
     ),
-    trap(
+    Rule(
         "change-runs-first",
         "{column} holds an id that this delivery changes; this file is read after the change.",
         "Changes of ids come before everything else, so the old id is unknown by then.",
         "Use the new id in all other files.",
     ),
-    of_files(
+    make.not_diffable(
         "change-no-status",
-        "Changes of ids are part of a diffed data set.",
+        "Changes of ids",
         "They have no status: a row missing from the next delivery is sent again, and fails or renames another object.",
         "Send changes of ids in an import of their own, without diffing.",
-        lambda _heading, options: [""] if options.diffing else [],
     ),
 )
 
-ACCOUNT = of(
+ACCOUNT = make.rules_for(
     "account",
-    required("account-id-blank"),
-    not_longer("account-name-too-long", "name"),
-    not_longer("account-id-too-long", "account_id", "integration_id", severity=Severity.FATAL),
+    make.required("account-id-blank"),
+    make.not_longer("account-name-too-long", "name"),
+    make.not_longer("account-id-too-long", "account_id", "integration_id", severity=Severity.FATAL),
     Rule(
         "account-parent-unknown",
-        Severity.WARNING,
         "{column} names no account of an earlier row; Canvas has to know it already.",
         "Accounts are read strictly in order; if Canvas does not know the parent either, the row is refused.",
         "Put parents before their children, and export all of them.",
         error_if_complete=True,
         columns=("parent_account_id",),
     ),
-    trap(
+    Rule(
         "account-parent-deleted",
         "{column} names an account that an earlier row deletes.",
         "Canvas deletes no account that has active sub-accounts, and newer versions refuse rows below a deleted one:"
         " one of the two rows is refused.",
         "Move or delete the sub-accounts first, in rows before that of their parent.",
-        None,
-        "parent_account_id",
+        columns=("parent_account_id",),
     ),
-    trap(
+    Rule(
         "account-new-name-blank",
         "{column} is blank, which only an account that exists already may have.",
         "Canvas refuses the row if it does not know the account yet.",
         "Export the name.",
-        _checks.blank("name"),
-        "name",
+        check=_checks.blank("name"),
     ),
-    trap(
+    Rule(
         "account-new-status-bad",
         "{column} is neither active nor deleted, which only an account that exists already may have.",
         "Canvas refuses the row if it does not know the account yet.",
         "Write active or deleted.",
-        _checks.not_allowed("status"),
-        "status",
+        check=_checks.not_allowed("status"),
     ),
     Rule(
         "account-parent-loop",
-        Severity.WARNING,
         "{column} makes the account its own ancestor.",
         "Canvas refuses the row, unless somebody has fixed the parent by hand.",
         "Correct the parent.",
         columns=("parent_account_id",),
     ),
-    claimed_twice("account-integration-id-duplicate", "an integration id", "integration_id", why=DATABASE),
-    trap(
+    make.claimed_twice("account-integration-id-duplicate", why=make.DATABASE),
+    Rule(
         "account-blank-parent-moves",
         "{column} is blank: the account goes directly under the root account.",
         "An account that exists elsewhere is moved, without a message.",
         "Export the parent; ignore the rule if the account belongs there.",
-        _checks.blank("parent_account_id"),
-        "parent_account_id",
+        check=_checks.blank("parent_account_id"),
     ),
-    trap(
+    Rule(
         "account-status-substring",
         "{column} is neither active nor deleted.",
         "Whatever contains active activates an existing account (inactive too), whatever contains deleted deletes it.",
         "Write active or deleted.",
-        _odd_account_status,
-        "status",
+        check=_checks.not_bare_word("status"),
     ),
-    cleared("account-integration-id-cleared", "integration_id"),
+    make.cleared("account-integration-id-cleared", "integration_id"),
 )
 
-TERM = of(
+TERM = make.rules_for(
     "term",
-    dates_possible("term-date-bad"),
-    required("term-id-blank"),
-    must_be_word("term-status-bad"),
-    must_be_word("term-override-type-bad", "date_override_enrollment_type"),
-    must_fill("term-name-blank", "name", "date_override_enrollment_type", basic=False),
-    replace(
-        not_longer("term-too-long", "term_id", "name", "integration_id", severity=Severity.FATAL),
-        check=_checks.among(_checks.longer(LONGEST, "term_id", "name", "integration_id"), _ordinary_terms),
+    make.dates_possible("term-date-bad"),
+    make.required("term-id-blank"),
+    make.must_be_word("term-status-bad"),
+    make.must_be_word("term-override-type-bad", "date_override_enrollment_type"),
+    make.must_fill("term-name-blank", "name", "date_override_enrollment_type", basic=False),
+    make.not_longer(
+        "term-too-long", "term_id", "name", "integration_id", severity=Severity.FATAL, among=_ordinary_terms
     ),
-    undefined("term-override-on-new-term", "earlier term", "term_id"),
-    claimed_twice("term-integration-id-duplicate", "an integration id", "integration_id", why=DATABASE),
-    cleared(
-        "term-dates-cleared",
-        "start_date",
-        "end_date",
-        of_rows=_checks.among(_checks.blank_cell("start_date", "end_date"), _ordinary_terms),
-    ),
-    cleared(
-        "term-integration-id-cleared",
-        "integration_id",
-        of_rows=_checks.among(_checks.blank_cell("integration_id"), _ordinary_terms),
-    ),
-    trap(
+    make.undefined("term-override-on-new-term", "earlier term", "term_id"),
+    make.claimed_twice("term-integration-id-duplicate", why=make.DATABASE),
+    make.cleared("term-dates-cleared", "start_date", "end_date", among=_ordinary_terms),
+    make.cleared("term-integration-id-cleared", "integration_id", among=_ordinary_terms),
+    Rule(
         "term-no-date-order-check",
         "{column} is before start_date.",
         "Canvas takes it without a message.",
         "Correct the dates.",
-        _checks.dates_reversed,
-        "end_date",
+        check=_checks.dates_reversed,
     ),
 )

@@ -7,17 +7,8 @@ from collections.abc import Iterable
 from canvas_sis_sync.check import _checks
 from canvas_sis_sync.check._ids import is_observer
 from canvas_sis_sync.check._rows import Rows
-from canvas_sis_sync.check._rule import Hit, Rule, Severity
-from canvas_sis_sync.check.rules._families import (
-    REFUSED,
-    cleared,
-    dates_possible,
-    must_be_word,
-    must_fill,
-    of,
-    trap,
-    unknown,
-)
+from canvas_sis_sync.check._rule import Check, Hit, Rule, Severity
+from canvas_sis_sync.check.rules import _makers as make
 
 BUILT_IN = frozenset({"teacher", "ta", "observer", "designer", "student"})
 """Words for roles that Canvas takes in any case."""
@@ -27,6 +18,7 @@ TYPES = frozenset(
 """The names of the same roles in Canvas itself, which it takes in exactly this form."""
 
 
+@_checks.of_columns("associated_user_id")
 def _observes_self(rows: Rows) -> Iterable[Hit]:
     """Find observers of themselves; a role_id may stand for another role, an integration id for another user."""
     observing = {role for role in rows.distinct("role") if is_observer(role)}
@@ -40,81 +32,77 @@ def _observes_self(rows: Rows) -> Iterable[Hit]:
             yield place, "associated_user_id"
 
 
-def _roles(rows: Rows, *, like_student: bool) -> Iterable[Hit]:
+def _unknown_role(*, like_student: bool) -> Check:
     """Find roles that are neither built in nor known, with no role_id to help."""
-    known = TYPES | (rows.options.roles or frozenset())
-    guilty = {
-        role
-        for role in rows.distinct("role")
-        if role and role.lower() not in BUILT_IN and role not in known
-        if role.lower().startswith("student") is like_student
-    }
-    places = rows.places("role", guilty)
-    if places and rows.has("role_id"):
-        role_ids = rows.column("role_id")
-        places = [place for place in places if not role_ids[place]]
-    return [(place, "role") for place in places]
+
+    @_checks.of_columns("role")
+    def check(rows: Rows) -> Iterable[Hit]:
+        known = TYPES | (rows.options.roles or frozenset())
+        guilty = {
+            role
+            for role in rows.distinct("role")
+            if role and role.lower() not in BUILT_IN and role not in known
+            if role.lower().startswith("student") is like_student
+        }
+        places = rows.places("role", guilty)
+        if places and rows.has("role_id"):
+            role_ids = rows.column("role_id")
+            places = [place for place in places if not role_ids[place]]
+        return [(place, "role") for place in places]
+
+    return check
 
 
-ENROLLMENT = of(
+ENROLLMENT = make.rules_for(
     "enrollment",
-    dates_possible("enrollment-date-bad"),
-    must_fill("enrollment-context-blank", "course_id", "section_id"),
-    must_fill("enrollment-user-blank", "user_id", "user_integration_id"),
-    must_be_word("enrollment-status-bad"),
-    unknown("enrollment-user-unknown"),
+    make.dates_possible("enrollment-date-bad"),
+    make.must_fill("enrollment-context-blank", "course_id", "section_id"),
+    make.must_fill("enrollment-user-blank", "user_id", "user_integration_id"),
+    make.must_be_word("enrollment-status-bad"),
+    make.unknown("enrollment-user-unknown"),
     Rule(
         "enrollment-course-and-section-unknown",
-        Severity.WARNING,
         "Neither the course nor the section is in this delivery; Canvas has to know one of them already.",
-        f"If Canvas knows neither: {REFUSED}",
+        f"If Canvas knows neither: {make.REFUSED}",
         "Export the course or section too, or correct the id.",
         error_if_complete=True,
     ),
-    unknown("enrollment-section-unknown"),
-    unknown("enrollment-course-unknown"),
+    make.unknown("enrollment-section-unknown"),
+    make.unknown("enrollment-course-unknown"),
     Rule(
         "enrollment-section-not-in-course",
-        Severity.WARNING,
         "section_id is a section of another course than {column} names, by the last row about it.",
         "Canvas refuses the row, unless the section is cross-listed there already or its course was set by hand.",
         "Correct one of the two, or leave course_id blank.",
         columns=("course_id",),
     ),
-    must_fill("enrollment-role-missing", "role", "role_id", basic=False),
+    make.must_fill("enrollment-role-missing", "role", "role_id", basic=False),
     Rule(
         "enrollment-role-unknown",
-        Severity.WARNING,
         "{column} is no built-in role and none of the known custom roles.",
         "Canvas refuses the row unless the course's account or one above it has a role of exactly this name. The"
         " root account does not list the roles of its sub-accounts.",
         "Correct the role, or name the custom roles in SIS_SYNC_ROLES.",
-        check=lambda rows: _roles(rows, like_student=False),
-        columns=("role",),
+        check=_unknown_role(like_student=False),
     ),
-    unknown("enrollment-associated-user-unknown"),
-    unknown("enrollment-temporary-source-unknown"),
+    make.unknown("enrollment-associated-user-unknown"),
+    make.unknown("enrollment-temporary-source-unknown"),
     Rule(
         "enrollment-observes-self",
-        Severity.ERROR,
         "{column} is the observer.",
-        REFUSED,
+        make.REFUSED,
         "Correct the id of the student who is observed.",
         check=_observes_self,
-        columns=("associated_user_id",),
+        severity=Severity.ERROR,
     ),
     Rule(
         "enrollment-deleted-user",
-        Severity.WARNING,
         "{column} is a user whom this delivery deletes.",
         "Canvas stores the enrollment as deleted and leaves a message.",
         "Take the enrollment out, or keep the user.",
-        columns=(
-            "user_id",
-            "user_integration_id",
-        ),
+        columns=("user_id", "user_integration_id"),
     ),
-    trap(
+    Rule(
         "enrollment-both-deleted",
         "Rows delete enrollments of users whom this delivery deletes.",
         "From the second time on newer versions of Canvas leave a message for each, older ones pass over them.",
@@ -122,37 +110,30 @@ ENROLLMENT = of(
     ),
     Rule(
         "enrollment-validation",
-        Severity.WARNING,
         "{column} is a course or section that this delivery deletes.",
         "Canvas refuses to enroll anybody there.",
         "Take the enrollment out, or keep the course or section.",
-        columns=(
-            "course_id",
-            "section_id",
-        ),
+        columns=("course_id", "section_id"),
     ),
-    trap(
+    Rule(
         "enrollment-student-prefix",
         "{column} begins with student and is no known custom role.",
         "Canvas takes an unknown role of such a name for an ordinary student, without a message.",
         "Write student, or a custom role by its exact name.",
-        lambda rows: _roles(rows, like_student=True),
-        "role",
+        check=_unknown_role(like_student=True),
     ),
     Rule(
         "enrollment-delete-wins",
-        Severity.WARNING,
         "An earlier row is about the same enrollment, and one of the two deletes it.",
         "Canvas carries out deletions last, whatever the order of the rows.",
         "Export one row for each enrollment.",
     ),
-    cleared("enrollment-dates-cleared", "start_date", "end_date"),
-    trap(
+    make.cleared("enrollment-dates-cleared", "start_date", "end_date"),
+    Rule(
         "enrollment-root-account-dropped",
         "{column} is filled.",
         "A Canvas without the consortium plug-in drops the row, without a message.",
         "Leave it blank unless the account belongs to a consortium.",
-        _checks.filled("root_account"),
-        "root_account",
+        check=_checks.filled("root_account"),
     ),
 )

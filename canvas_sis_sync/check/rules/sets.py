@@ -7,48 +7,48 @@ from collections.abc import Iterable
 from canvas_sis_sync.check import _checks, _marks
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Check, Hit, Rule, Severity, Shown
-from canvas_sis_sync.check.rules._families import DATABASE, DATES
+from canvas_sis_sync.check.rules._makers import DATABASE, DATES
 from canvas_sis_sync.sis_csv.dates import DateVerdict
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 _DATED = tuple(kind.name for kind in KINDS.values() if "start_date" in kind.columns)
 _WITH_STATUS = tuple(kind.name for kind in KINDS.values() if "status" in kind.columns)
-_PREFIX_TRAPS = ("account", "course", "user")
+_WITH_OWN_RULE = ("account", "course", "user")
 """Kinds with a rule of their own for what is more than the bare word."""
 
 
+@_checks.of_columns("status")
 def _inexact_status(rows: Rows) -> Iterable[Hit]:
     column = rows.kind.columns["status"]
 
     def inexact(status: str) -> bool:
         if status in column.allowed or not column.accepts(status):
             return False
-        if rows.kind.name in _PREFIX_TRAPS:
+        if rows.kind.name in _WITH_OWN_RULE:
             return status.lower() in column.allowed
         return not (rows.kind.name in {"group", "differentiation_tag"} and status.lower().startswith("deleted"))
 
-    return _checks.where(inexact, "status")(rows)
+    return _checks.where(inexact, "status").find(rows)
 
 
 def _odd_id(rule: str, sentence: str, why: str, check: Check, shows: Shown | None = None) -> Rule:
     """Make a rule about what in an id is no part of it."""
     repair = "Correct it in the SIS or in the export; a spreadsheet keeps ids only in columns formatted as text."
-    return Rule(rule, Severity.WARNING, sentence, why, repair, check=check, shows=shows)
+    return Rule(rule, sentence, why, repair, check=check, shows=shows)
 
 
 COMMON = (
     Rule(
         "any-nul-character",
-        Severity.FATAL,
         "{column} holds a NUL character.",
         DATABASE,
         "Remove the character.",
-        kinds=tuple(name for name in KINDS if name != "user"),
         check=_checks.holds_nul(known_columns_only=True),
+        severity=Severity.FATAL,
+        kinds=tuple(name for name in KINDS if name != "user"),
     ),
     Rule(
         "any-skip-deletes",
-        Severity.WARNING,
         "{column} says deleted, and skip_deletes is set.",
         "Canvas ignores the row without a message, and does not count it.",
         "Leave such rows out, or skip_deletes.",
@@ -57,13 +57,11 @@ COMMON = (
     ),
     Rule(
         "any-status-inexact",
-        Severity.WARNING,
         "{column} is not exactly one of the allowed words in lower case.",
         "Canvas takes it, but versions and kinds differ in what they make of it.",
         "Write the bare word in lower case.",
-        kinds=_WITH_STATUS,
         check=_inexact_status,
-        columns=("status",),
+        kinds=_WITH_STATUS,
     ),
     _odd_id(
         "any-id-invisible",
@@ -93,13 +91,11 @@ COMMON = (
     ),
     Rule(
         "any-date-misread",
-        Severity.WARNING,
         "{column}{value} is not a date as 2026-08-31 or 2026-08-31T00:00:00Z that the calendar has.",
         "Canvas reads it leniently and says nothing: day before month, years of the first century, today, or no date.",
         "Write dates as 2026-08-31 or 2026-08-31T00:00:00Z.",
-        kinds=_DATED,
         check=_checks.bad_date(DateVerdict.MISREAD, *DATES, except_for="<delete>"),
-        columns=DATES,
+        kinds=_DATED,
         shows=_marks.shown_date,
     ),
 )
@@ -110,49 +106,42 @@ CONTRADICTION = "set-files-contradict"
 SETS = (
     Rule(
         "set-several-files",
-        Severity.WARNING,
         "Another file of the delivery is of the same kind.",
         "Canvas reads both, in an order that is not certain; diffing may not compare them and then deletes nothing.",
         "Export one file of each kind.",
     ),
     Rule(
         "set-duplicate-rows",
-        Severity.WARNING,
         "An earlier row is about the same object and says something else.",
         "Mostly the later row wins, but large imports are read in parallel; diffing looks at the last row only.",
         "Export one row for each object.",
     ),
     Rule(
         CONTRADICTION,
-        Severity.WARNING,
         "A row of another file is about the same object and says something else.",
         "Files of one kind are read in an order that is not certain, so the older row may win. A run holds them.",
         "Deliver the nights of an export one by one, in folders or with dates in the names of their files.",
     ),
     Rule(
         "set-nothing-to-import",
-        Severity.WARNING,
         "No file of the delivery is one that Canvas would import.",
         "Canvas would end the import at once, mostly without a message.",
         "Find out why the export is empty.",
     ),
     Rule(
         "set-no-terms",
-        Severity.WARNING,
         "Multi-term batch mode is on and no file names a term.",
         "Canvas imports the rows, aborts, and deletes nothing.",
         "Export the terms that the delivery is complete for.",
     ),
     Rule(
         "set-refused-rows-deleted",
-        Severity.WARNING,
         "Batch mode is on and rows of this file would be refused.",
         "A refused row does not touch its object, so batch mode deletes what the row is about.",
         "Repair the rows before sending.",
     ),
     Rule(
         "set-stickiness-diffing",
-        Severity.WARNING,
         "override_sis_stickiness is set for a diffed data set.",
         "Rows that did not change are not sent, so what was changed by hand there stays as it is.",
         "Send everything once, with diffing_remaster_data_set.",
