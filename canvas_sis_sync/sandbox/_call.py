@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request as HttpRequest
 from canvas_sis_sync.sandbox._records import SandboxUser
 from canvas_sis_sync.sandbox._replies import ErrorReply, not_found
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._store import Row
+from canvas_sis_sync.sandbox._store import Stored
 
 Item = TypeVar("Item")
 _PAGE = 10
@@ -42,11 +42,11 @@ class Call:
         return {name: values[-1] for name, values in self.request.args.lists()}
 
     def account_id(self, text: str) -> int:
-        """Return the account's id for a number or `self`; raises Refusal 404 for an unknown one."""
+        """Return the account's id for a number or `self`; raises ErrorReply 404 for an unknown one."""
         return int(self.account(text)["id"])
 
-    def account(self, text: str) -> Row:
-        """Return the account for a number or `self`; raises Refusal 404 for an unknown one."""
+    def account(self, text: str) -> Stored:
+        """Return the account for a number or `self`; raises ErrorReply 404 for an unknown one."""
         if text != "self" and not (text.isdecimal() and len(text) < _ID_DIGITS):
             raise not_found()
         account = self.state.store.account(None if text == "self" else int(text))
@@ -57,7 +57,7 @@ class Call:
     def root_account_id(self, text: str) -> int:
         """Return the id of a root account where SIS data may be handled (API 1).
 
-        Raises Refusal: 404 for an unknown account, 400 for a sub-account, then 403 without permission.
+        Raises ErrorReply: 404 for an unknown account, 400 for a sub-account, then 403 without permission.
         """
         account = self.account(text)
         account_id: int = account["id"]

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from canvas_sis_sync.sandbox._ledger import Ledger
 from canvas_sis_sync.sandbox._records import Import
 from canvas_sis_sync.sandbox._reporting import Reporter, Stopped, stop_if_over
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._store import Row
+from canvas_sis_sync.sandbox._store import Ledger, Stored
 
 _KINDS = ("course", "section", "enrollment")
 _PLURAL = {"course": "courses", "section": "sections", "enrollment": "enrollments"}
@@ -57,7 +56,7 @@ def _terms(record: Import, ledger: Ledger) -> list[int] | None:
     return None
 
 
-def _is_doomed(kind: str, row: Row, record: Import) -> bool:
+def _is_doomed(kind: str, row: Stored, record: Import) -> bool:
     """Tell whether an object was not touched; enrollments already in the drop status are let be."""
     drop = record.options["batch_mode_enrollment_drop_status"]
     return row["batch"] != record.id and not (kind == "enrollment" and row["status"] == drop)
@@ -67,8 +66,8 @@ def _check_threshold(
     state: State,
     record: Import,
     report: Reporter,
-    scope: Mapping[str, Sequence[Row]],
-    doomed: Mapping[str, Sequence[Row]],
+    scope: Mapping[str, Sequence[Stored]],
+    doomed: Mapping[str, Sequence[Stored]],
 ) -> None:
     threshold = record.options["change_threshold"]
     for kind, rows in scope.items():
@@ -84,7 +83,7 @@ def _stop(state: State, record: Import, report: Reporter, text: str) -> None:
     raise Stopped
 
 
-def _delete(kind: str, rows: Sequence[Row], record: Import, ledger: Ledger) -> None:
+def _delete(kind: str, rows: Sequence[Stored], record: Import, ledger: Ledger) -> None:
     drop = record.options["batch_mode_enrollment_drop_status"] or "deleted"
     if kind == "enrollment" and drop == "deleted_last_completed":
         raise RuntimeError("The clean-up does not know the status deleted_last_completed.")

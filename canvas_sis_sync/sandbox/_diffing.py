@@ -14,8 +14,16 @@ from functools import partial
 from canvas_sis_sync.sandbox._records import Import
 from canvas_sis_sync.sandbox._reporting import Reporter
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._supply import Supplied, csv_lines, inspect, write_copy
-from canvas_sis_sync.sandbox._unpacking import CsvInput, Unpacked, open_binary, unpack
+from canvas_sis_sync.sandbox._supplied import (
+    CsvInput,
+    Supplied,
+    Unpacked,
+    csv_lines,
+    inspect,
+    open_binary,
+    unpack,
+    write_copy,
+)
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sis_csv.reader import open_csv
 

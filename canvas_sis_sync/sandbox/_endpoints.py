@@ -5,6 +5,7 @@ Each takes the call and what its path names, and returns what Canvas would send 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from canvas_sis_sync.sandbox._call import Call
 from canvas_sis_sync.sandbox._parameters import is_true
-from canvas_sis_sync.sandbox._records import Import
+from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, Progress, SandboxUser
 from canvas_sis_sync.sandbox._replies import (
     ErrorReply,
     not_found,
@@ -24,7 +25,6 @@ from canvas_sis_sync.sandbox._replies import (
     show_time,
     show_user,
 )
-from canvas_sis_sync.sandbox._restoring import restore
 from canvas_sis_sync.sandbox._state import State
 
 Answer = dict[str, Any] | list[Any]
@@ -100,7 +100,7 @@ def abort_all_pending(call: Call, account: str) -> Answer:
 
 
 def restore_states(call: Call, account: str, import_id: int) -> Answer:
-    """Undo the changes of state of a finished import; raises Refusal 400 with bare text for both options."""
+    """Undo the changes of state of a finished import; raises ErrorReply 400 with bare text for both options."""
     record = call.state.find_import(call.root_account_id(account), import_id)
     form = {**call.params(), **call.request.form.to_dict()}
     asked = {name for name in ("batch_mode", "undelete_only", "unconclude_only") if is_true(form.get(name))}
@@ -207,7 +207,7 @@ def list_roles(call: Call, account: str) -> Paged:
 
 
 def download(call: Call, file_id: int) -> Response:
-    """Send whoever has a token to the storage, where the file is; raises Refusal 404 for an unknown file."""
+    """Send whoever has a token to the storage, where the file is; raises ErrorReply 404 for an unknown file."""
     file = call.state.files.get(file_id)
     if file is None or file.path is None or call.state.faults.standing("attachments-unreadable") is not None:
         raise not_found()
@@ -215,7 +215,10 @@ def download(call: Call, file_id: int) -> Response:
 
 
 def stored(state: State, request: HttpRequest, verifier: str) -> Response:
-    """Send a file to whoever knows its address; like a storage service it refuses tokens. Raises Refusal 400, 404."""
+    """Send a file to whoever knows its address; like a storage service it refuses tokens.
+
+    Raises ErrorReply 400, 404.
+    """
     if "Authorization" in request.headers:
         raise ErrorReply(400, "Only one way of authorisation is allowed: the address alone, and no token.")
     file = next((file for file in list(state.files.values()) if file.verifier == verifier), None)
@@ -226,3 +229,27 @@ def stored(state: State, request: HttpRequest, verifier: str) -> Response:
     response = Response(iter(lambda: stream.read(1 << 16), b""), headers=headers, content_type=file.content_type)
     response.call_on_close(stream.close)
     return response
+
+
+def restore(state: State, record: Import, user: SandboxUser, asked: Collection[str]) -> Progress:
+    """Start the job that puts states back and return it; raises ErrorReply 404 for an unfinished import.
+
+    `asked` holds the options that are true; any of them makes the result `partially_restored`.
+    """
+    with state.changed:
+        if record.workflow_state in {"initializing", *QUEUED_OR_RUNNING}:
+            raise not_found()
+        now = state.now()
+        job = Progress(state.next_id("progress"), record.account_id, user.id, now, now, record.id)
+        state.jobs[job.id] = job
+        state.move(record, "restoring")
+    state.later(0.05, lambda: _work(state, record, job, asked))
+    return job
+
+
+def _work(state: State, record: Import, job: Progress, asked: Collection[str]) -> None:
+    job.workflow_state = "running"
+    count = state.store.restore(record.id, asked)
+    job.results = {"message": f"{count} states put back"}
+    job.completion, job.workflow_state, job.updated_at = 100.0, "completed", state.now()
+    state.move(record, "partially_restored" if asked else "restored")

@@ -1,23 +1,24 @@
-"""One import from its upload to its end: files, rows kind by kind, clean-up, messages and counts (API 5, 6; CSV 2).
+"""One import from its upload to its end, and the queue that imports of one account wait in (API 5, 6; CSV 2).
 
-Owns the order of things and the record's progress. What a row means is in the `_rows_` modules, what is derived from
-missing rows in `_cleanup` and `_diffing`.
+Owns the order of things and the record's progress: files, rows kind by kind, clean-up, messages and counts. What a row
+means is in the `_rows_` modules, what is derived from missing rows in `_cleanup` and `_diffing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from canvas_sis_sync.sandbox import _diffing, _rows_courses, _rows_groups, _rows_people
 from canvas_sis_sync.sandbox._cleanup import clean_up
-from canvas_sis_sync.sandbox._ledger import Ledger
 from canvas_sis_sync.sandbox._records import Import
 from canvas_sis_sync.sandbox._reporting import Reporter, Stopped, stop_if_over
 from canvas_sis_sync.sandbox._rows import Ignored, Refused, Row, RowContext, Rule, count_only
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._supply import Supplied, inspect, write_copy
-from canvas_sis_sync.sandbox._unpacking import unpack
+from canvas_sis_sync.sandbox._store import Ledger
+from canvas_sis_sync.sandbox._supplied import Supplied, inspect, unpack, write_copy
 from canvas_sis_sync.sis_csv.kinds import KINDS
 from canvas_sis_sync.sis_csv.reader import CsvFile, open_csv
 
@@ -158,3 +159,41 @@ def _without_duplicates(file: CsvFile) -> Iterator[tuple[int, list[str | None]]]
     """Give of equal rows the last one, numbered as if the others had never been there."""
     rows = {tuple(values): place for place, (_, values) in enumerate(file)}
     return enumerate(map(list, sorted(rows, key=rows.__getitem__)), 2)
+
+
+class Worker:
+    """A thread that imports what is queued for one account."""
+
+    def __init__(self, state: State, account_id: int, make_importer: Callable[[Import], Importer]) -> None:
+        self._state = state
+        self._account_id = account_id
+        self._make_importer = make_importer
+        self._thread = threading.Thread(target=self._work, name=f"sandbox-queue-{account_id}")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end of the thread, which comes soon after `stopping` is set."""
+        self._thread.join()
+
+    def _work(self) -> None:
+        state = self._state
+        while True:
+            with state.changed:
+                while not state.stopping.is_set() and state.next_due(self._account_id) is None:
+                    state.changed.wait()
+                record = state.next_due(self._account_id)
+                if state.stopping.is_set() or record is None:
+                    return
+                state.move(record, "importing", started_at=state.now())
+            self._run(record)
+
+    def _run(self, record: Import) -> None:
+        try:
+            self._make_importer(record).run()
+        except Exception as error:  # noqa: BLE001 - whatever breaks an import must not stop the queue
+            record.data["stack_trace"] = traceback.format_exc()
+            record.data["error_message"] = f"{type(error).__name__}: {error}"
+            self._state.move(record, "failed")

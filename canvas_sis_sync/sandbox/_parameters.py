@@ -25,7 +25,7 @@ def is_true(text: str | None) -> bool:
 
 
 def extension_of(params: Params, content_type: str, charset: str | None) -> str:
-    """Choose the extension of a raw body (API 3.1); raises Refusal 400 for a charset other than UTF-8."""
+    """Choose the extension of a raw body (API 3.1); raises ErrorReply 400 for a charset other than UTF-8."""
     if params.get("extension"):
         return params["extension"].lstrip(".")
     if charset and charset.lower() != "utf-8":
@@ -36,7 +36,7 @@ def extension_of(params: Params, content_type: str, charset: str | None) -> str:
 def check_before_record(params: Params, find_term: Callable[[str], int]) -> int | None:
     """Judge what Canvas judges before a record exists, and return the id of the batch mode term, if any.
 
-    `find_term` returns a term's id or raises Refusal 404. Raises Refusal 500 for an unknown import_type, 400 for
+    `find_term` returns a term's id or raises ErrorReply 404. Raises ErrorReply 500 for an unknown import_type, 400 for
     batch mode without a term.
     """
     if params.get("import_type", "instructure_csv") != "instructure_csv":
@@ -84,7 +84,7 @@ def _read_diffing(params: Params, *, batch_mode: bool) -> dict[str, Any]:
 def check_after_record(options: Mapping[str, Any]) -> None:
     """Judge what Canvas judges when the record already exists, which then stays `initializing` for ever.
 
-    Raises Refusal 400.
+    Raises ErrorReply 400.
     """
     if options["multi_term_batch_mode"] is not None and options["change_threshold"] is None:
         raise wrong_parameter("Multi-term batch mode needs change_threshold.")

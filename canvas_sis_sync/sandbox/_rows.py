@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from canvas_sis_sync.sandbox._ledger import Ledger
 from canvas_sis_sync.sandbox._state import Role
-from canvas_sis_sync.sandbox._store import Row as Stored
+from canvas_sis_sync.sandbox._store import Ledger, Stored
 from canvas_sis_sync.sis_csv.dates import DateVerdict, read_date
 from canvas_sis_sync.sis_csv.formats import Kind
 

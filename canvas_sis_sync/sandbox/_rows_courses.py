@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from canvas_sis_sync.sandbox._rows import NAME_LIMIT, Dates, Refused, Row, RowContext
-from canvas_sis_sync.sandbox._store import Row as Stored
+from canvas_sis_sync.sandbox._store import Stored
 
 _OVERRIDES = frozenset({"StudentEnrollment", "TeacherEnrollment", "TaEnrollment", "DesignerEnrollment"})
 

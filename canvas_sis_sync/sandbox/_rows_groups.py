@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from canvas_sis_sync.sandbox._rows import Refused, Row, RowContext
-from canvas_sis_sync.sandbox._store import Row as Stored
+from canvas_sis_sync.sandbox._store import Stored
 
 
 def _place(row: Row, context: RowContext) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from canvas_sis_sync.sandbox._rows import Ignored, Refused, Row, RowContext
-from canvas_sis_sync.sandbox._store import Row as Stored
+from canvas_sis_sync.sandbox._store import Stored
 from canvas_sis_sync.sis_csv.formats import PROVIDERS
 
 _LOGIN_LIMIT = 100

@@ -67,7 +67,7 @@ class Application:
         self._log = log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; raises Cut when it shall have no answer."""
+        """Answer one request; raises CutOff when it shall have no answer."""
         request = HttpRequest(environ)
         status = None
         try:
@@ -121,7 +121,7 @@ class Application:
             raise CutOff
 
     def _user(self, request: HttpRequest) -> SandboxUser:
-        """Return who asks; raises Refusal 401 (API 7)."""
+        """Return who asks; raises ErrorReply 401 (API 7)."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else request.args.get("access_token", "")
         if not token:

@@ -1,15 +1,17 @@
 """The sandbox's memory: users, imports, files, offers, jobs, and the clock they live by.
 
-Owns ids, the lock, and every change of an import's state. Rows live in `_store`, HTTP in `_server`.
+Owns ids, the lock, every change of an import's state, and `imports.json`, from which a sandbox with a folder of its own
+is restored at its next start. Rows live in `_store`, HTTP in `_server`.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from canvas_sis_sync.sandbox._records import (
     ABORTABLE,
     QUEUED_OR_RUNNING,
     Import,
+    Message,
     Progress,
     SandboxUser,
     StoredFile,
@@ -46,6 +49,12 @@ BUILT_IN_ROLES = (
     ("ObserverEnrollment", "Observer"),
     ("AccountAdmin", "Account Admin"),
 )
+
+
+_SAVED = "imports.json"
+_SEQUENCES = ("import", "file", "message", "progress")
+"""Users and roles are made anew at each start and must get the same ids again."""
+_RUNNING = frozenset({"importing", "cleanup_batch", "restoring"})
 
 
 class State:
@@ -137,7 +146,7 @@ class State:
         return forgotten is None or forgotten not in {"", str(record.id)}
 
     def find_import(self, account_id: int, import_id: int) -> Import:
-        """Return an import; raises Refusal 404 when the account has none by that id."""
+        """Return an import; raises ErrorReply 404 when the account has none by that id."""
         record = self.imports.get(import_id)
         if record is None or record.account_id != account_id or not self.visible(record):
             raise not_found()
@@ -154,7 +163,7 @@ class State:
         return sorted(found, key=lambda record: record.id, reverse=True)
 
     def abort(self, record: Import) -> None:
-        """Abort an import; raises Refusal 404 when it is finished (API 6)."""
+        """Abort an import; raises ErrorReply 404 when it is finished (API 6)."""
         with self.changed:
             if record.workflow_state not in ABORTABLE:
                 raise not_found()
@@ -193,3 +202,57 @@ class State:
     def pause(self, seconds: float) -> bool:
         """Wait, but not beyond the sandbox's end; False when it is ending."""
         return not self.stopping.wait(seconds)
+
+
+def save(state: State) -> None:
+    """Write everything down, replacing what was written before."""
+    with state.changed:
+        remembered = {
+            "last_ids": state.last_ids,
+            "files": [asdict(file) for file in state.files.values()],
+            "imports": [asdict(record) for record in state.imports.values()],
+        }
+        text = json.dumps(remembered, default=str, indent=1)
+        draft = state.folder / f"{_SAVED}.new"
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(state.folder / _SAVED)
+
+
+def read_saved(state: State) -> None:
+    """Read what an earlier sandbox wrote down, if any. What was running when it ended has failed."""
+    path = state.folder / _SAVED
+    if not path.exists():
+        return
+    remembered = json.loads(path.read_text(encoding="utf-8"))
+    for name in _SEQUENCES:
+        state.last_ids[name] = remembered["last_ids"].get(name, 0)
+    state.files.update({fields["id"]: _file(fields) for fields in remembered["files"]})
+    for fields in remembered["imports"]:
+        record = _import(fields)
+        state.imports[record.id] = record
+        if record.workflow_state in _RUNNING:
+            state.move(record, "failed")
+
+
+def _file(fields: dict[str, Any]) -> StoredFile:
+    return StoredFile(**{**fields, "path": _path(fields["path"])})
+
+
+def _files(listed: list[dict[str, Any]] | None) -> list[StoredFile] | None:
+    return None if listed is None else [_file(fields) for fields in listed]
+
+
+def _import(fields: dict[str, Any]) -> Import:
+    errors = fields["errors_attachment"]
+    nested = {
+        "messages": [Message(**message) for message in fields["messages"]],
+        "upload": _path(fields["upload"]),
+        "attachments": _files(fields["attachments"]),
+        "diffed_attachments": _files(fields["diffed_attachments"]),
+        "errors_attachment": None if errors is None else _file(errors),
+    }
+    return Import(**{**fields, **nested})
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

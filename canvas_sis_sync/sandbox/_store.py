@@ -1,7 +1,7 @@
 """The rows that have been imported: SQLite tables, look-ups, and the state changes that an undo needs.
 
-Owns all SQL. A `Ledger` is one writer's view for one import: it stamps what it touches and notes every change of
-state (API 5 `statistics`, API 6 `restore_states`).
+Owns all SQL. A `Ledger` is one import's view: it stamps what it touches, which batch mode's clean-up goes by (DIFF 9),
+and notes every change of state, which `statistics` and `restore_states` are made of (API 5, 6).
 """
 
 from __future__ import annotations
@@ -58,7 +58,27 @@ TABLES = {
 }
 """The table of each kind that is stored; the other kinds are only counted."""
 
-Row = Mapping[str, Any]
+Stored = Mapping[str, Any]
+"""A row of a table."""
+
+_CLASSES = {
+    "account": "Account",
+    "term": "EnrollmentTerm",
+    "abstract_course": "AbstractCourse",
+    "course": "Course",
+    "section": "CourseSection",
+    "group_category": "GroupCategory",
+    "group": "Group",
+    "login": "Pseudonym",
+    "communication_channel": "CommunicationChannel",
+    "enrollment": "Enrollment",
+    "group_membership": "GroupMembership",
+    "user_observer": "UserObserver",
+    "admin": "AccountUser",
+}
+"""The tables by the names that `data.statistics` has for them."""
+_COMMON = ("created", "restored", "deleted")
+_EXTRA = {"course": ("concluded",), "enrollment": ("concluded", "deactivated")}
 
 
 class Store:
@@ -89,26 +109,26 @@ class Store:
             connection.execute("INSERT INTO term (root, status, name) VALUES (?, 'active', 'Default Term')", (root,))
         return int(root or 0)
 
-    def accounts(self) -> dict[int, Row]:
+    def accounts(self) -> dict[int, Stored]:
         """Return all accounts by id."""
         with self.connect() as connection:
             return {row["id"]: row for row in connection.execute("SELECT * FROM account")}
 
-    def account(self, account_id: int | None) -> Row | None:
+    def account(self, account_id: int | None) -> Stored | None:
         """Return the account with that id, the first one for None; None if there is none."""
         query = "SELECT * FROM account WHERE id = coalesce(?, (SELECT min(id) FROM account))"
         with self.connect() as connection:
-            found: Row | None = connection.execute(query, (account_id,)).fetchone()
+            found: Stored | None = connection.execute(query, (account_id,)).fetchone()
             return found
 
-    def terms(self, root: int) -> list[Row]:
+    def terms(self, root: int) -> list[Stored]:
         """Return the terms of a root account, the default term first."""
         with self.connect() as connection:
             return list(connection.execute("SELECT * FROM term WHERE root = ? ORDER BY id", (root,)))
 
     def count(self, kind: str) -> int:
         """Count the stored objects of a kind that are not deleted."""
-        query = f"SELECT count(*) FROM {TABLES[kind]} WHERE status <> 'deleted'"  # noqa: S608 - our own table name
+        query = _statement("SELECT count(*) FROM {table} WHERE status <> 'deleted'", kind)
         if kind not in {"enrollment", "admin", "group_membership"}:
             query += " AND sis_id IS NOT NULL"
         with self.connect() as connection:
@@ -126,14 +146,122 @@ class Store:
             for change in list(changes):
                 if _wanted(change, asked):
                     old = change["old"] or "deleted"
-                    statement = f"UPDATE {TABLES[change['kind']]} SET status = ? WHERE id = ?"  # noqa: S608 - our own table name
+                    statement = _statement("UPDATE {table} SET status = ? WHERE id = ?", change["kind"])
                     put_back += connection.execute(statement, (old, change["object"])).rowcount
         return put_back
 
 
-def _wanted(change: Row, asked: Collection[str]) -> bool:
+def _statement(form: str, kind: str, **parts: str) -> str:
+    """Write a statement about the table of a kind; only this package names tables and columns, data never do."""
+    return form.format(table=TABLES[kind], **parts)
+
+
+def _wanted(change: Stored, asked: Collection[str]) -> bool:
     return (
         ("batch_mode" not in asked or bool(change["by_cleanup"]))
         and ("undelete_only" not in asked or change["new"] == "deleted")
         and ("unconclude_only" not in asked or change["new"] == "completed")
     )
+
+
+class Ledger:
+    """One import's view of a root account's objects. Rows come back as they were before a change."""
+
+    def __init__(self, connection: sqlite3.Connection, root: int, import_id: int) -> None:
+        self.root = root
+        self.import_id = import_id
+        self._connection = connection
+
+    def find(self, kind: str, **where: Any) -> Stored | None:
+        """Return the first object with these values, None when there is none."""
+        return next(self.find_all(kind, **where), None)
+
+    def find_all(self, kind: str, **where: Any) -> Iterator[Stored]:
+        """Give all objects with these values (None matches the absence of one)."""
+        conditions = "".join(f" AND {name} IS ?" for name in where)
+        query = _statement("SELECT * FROM {table} WHERE root = ?{conditions}", kind, conditions=conditions)
+        yield from self._connection.execute(query, (self.root, *where.values()))
+
+    def find_login(self, login_id: str) -> Stored | None:
+        """Return the login that is not deleted and has this name in whatever case."""
+        query = "SELECT * FROM login WHERE root = ? AND login_id = ? COLLATE NOCASE AND status <> 'deleted'"
+        found: Stored | None = self._connection.execute(query, (self.root, login_id)).fetchone()
+        return found
+
+    def save(self, kind: str, key: Mapping[str, Any], values: Mapping[str, Any], status: str | None) -> int:
+        """Make or change the object with this key, stamp it, and return its id.
+
+        A `status` of None keeps the present one; for a new object it means active.
+        """
+        found = self.find(kind, **key)
+        if found is None:
+            return self._insert(kind, {**key, **values}, status or "active")
+        self.change(kind, found["id"], {**values, "batch": self.import_id})
+        if status is not None:
+            self.set_status(kind, found, status)
+        return int(found["id"])
+
+    def _insert(self, kind: str, values: Mapping[str, Any], status: str) -> int:
+        row = {**values, "root": self.root, "status": status, "batch": self.import_id}
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        statement = _statement("INSERT INTO {table} ({names}) VALUES ({marks})", kind, names=names, marks=marks)
+        made = int(self._connection.execute(statement, tuple(row.values())).lastrowid or 0)
+        self._note(kind, made, None, status)
+        return made
+
+    def change(self, kind: str, object_id: int, values: Mapping[str, Any]) -> None:
+        """Set columns of one object."""
+        settings = ", ".join(f"{name} = ?" for name in values)
+        statement = _statement("UPDATE {table} SET {settings} WHERE id = ?", kind, settings=settings)
+        self._connection.execute(statement, (*values.values(), object_id))
+
+    def set_status(self, kind: str, found: Stored, status: str, *, by_cleanup: bool = False) -> None:
+        """Change an object's state, if it is another, and note it."""
+        if found["status"] != status:
+            self.change(kind, found["id"], {"status": status})
+            self._note(kind, found["id"], found["status"], status, by_cleanup=by_cleanup)
+
+    def delete_all(self, kind: str, *, by_cleanup: bool = False, **where: Any) -> None:
+        """Set all objects with these values to deleted."""
+        for found in list(self.find_all(kind, **where)):
+            self.set_status(kind, found, "deleted", by_cleanup=by_cleanup)
+
+    def _note(self, kind: str, object_id: int, old: str | None, new: str, *, by_cleanup: bool = False) -> None:
+        self._connection.execute(
+            "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?)", (self.import_id, kind, object_id, old, new, by_cleanup)
+        )
+
+    def has_changed(self, kind: str, object_id: int) -> bool:
+        """Tell whether this import has changed the state of an object."""
+        query = "SELECT 1 FROM change WHERE import = ? AND kind = ? AND object = ?"
+        return bool(self.select(query, self.import_id, kind, object_id))
+
+    def select(self, query: str, *values: Any) -> list[Stored]:
+        """Run a query of the clean-up."""
+        return list(self._connection.execute(query, values))
+
+    def commit(self) -> None:
+        """Keep what was written so far, so that others can read and write."""
+        self._connection.commit()
+
+    def statistics(self) -> dict[str, Any]:
+        """Sum up the changes of state as `data.statistics` has them."""
+        numbers: dict[str, Any] = {
+            _CLASSES[kind]: dict.fromkeys((*_COMMON, *_EXTRA.get(kind, ())), 0) for kind in _CLASSES
+        }
+        total = 0
+        for change in self.select("SELECT kind, old, new FROM change WHERE import = ?", self.import_id):
+            total += 1
+            kind = "login" if change["kind"] == "user" else change["kind"]
+            word = _word(change["old"], change["new"])
+            if word in numbers[_CLASSES[kind]]:
+                numbers[_CLASSES[kind]][word] += 1
+        return {"total_state_changes": total, **numbers}
+
+
+def _word(old: str | None, new: str) -> str:
+    if old is None:
+        return "created"
+    if new in {"deleted", "completed", "inactive"}:
+        return {"deleted": "deleted", "completed": "concluded", "inactive": "deactivated"}[new]
+    return "restored" if old == "deleted" else ""

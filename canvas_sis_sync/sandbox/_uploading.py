@@ -17,12 +17,11 @@ from werkzeug.wrappers import Request as HttpRequest
 from werkzeug.wrappers import Response
 
 from canvas_sis_sync.sandbox import _parameters
-from canvas_sis_sync.sandbox._bodies import read_form, read_part_of_body, save_body
 from canvas_sis_sync.sandbox._call import Call
 from canvas_sis_sync.sandbox._records import Import, StoredOffer
 from canvas_sis_sync.sandbox._replies import ErrorReply, not_found, server_error, show_import, wrong_parameter
 from canvas_sis_sync.sandbox._state import State
-from canvas_sis_sync.sandbox._wire import CutOff
+from canvas_sis_sync.sandbox._wire import CutOff, read_form, read_part_of_body, save_body
 
 _OFFER_SECONDS = 30 * 60
 _JSON_LIMIT = 1 << 20
@@ -40,7 +39,7 @@ class Upload:
 def create(call: Call, account: str) -> dict[str, Any]:
     """Answer a POST of a new import: https://canvas.instructure.com/doc/api/sis_imports.html.
 
-    Raises Refusal as API 3.2 and 7 say, Cut by the faults that lose answers.
+    Raises ErrorReply as API 3.2 and 7 say, CutOff by the faults that lose answers.
     """
     account_id = call.root_account_id(account)
     upload = _receive(call)

@@ -10,21 +10,20 @@ import shutil
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from canvas_sis_sync.errors import UsageError
-from canvas_sis_sync.sandbox import _memory
 from canvas_sis_sync.sandbox._faults import Faults
 from canvas_sis_sync.sandbox._parameters import read_options
 from canvas_sis_sync.sandbox._records import QUEUED_OR_RUNNING, Import, SeenRequest
-from canvas_sis_sync.sandbox._state import Role, State
+from canvas_sis_sync.sandbox._state import Role, State, read_saved, save
 
 if TYPE_CHECKING:
+    from canvas_sis_sync.sandbox._importer import Worker
     from canvas_sis_sync.sandbox._wire import Server
-    from canvas_sis_sync.sandbox._worker import Worker
 
 _IDLE_SECONDS = 30.0
 OPEN_PATHS = ("/uploads/", "/storage/")
@@ -74,7 +73,7 @@ class Sandbox:
         self._prepare()
 
     def _prepare(self) -> None:
-        _memory.load(self._state)
+        read_saved(self._state)
         self.user = self._state.add_user(self.token, "Sandbox Admin")
         if not self._state.store.accounts():
             self._state.store.add_root_account("Sandbox College")
@@ -94,7 +93,7 @@ class Sandbox:
     def start(self) -> None:
         """Listen, and begin to work off the queue; raises UsageError when the port is in use."""
         try:
-            self._server = _make_server(self._state, self._requests.append, self._port, self._ssl_context)
+            self._server = self._make_server()
         except UsageError:
             self.stop()
             raise
@@ -104,9 +103,14 @@ class Sandbox:
             if account["root"] == account_id:
                 self._start_worker(account_id)
 
+    def _make_server(self) -> Server:
+        from canvas_sis_sync.sandbox._server import Application
+        from canvas_sis_sync.sandbox._wire import Server
+
+        return Server(Application(self._state, self._requests.append), self._port, self._ssl_context)
+
     def _start_worker(self, account_id: int) -> None:
-        from canvas_sis_sync.sandbox._importer import Importer
-        from canvas_sis_sync.sandbox._worker import Worker
+        from canvas_sis_sync.sandbox._importer import Importer, Worker
 
         def make_importer(record: Import) -> Importer:
             return Importer(self._state, record, rows_per_second=self.rows_per_second, count_only=self.count_only)
@@ -129,7 +133,7 @@ class Sandbox:
         if self._temporary:
             shutil.rmtree(self._folder, ignore_errors=True)
         else:
-            _memory.save(self._state)
+            save(self._state)
 
     @property
     def url(self) -> str:
@@ -227,12 +231,3 @@ class Sandbox:
                 if left <= 0:
                     raise TimeoutError(f"imports are still unfinished after {seconds} s")
                 self._state.changed.wait(left)
-
-
-def _make_server(
-    state: State, log: Callable[[SeenRequest], None], port: int, ssl_context: ssl.SSLContext | None
-) -> Server:
-    from canvas_sis_sync.sandbox._server import Application
-    from canvas_sis_sync.sandbox._wire import Server
-
-    return Server(Application(state, log), port, ssl_context)

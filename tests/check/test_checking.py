@@ -11,11 +11,11 @@ import pytest
 from support.samples import checked, delivery, found
 
 from canvas_sis_sync.check import _names
-from canvas_sis_sync.delivery.judging import MOST_BYTES, MOST_ENTRIES
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.engine import check, failed
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.delivery.files import DeliveryFile
+from canvas_sis_sync.delivery.judging import MOST_BYTES, MOST_ENTRIES
 from canvas_sis_sync.errors import BadZipError
 
 USERS = "user_id,login_id,status\nu1,ann,active\n"

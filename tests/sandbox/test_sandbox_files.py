@@ -122,7 +122,7 @@ def test_archives_that_cannot_be_used_fail_the_import(account: Client, body: byt
 
 
 def test_too_many_entries_fail_the_import(account: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canvas_sis_sync.sandbox._unpacking._ENTRIES", 2)
+    monkeypatch.setattr("canvas_sis_sync.sandbox._supplied._ENTRIES", 2)
     done = account.run({f"{n}.csv": GOOD for n in range(3)})
     assert "too many entries" in done["processing_errors"][0][1]
 

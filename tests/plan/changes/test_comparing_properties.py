@@ -19,8 +19,7 @@ from canvas_sis_sync.plan.changes import _kinds, _spool
 from canvas_sis_sync.plan.changes.comparing import compare_kind
 from canvas_sis_sync.plan.values import KindChanges
 from canvas_sis_sync.sandbox._diffing import Cells, DiffTable, difference, read_table
-from canvas_sis_sync.sandbox._supply import Supplied
-from canvas_sis_sync.sandbox._unpacking import CsvInput
+from canvas_sis_sync.sandbox._supplied import CsvInput, Supplied
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
