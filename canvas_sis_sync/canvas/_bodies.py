@@ -17,7 +17,7 @@ DEEPEST = 100
 HIDDEN = "(token)"
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_TELLING = 16
+_SECRET_LENGTH = 16
 """From this length on a part of a token is as secret as the whole."""
 
 
@@ -32,7 +32,7 @@ def secrets_of(token: str) -> re.Pattern[str]:
     name of a host turns them into lower case.
     """
     part = max(re.findall("[A-Za-z0-9]+", token), key=len, default="")
-    known = (token, part) if len(part) >= _TELLING else (token,)
+    known = (token, part) if len(part) >= _SECRET_LENGTH else (token,)
     return re.compile("|".join(map(re.escape, known)), re.IGNORECASE)
 
 

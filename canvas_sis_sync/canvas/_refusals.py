@@ -160,7 +160,7 @@ def refused(asked: Asking, refusal: RefusedAnswer, seconds: float) -> CanvasErro
     """
     status = refusal.status
     if status >= 500 or status < 200 or status == 408:
-        return lost(asked, f"answered with an error of its own ({status}){_told(refusal)}", seconds, status)
+        return lost(asked, f"answered with an error of its own ({status}){_quoted(refusal)}", seconds, status)
     if 300 <= status < 400:
         return _redirected(asked, refusal, seconds)
     if asked.changes and asked.with_token and not (refusal.throttles or refusal.is_canvas_own):
@@ -173,7 +173,7 @@ def refused(asked: Asking, refusal: RefusedAnswer, seconds: float) -> CanvasErro
     if status in {401, 403} and asked.with_token:
         return _access_refused(asked, refusal)
     kind = NotFound if status == 404 else RequestRejected
-    sentence = f"{asked.host} refused to {asked.what} ({status}){_told(refusal)}."
+    sentence = f"{asked.host} refused to {asked.what} ({status}){_quoted(refusal)}."
     return kind(sentence, _HINT_NOT_FOUND if status == 404 else _HINT_REJECTED, status=status)
 
 
@@ -188,7 +188,7 @@ def _redirected(asked: Asking, refusal: RefusedAnswer, seconds: float) -> Canvas
 
 def _access_refused(asked: Asking, refusal: RefusedAnswer) -> AccessRefused:
     sentence, hint = _why_refused(refusal)
-    whole = f"{asked.host} refused to {asked.what} ({refusal.status}): {sentence}{_told(refusal)}."
+    whole = f"{asked.host} refused to {asked.what} ({refusal.status}): {sentence}{_quoted(refusal)}."
     return AccessRefused(whole, hint, status=refusal.status)
 
 
@@ -206,7 +206,7 @@ def _why_refused(refusal: RefusedAnswer) -> tuple[str, str]:
     return "neither token nor permission is named as the reason", _HINT_REFUSED
 
 
-def _told(refusal: RefusedAnswer) -> str:
+def _quoted(refusal: RefusedAnswer) -> str:
     return f". It says: {refusal.text.rstrip('.')}" if refusal.text else ""
 
 

@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -100,7 +100,7 @@ class Answer:
 
 
 class Wire:
-    """Connections to one Canvas, and the token that goes nowhere else. A context manager.
+    """Connections to one Canvas, and the token that goes nowhere else.
 
     Raises `SettingsError` for a base URL or a token that no request can be made with.
     """
@@ -121,12 +121,6 @@ class Wire:
         if home is None:
             raise SettingsError("CANVAS_BASE_URL is not a web address.", "Set it to https:// and your Canvas's host.")
         self._home = home
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections that are kept open between questions."""

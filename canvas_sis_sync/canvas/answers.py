@@ -8,33 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from canvas_sis_sync.canvas._bodies import Unreadable
+from canvas_sis_sync.canvas.options import ECHOES
 from canvas_sis_sync.canvas.records import Attachment, ImportMessage, SisImport
-
-OPTIONS = (
-    "batch_mode",
-    "batch_mode_term_id",
-    "multi_term_batch_mode",
-    "batch_mode_enrollment_drop_status",
-    "override_sis_stickiness",
-    "add_sis_stickiness",
-    "clear_sis_stickiness",
-    "update_sis_id_if_login_claimed",
-    "skip_deletes",
-    "diffing_data_set_identifier",
-    "diffing_remaster",
-    "diffing_drop_status",
-    "diffing_user_remove_status",
-    "change_threshold",
-    "diff_row_count_threshold",
-)
-"""The fields of an import that echo its parameters (API 5)."""
 
 MOST_RECORDS = 10_000
 """How many records a page may have: Canvas gives 50, and each takes memory."""
@@ -88,11 +70,7 @@ def parse_user(answer: Any) -> User:
 
 def parse_token_end(answer: Any) -> float | None:
     """Read when a token ends from `users/self/tokens/:id`, None when it does not or that cannot be read."""
-    try:
-        moment = datetime.fromisoformat(_text(_record(answer, "token").get("expires_at")) or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    return _epoch(_record(answer, "token").get("expires_at"))
 
 
 def parse_account(answer: Any) -> Account:
@@ -134,7 +112,7 @@ def parse_import(answer: Any) -> SisImport:
         processing_errors=_pairs(record.get("processing_errors")),
         processing_warnings=_pairs(record.get("processing_warnings")),
         error_message=_text(data.get("error_message")),
-        options={name: record[name] for name in OPTIONS if name in record},
+        options={name: record[name] for name in ECHOES if name in record},
         diffed_against=_id_or_none(record.get("diffed_against_import_id")) if against is None else against,
         threshold_exceeded=record.get("diffing_threshold_exceeded") is True,
     )
@@ -152,11 +130,7 @@ def parse_announced(answer: Any) -> tuple[SisImport, Offer | None]:
 
 def parse_date(header: str | None) -> float | None:
     """Read a Date header as seconds since the epoch, None when there is none or it is unreadable."""
-    try:
-        moment = parsedate_to_datetime(header or "")
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return _epoch(header, parsedate_to_datetime)
 
 
 def _record(answer: Any, what: str) -> Mapping[str, Any]:
@@ -205,12 +179,13 @@ def _integer(value: Any) -> int | None:
     return value if -(1 << 63) <= value < 1 << 63 else None
 
 
-def _epoch(value: Any) -> float | None:
+def _epoch(text: Any, parse: Callable[[str], datetime] = datetime.fromisoformat) -> float | None:
+    """Return seconds since the epoch, in UTC where no time zone is named; None for what cannot be read."""
     try:
-        moment = datetime.fromisoformat(value)
+        moment = parse(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _supplied(value: Any) -> tuple[str, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self, TypeVar
 from urllib.parse import quote
@@ -123,15 +123,7 @@ class Canvas:
 
         `states` asks Canvas to filter; whether it did, the states in the answer say.
         """
-        found: dict[int, SisImport] = {}
-        canvas_now = None
-        for page, date in self._import_pages(account_id, states):
-            canvas_now = date if canvas_now is None else canvas_now
-            for sis_import in page:
-                found.setdefault(sis_import.id, sis_import)
-            if limit is not None and len(found) >= limit:
-                break
-        return Listing(tuple(found.values()), canvas_now)
+        return self._listing(account_id, states, lambda _page, found: limit is not None and len(found) >= limit)
 
     def imports_until(
         self, account_id: int, states: Collection[str], enough: Callable[[SisImport], bool]
@@ -154,16 +146,10 @@ class Canvas:
 
         Canvas lists the newest first, but a single one at or below the mark does not prove it.
         """
-        found: dict[int, SisImport] = {}
-        canvas_now = None
-        for page, date in self._import_pages(account_id):
-            canvas_now = date if canvas_now is None else canvas_now
-            for sis_import in page:
-                found.setdefault(sis_import.id, sis_import)
-            if page and all(sis_import.id <= mark for sis_import in page):
-                break
-        above = tuple(sis_import for sis_import in found.values() if sis_import.id > mark)
-        return Listing(above, canvas_now)
+        listing = self._listing(
+            account_id, (), lambda page, _found: bool(page) and all(each.id <= mark for each in page)
+        )
+        return replace(listing, imports=tuple(each for each in listing.imports if each.id > mark))
 
     def get_import(self, account_id: int, import_id: int) -> SisImport:
         """Ask for one import (API 5). Raises `NotFound` when Canvas has none of that id."""
@@ -315,6 +301,20 @@ class Canvas:
             return parse(self._wire.data(answer))
         except Unreadable as problem:
             raise _refusals.lost(answer.asked, f"answered with {problem}", answer.seconds, answer.status) from problem
+
+    def _listing(
+        self, account_id: int, states: Collection[str], is_enough: Callable[[list[SisImport], Collection[int]], bool]
+    ) -> Listing:
+        """List imports up to a page that, with the ids found so far, `is_enough`; of two of an id the first counts."""
+        found: dict[int, SisImport] = {}
+        canvas_now = None
+        for page, date in self._import_pages(account_id, states):
+            canvas_now = date if canvas_now is None else canvas_now
+            for sis_import in page:
+                found.setdefault(sis_import.id, sis_import)
+            if is_enough(page, found):
+                break
+        return Listing(tuple(found.values()), canvas_now)
 
     def _import_pages(
         self, account_id: int, states: Collection[str] = ()

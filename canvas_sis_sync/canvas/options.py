@@ -126,6 +126,9 @@ _OPTIONS = (
     _Option("diff_row_count_threshold", _Form.POSITIVE, _Role.LIMITS_DELETIONS),
 )
 
+ECHOES = tuple(option.echo or option.name for option in _OPTIONS)
+"""The fields of an import that echo its parameters (API 5)."""
+
 
 def compare(asked: ImportOptions, answered: SisImport) -> Taken:
     """Compare the parameters asked for (API 3.2) with those that Canvas echoes (API 5).

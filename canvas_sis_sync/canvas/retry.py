@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 FIRST_SECONDS = 1.0
 LAST_SECONDS = 30.0
-PASSING: tuple[type[CanvasError], ...] = (Throttled, AnswerLost, NothingArrived)
+TEMPORARY: tuple[type[CanvasError], ...] = (Throttled, AnswerLost, NothingArrived)
 """What may be better at the next try."""
 
 
@@ -31,8 +31,8 @@ class Retry:
     #: No pause is begun that would end later than this after the first attempt.
     seconds: float = 300.0
     #: Errors that are worth another attempt; `(Throttled,)` for what must not be sent twice.
-    errors: tuple[type[CanvasError], ...] = PASSING
-    #: Is told the error and the seconds of the pause that follows it.
+    errors: tuple[type[CanvasError], ...] = TEMPORARY
+    #: Gets the error and the seconds of the pause that follows it.
     on_retry: Callable[[BaseException, float], None] | None = None
 
     def call(self, ask: Callable[[], T]) -> T:
@@ -43,7 +43,7 @@ class Retry:
             ends = self.clock.monotonic() - started + state.upcoming_sleep
             return state.attempt_number >= self.attempts or ends > self.seconds
 
-        def tell(state: tenacity.RetryCallState) -> None:
+        def report(state: tenacity.RetryCallState) -> None:
             problem = state.outcome and state.outcome.exception()
             if self.on_retry and problem:
                 self.on_retry(problem, state.upcoming_sleep)
@@ -53,7 +53,7 @@ class Retry:
             stop=enough,
             wait=tenacity.wait_exponential_jitter(max=LAST_SECONDS),
             retry=tenacity.retry_if_exception_type(self.errors),
-            before_sleep=tell,
+            before_sleep=report,
             reraise=True,
         )
         return retrying(ask)

@@ -129,7 +129,7 @@ def test_the_table_holds_more_confusions_than_were_ever_tried() -> None:
 def test_an_address_that_parsers_could_read_in_two_ways_is_refused_by_all_or_means_one_host() -> None:
     """What is followed means the same host to urllib3, to the standard library and to a browser."""
     page, followed = "https://canvas.example/api/v1/x", set()
-    with Wire("https://canvas.example", TOKEN, user_agent="x") as wire:
+    with contextlib.closing(Wire("https://canvas.example", TOKEN, user_agent="x")) as wire:
         for address in confusions("evil.example", "canvas.example"):
             try:
                 joined = _addresses.resolve(page, address)

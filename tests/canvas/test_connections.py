@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,11 @@ def trickle(connection: socket.socket) -> None:
 
 def test_an_answer_that_trickles_for_ever_is_lost() -> None:
     asking = HttpRequest("GET", "/x", "ask", answer_seconds=0.2)
-    with serving(trickle) as server, Wire(server.url, TOKEN, user_agent="x") as each, pytest.raises(LOST) as caught:
+    with (
+        serving(trickle) as server,
+        closing(Wire(server.url, TOKEN, user_agent="x")) as each,
+        pytest.raises(LOST) as caught,
+    ):
         each.ask(asking)
     assert "in time" in caught.value.sentence
     assert caught.value.seconds < 1
@@ -295,7 +300,7 @@ def test_the_confirmation_takes_the_token_only_on_the_canvas_host() -> None:
     ],
 )
 def test_home_is_the_same_scheme_host_and_port(url: str, home: bool) -> None:
-    with Wire("https://canvas.example/", TOKEN, user_agent="x") as each:
+    with closing(Wire("https://canvas.example/", TOKEN, user_agent="x")) as each:
         assert each.is_home(url) is home
 
 
