@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
+from canvas_sis_sync.delivery._records import UTF8_NAME
 from canvas_sis_sync.delivery.files import DeliveryFile
-from canvas_sis_sync.delivery.reading import WRITE_ANEW, directory_of, open_entry
+from canvas_sis_sync.delivery.reading import WRITE_AGAIN, directory_of, open_entry
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.files import open_regular
 
@@ -24,7 +25,6 @@ HIGHEST_RATIO = 100
 """Decompressed bytes for each byte of the zip (API 9)."""
 
 ENCRYPTED = 0x1 | 0x40 | 0x2000
-UTF8_NAME = 0x800
 OUTSIDE = re.compile(r"(^|[/\\])\.\.([/\\]|$)|[\x00-\x1f]")
 """Going up, or with characters that no file name should have."""
 ROOT = re.compile(r"^(?:[A-Za-z]:/*|/+)")
@@ -59,7 +59,7 @@ def look_into(path: Path) -> Contents:
     for info in infos:
         fault = _fault(info)
         if fault:
-            raise BadZipError(f"{path.name} cannot be sent: {_shown(info)} {fault}.", WRITE_ANEW)
+            raise BadZipError(f"{path.name} cannot be sent: {_shown(info)} {fault}.", WRITE_AGAIN)
     _refuse_duplicates(path, map(_place, infos))
     total = sum(info.file_size for info in infos)
     refuse_beyond_limits(path.name, len(infos), total)
@@ -109,7 +109,7 @@ def _refuse_duplicates(path: Path, names: Iterable[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             sentence = f"{path.name} cannot be sent: it holds {name} {count} times, and Canvas would read one of them."
-            raise BadZipError(sentence, WRITE_ANEW)
+            raise BadZipError(sentence, WRITE_AGAIN)
 
 
 def _sorted_out(path: Path, infos: tuple[ZipInfo, ...]) -> Contents:
@@ -128,7 +128,7 @@ def _sorted_out(path: Path, infos: tuple[ZipInfo, ...]) -> Contents:
         else:
             foreign.append(name)
     if not files:
-        raise BadZipError(f"{path.name} holds no CSV file with anything in it.", WRITE_ANEW)
+        raise BadZipError(f"{path.name} holds no CSV file with anything in it.", WRITE_AGAIN)
     return Contents(tuple(files), tuple(ignored), tuple(foreign), plain)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 from canvas_sis_sync.delivery._records import DEFLATED, STORED, Record, directory, local_header
@@ -23,6 +25,18 @@ from canvas_sis_sync.delivery.reading import BLOCK, Observer, ignore_progress, s
 from canvas_sis_sync.errors import BadZipError, DropChanged
 from canvas_sis_sync.files import Folder, opener
 
+library: ModuleType
+try:
+    from zlib_ng import zlib_ng
+except ImportError:  # no wheel for this system
+    library, LEVELS = zlib, (4, 3)
+else:
+    library, LEVELS = zlib_ng, (3, 2)
+# Blocks take turns: the higher level alone misses five times Info-ZIP's speed, the lower alone leaves no room below
+# 1.1 times its size (benchmarks/zip_speed.py).
+
+WINDOW = 32 * 1024
+"""How far back deflate looks, in bytes."""
 ODD = re.compile("[\\\\\x00-\x1f\x7f\ud800-\udfff\U0010f800-\U0010ffff]")
 """Characters of file names that no name in a zip should have, and stand-ins for bytes that are not UTF-8."""
 MOST_THREADS = 8
@@ -53,8 +67,8 @@ def pack(
     """Write `files` into a zip at `destination`, readable by its owner only and fsynced; replace what is there.
 
     `observe(name)` gives the object whose `feed` gets every block of that file in order; it is asked again for a file
-    that is read again. `progress` is told the
-    bytes read since it was last called. `threads` compress (default: one a core); the zip does not depend on them.
+    that is read again. `progress` gets the bytes read since it was last called. `threads` compress (default: one a
+    core); the zip does not depend on them.
     `kind` and `rows` of the entries stay None.
 
     Raises OSError (disk full, unreadable source), DropChanged (a file is not as long as it was said to be, or
@@ -114,12 +128,12 @@ class _Packer:
     def _deflated(self, file: DeliveryFile, record: Record) -> Record:
         """Write the deflated data, keeping no more blocks in memory than keep the threads busy."""
         observer = self._observe(file.name) if self._observe else None
-        waiting: deque[Future[bytes]] = deque()
+        unwritten: deque[Future[bytes]] = deque()
         read = crc = packed_size = 0
         before = b""
         for number, block in enumerate(_blocks(file)):
             read += len(block)
-            waiting.append(
+            unwritten.append(
                 self._pool.submit(deflate, block, before, level=LEVELS[number % len(LEVELS)], last=read == file.size)
             )
             before = block[-WINDOW:]
@@ -127,9 +141,9 @@ class _Packer:
             if observer:
                 observer.feed(block)
             self._progress(len(block))
-            if len(waiting) > 2 * MOST_THREADS:
-                packed_size += self._output.write(waiting.popleft().result())
-        packed_size += sum(self._output.write(each.result()) for each in waiting)
+            if len(unwritten) > 2 * MOST_THREADS:
+                packed_size += self._output.write(unwritten.popleft().result())
+        packed_size += sum(self._output.write(each.result()) for each in unwritten)
         method = DEFLATED if packed_size else STORED
         return replace(record, packed_size=packed_size, crc32=crc, method=method)
 
@@ -207,27 +221,12 @@ def _changed(file: DeliveryFile) -> DropChanged:
     return DropChanged(sentence, "Nothing was sent. Run sis-sync again when the export is complete.")
 
 
-try:
-    from zlib_ng import zlib_ng as library
-
-    LEVELS = (3, 2)
-except ImportError:  # no wheel for this system
-    import zlib as library  # type: ignore[no-redef] # it has the same functions
-
-    LEVELS = (4, 3)
-
-# Blocks take turns: the higher level alone misses five times Info-ZIP's speed, the lower alone leaves no room below
-# 1.1 times its size (benchmarks/zip_speed.py).
-
-WINDOW = 32 * 1024
-"""How far back deflate looks, in bytes."""
-
-
 def deflate(block: bytes, before: bytes, *, level: int, last: bool) -> bytes:
     """Return `block`, which follows `before`, as the next piece of a raw deflate stream; `last` ends the stream."""
     compressor = library.compressobj(level, library.DEFLATED, -library.MAX_WBITS, zdict=before[-WINDOW:])
     piece: bytes = compressor.compress(block)
-    return piece + compressor.flush(library.Z_FINISH if last else library.Z_SYNC_FLUSH)
+    ending: bytes = compressor.flush(library.Z_FINISH if last else library.Z_SYNC_FLUSH)
+    return piece + ending
 
 
 def crc32(block: bytes, crc: int) -> int:

@@ -32,7 +32,7 @@ PACKED_BLOCK = 64 * 1024
 LOCAL_HEADER = struct.Struct("<4s22x2H")
 BROKEN = (BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error)
 """What zipfile raises for a file that is no zip or a damaged one."""
-WRITE_ANEW = "Have the zip written anew and deliver it again."
+WRITE_AGAIN = "Have the zip written anew and deliver it again."
 
 
 class Observer(Protocol):
@@ -122,11 +122,11 @@ class EntryStream(io.RawIOBase):
         file.seek(name_length + extra_length, os.SEEK_CUR)
 
     def _bad(self, what: str) -> BadZipError:
-        return BadZipError(f"{self._name} {what}.", WRITE_ANEW)
+        return BadZipError(f"{self._name} {what}.", WRITE_AGAIN)
 
 
 def ignore_progress(_: int) -> None:
-    """Tell nobody."""
+    """Report the progress to nobody."""
 
 
 def sha256(path: Path) -> str:
@@ -145,7 +145,7 @@ def directory_of(path: Path) -> tuple[ZipInfo, ...]:
             return tuple(zip_file.infolist())
     except BROKEN as error:
         sentence = f"{path.name} is not a whole zip: it is damaged, cut off or still being written."
-        raise BadZipError(sentence, WRITE_ANEW) from error
+        raise BadZipError(sentence, WRITE_AGAIN) from error
 
 
 def from_zip(path: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
@@ -164,17 +164,17 @@ def open_entry(path: Path, info: ZipInfo) -> io.BufferedReader:
 def read_back(path: Path, entries: Sequence[Entry], *, progress: Callable[[int], None] = ignore_progress) -> None:
     """Decompress the whole zip and compare it with `entries`: names, lengths and CRCs.
 
-    `progress` is told the decompressed bytes since it was last called, from several threads but one at a time.
+    `progress` gets the decompressed bytes since it was last called, from several threads but one at a time.
     Raises BadZipError naming the first entry that differs, OSError when the disk does.
     """
     infos = {info.filename: info for info in directory_of(path)}
     odd = {entry.name for entry in entries} ^ infos.keys()
     if odd:
         raise BadZipError(f"{path.name} was not written as it should be: {min(odd)}.", "Run sis-sync again.")
-    tell = _one_at_a_time(progress)
+    report = _one_at_a_time(progress)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         largest_first = sorted(entries, key=lambda entry: entry.size, reverse=True)
-        for _ in pool.map(lambda entry: _verify(path, infos[entry.name], entry, tell), largest_first):
+        for _ in pool.map(lambda entry: _verify(path, infos[entry.name], entry, report), largest_first):
             pass
 
 
@@ -212,8 +212,8 @@ def _verify(path: Path, info: ZipInfo, entry: Entry, progress: Callable[[int], N
 def _one_at_a_time(progress: Callable[[int], None]) -> Callable[[int], None]:
     lock = Lock()
 
-    def tell(amount: int) -> None:
+    def report(amount: int) -> None:
         with lock:
             progress(amount)
 
-    return tell
+    return report
