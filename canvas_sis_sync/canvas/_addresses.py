@@ -120,7 +120,7 @@ def shown(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether a numeric address belongs to this machine alone."""
+    """Return whether a numeric address belongs to this machine alone."""
     try:
         return ipaddress.ip_address(address.partition("%")[0]).is_loopback
     except ValueError:

@@ -113,19 +113,19 @@ class RefusedAnswer:
 
 
 def not_connected(asked: Asking, problem: BaseException, proxy: str | None) -> NothingArrived:
-    """Say why no connection came about, through `proxy` if there is one."""
+    """Build the error for a connection that did not come about, through `proxy` if there is one."""
     reason, hint = _why_not_connected(problem, proxy or asked.host)
     return NothingArrived(f"Could not {asked.what}: {reason}. Nothing was sent.", hint)
 
 
 def not_plain(asked: Asking) -> NothingArrived:
-    """Say that an address that Canvas named is one that no request is made to."""
+    """Build the error for an address that Canvas named and no request is made to."""
     sentence = f"Could not {asked.what}: the address for it is not a plain web address. Nothing was sent."
     return NothingArrived(sentence, _HINT_ODD)
 
 
 def without_tls(asked: Asking) -> NothingArrived:
-    """Say that nothing is sent in clear."""
+    """Build the error for a request that would be sent in clear."""
     sentence = f"Could not {asked.what}: {asked.host} would be spoken to without TLS. Nothing was sent."
     return NothingArrived(sentence, "Set CANVAS_BASE_URL to an address that begins with https://.")
 
@@ -133,18 +133,18 @@ def without_tls(asked: Asking) -> NothingArrived:
 def lost(
     asked: Asking, reason: str, seconds: float, status: int | None = None, *, hint: str = _HINT_LATER
 ) -> AnswerLost:
-    """Say that it is unknown whether the request was carried out."""
+    """Build the error for a request of which it is unknown whether it was carried out."""
     sentence = f"Tried to {asked.what}, but {asked.host} {reason} (after {seconds:.0f} s)."
     return AnswerLost(sentence, hint, status=status, seconds=seconds)
 
 
 def lost_way(asked: Asking, problem: _addresses.NotPlain, seconds: float, status: int) -> AnswerLost:
-    """Say that an answer points to an address that is not followed."""
+    """Build the error for an answer that points to an address that is not followed."""
     return lost(asked, f"points to {problem}, which is not followed", seconds, status, hint=_HINT_ODD)
 
 
 def astray(asked: Asking, address: str) -> RedirectRefused:
-    """Say that Canvas points to `address`, where the token does not go. Only its scheme and host are named."""
+    """Build the error for a redirect to `address`, where the token does not go. Only its scheme and host are named."""
     place = _addresses.shown(address)
     if place:
         sentence = f"Could not {asked.what}: {asked.host} points to {place}, where the token is not sent."
@@ -193,7 +193,7 @@ def _access_refused(asked: Asking, refusal: RefusedAnswer) -> AccessRefused:
 
 
 def _why_refused(refusal: RefusedAnswer) -> tuple[str, str]:
-    """Tell the kinds of 401 and 403 apart (API 7)."""
+    """Distinguish the kinds of 401 and 403 (API 7)."""
     errors = refusal.json.get("errors")
     if refusal.json.get("status") == "unauthorized":
         return f"the token's user lacks the permission '{PERMISSION}'", _HINT_PERMISSION
@@ -235,6 +235,6 @@ def causes(problem: BaseException | None) -> list[BaseException]:
 
 
 def _plainest(found: list[BaseException]) -> str:
-    """Give the operating system's words, if it has any; messages of libraries may quote headers."""
+    """Return the operating system's words, if it has any; messages of libraries may quote headers."""
     words = (cause.strerror or str(cause) for cause in found if type(cause) is OSError)
     return next(words, type(found[-1]).__name__)

@@ -20,7 +20,7 @@ from pathlib import Path
 from canvas_sis_sync.errors import HomeError, ZipAltered
 
 Progress = Callable[[int], None]
-"""Is told how many bytes of the file have been sent so far."""
+"""Gets how many bytes of the file have been sent so far."""
 
 PIECE_BYTES = 256 * 1024
 

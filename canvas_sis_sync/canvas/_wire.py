@@ -127,7 +127,7 @@ class Wire:
         self._kept.close()
 
     def is_home(self, url: str) -> bool:
-        """Tell whether a URL is plain and on the configured Canvas: same scheme, host and port."""
+        """Return whether a URL is plain and on the configured Canvas: same scheme, host and port."""
         return _addresses.origin(url) is not None and self._origin(url) == self._home
 
     def ask(self, request: HttpRequest) -> Answer:

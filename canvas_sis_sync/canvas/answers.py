@@ -30,7 +30,7 @@ class User:
 
     id: int
     name: str
-    #: None when Canvas does not tell it.
+    #: None when Canvas does not show it.
     sis_user_id: str | None = None
     #: What answers is no Canvas but the sandbox of this program.
     is_sandbox: bool = False

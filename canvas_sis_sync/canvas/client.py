@@ -108,7 +108,7 @@ class Canvas:
         return frozenset(name for page, _ in self._pages(question, answers.parse_role_names) for name in page)
 
     def may_import(self, account_id: int) -> bool | None:
-        """Tell whether the token's user may see imports, which who may import can; None if it cannot be told."""
+        """Return whether the token's user may see imports, which who may import can; None if that is not known."""
         question = _question(_imports(account_id), "list the SIS imports", [("per_page", "1")])
         try:
             self._ask(question, answers.parse_imports)
@@ -157,7 +157,7 @@ class Canvas:
         return self._look(where, f"ask for SIS import {import_id}", answers.parse_import)
 
     def import_errors(self, account_id: int, import_id: int) -> Iterator[ImportMessage]:
-        """Give all messages of an import in the order they arose: Canvas lists the newest first (API 4)."""
+        """Return all messages of an import in the order they arose: Canvas lists the newest first (API 4)."""
         question = _question(
             f"{_imports(account_id)}/{import_id}/errors",
             f"list the messages of SIS import {import_id}",

@@ -166,7 +166,7 @@ def _difference(option: _Option, wanted: str, got: str) -> str:
 
 
 def in_words(options: ImportOptions) -> tuple[str, ...]:
-    """Say what the parameters do, deletions first, as clauses without a full stop."""
+    """Describe what the parameters do, deletions first, as clauses without a full stop."""
     return (*_deletions(options), *_plain(options))
 
 

@@ -105,7 +105,7 @@ class SisImport:
 
     @property
     def abort_kind(self) -> AbortKind:
-        """Tell the kinds of `aborted` apart; without evidence it is the kind that promises least.
+        """Distinguish the kinds of `aborted`; without evidence it is the kind that promises least.
 
         Only Canvas's own aborts set ended_at and leave a warning, and only batch mode knows them (API 6, DIFF 10, 11).
         """
@@ -142,7 +142,7 @@ class Listing:
     """One listing of imports and when Canvas gave it."""
 
     imports: tuple[SisImport, ...]
-    #: The answer's Date header, None when it had none: ages are told by Canvas's clock, not ours.
+    #: The answer's Date header, None when it had none: ages are counted by Canvas's clock, not ours.
     canvas_now: float | None
 
 

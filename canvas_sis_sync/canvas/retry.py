@@ -60,7 +60,7 @@ class Retry:
 
 
 def intervals(first: float = FIRST_SECONDS, last: float = LAST_SECONDS) -> Iterator[float]:
-    """Give pauses in seconds without end, each half as long again as the one before, from `first` to `last`."""
+    """Yield pauses in seconds without end, each half as long again as the one before, from `first` to `last`."""
     pause = first
     while True:
         yield pause

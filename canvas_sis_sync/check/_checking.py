@@ -141,7 +141,7 @@ def _conclude(heading: Heading, options: CheckOptions, result: FileResult) -> No
     named = kind_of_name(result.file.name)
     if named and named != heading.kind.name:
         tally.add("file-kind-by-name")
-        tally.say(
+        tally.describe(
             "file-kind-by-name",
             f"The name of the file says {named}, and its columns say {heading.kind.name}: Canvas goes by the columns.",
         )
@@ -196,16 +196,16 @@ def _holds_marks(chunk: bytes) -> bool:
 
 
 def dropped(name: str, rule_id: str, message: str = "") -> FileResult:
-    """Give the result of a file that Canvas ignores as a whole: nothing else is said of it."""
+    """Return the result of a file that Canvas ignores as a whole: nothing else is said of it."""
     result = FileResult(CheckedFile(name, None, None), Tally(name))
     result.tally.add(rule_id)
     if message:
-        result.tally.say(rule_id, message)
+        result.tally.describe(rule_id, message)
     return result
 
 
 def dropped_file(file: DeliveryFile, rule_id: str, message: str = "") -> FileResult:
-    """Give the result of a file that Canvas drops, with the number of its rows and what its beginning says."""
+    """Return the result of a file that Canvas drops, with the number of its rows and what its beginning says."""
     try:
         with file.open() as stream:
             head = stream.read(HEAD_BYTES)
@@ -231,7 +231,7 @@ def _first_line(head: bytes) -> str:
 
 
 def _about_header(line: str) -> str:
-    """Say what is wrong with a header; "" where the line may be a row, whose cells are shown to nobody."""
+    """Describe what is wrong with a header; "" where the line may be a row, whose cells are shown to nobody."""
     for separator, name in _SEPARATORS.items():
         cells = [cell.strip('" ').lower() for cell in line.split(separator)]
         if len(cells) > 1 and not _COLUMNS.isdisjoint(cells):

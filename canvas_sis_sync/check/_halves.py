@@ -21,7 +21,7 @@ CHUNK_BYTES = 1 << 20
 
 Found = TypeVar("Found")
 Work = Callable[[BinaryIO, int], Found]
-"""Is given a stream and how many bytes at its start belong to the other half: none in the process that asked."""
+"""Gets a stream and how many bytes at its start belong to the other half: none in the process that asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,15 @@ def find_cut(stream: BinaryIO, size: int) -> CutPoint | None:
 
 
 def worth_it(size: int) -> bool:
-    """Say whether to start a process: not for a small file, and not where it is unsafe."""
+    """Return whether to start a process: not for a small file, and not where it is unsafe."""
     return size >= LEAST_BYTES and may_fork()
 
 
 def _at_once(file: DeliveryFile, cut: CutPoint, work: Work[Found]) -> tuple[Found, Found] | None:
-    def second_half(tell: Progress) -> Found:
+    def second_half(report: Progress) -> Found:
         with file.open() as stream:
             stream.seek(cut.offset)
-            return work(cast("BinaryIO", Piece(stream, cut.header, sys.maxsize, tell)), len(cut.header))
+            return work(cast("BinaryIO", Piece(stream, cut.header, sys.maxsize, report)), len(cut.header))
 
     with Forked(second_half) as helper:
         with file.open() as stream:
@@ -86,17 +86,17 @@ def _at_once(file: DeliveryFile, cut: CutPoint, work: Work[Found]) -> tuple[Foun
 
 
 class Piece(io.RawIOBase):
-    """Some bytes and then a part of a stream; tells at each read that it is still at work."""
+    """Some bytes and then a part of a stream; reports at each read that it is still running."""
 
-    def __init__(self, stream: BinaryIO, before: bytes, size: int, tell: Progress = tell_nobody) -> None:
+    def __init__(self, stream: BinaryIO, before: bytes, size: int, report: Progress = tell_nobody) -> None:
         self._stream = stream
         self._before = before
         self._left = size
-        self._tell = tell
+        self._report = report
 
     def read(self, size: int = -1) -> bytes:
         """Read on."""
-        self._tell(0)
+        self._report(0)
         if self._before:
             before, self._before = self._before, b""
             return before

@@ -31,7 +31,7 @@ class Ids:
         self.deleted |= other.deleted
 
     def has(self, key: int) -> bool:
-        """Say whether the id is defined, be it by a row that deletes."""
+        """Return whether the id is defined, be it by a row that deletes."""
         return key in self.active or key in self.deleted
 
 
@@ -63,7 +63,7 @@ ONLY_ADD = frozenset({"xlist", "login"})
 
 
 def families_of(kinds: Iterable[str]) -> frozenset[str]:
-    """Give the families whose ids a set of files with these kinds should define."""
+    """Return the families whose ids a set of files with these kinds should define."""
     return frozenset(family for kind in set(kinds) - ONLY_ADD for family, _ in DEFINES.get(kind, ()))
 
 
@@ -98,7 +98,7 @@ def _observes(rows: Rows, place: int) -> bool:
 
 
 def is_observer(role: str) -> bool:
-    """Say whether a role is the built-in one of observers, by either of its names (CSV 10.10)."""
+    """Return whether a role is the built-in one of observers, by either of its names (CSV 10.10)."""
     return role.lower() == "observer" or role == "ObserverEnrollment"
 
 
@@ -176,7 +176,7 @@ class Claim:
     columns: tuple[str, ...] = ("integration_id",)
     #: What the rows are about, where that is not their kind.
     about: str = ""
-    #: The columns that tell the objects apart, where these are not those of the kind's diff key.
+    #: The columns that identify the objects, where these are not those of the kind's diff key.
     apart: tuple[str, ...] = ()
     any_case: bool = False
     #: False where what a row that deletes holds is free for others.
@@ -191,7 +191,7 @@ class Claim:
 
     @property
     def owner(self) -> tuple[str, ...]:
-        """The columns that tell the objects apart."""
+        """The columns that identify the objects."""
         return self.apart or KINDS[self.kind].key
 
 

@@ -35,7 +35,7 @@ OBJECT_KEYS = {
     "group_category": ("group_category_id",),
     "grade_publishing_results": ("enrollment_id",),
 }
-"""The columns that tell the objects of a kind apart, where these are not those of its diff key."""
+"""The columns that identify the objects of a kind, where these are not those of its diff key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Judge:
 
 
 def key_columns(kind: Kind, options: CheckOptions) -> tuple[str, ...]:
-    """Give the columns that tell the objects of a kind apart: when diffing those of the diff key (DIFF 4)."""
+    """Return the columns that identify the objects of a kind: when diffing those of the diff key (DIFF 4)."""
     undiffable = not kind.key or kind.name == "group_category"
     return kind.key if options.diffing and not undiffable else OBJECT_KEYS.get(kind.name, kind.key)
 
@@ -160,7 +160,7 @@ def collect(rows: Rows, idle: set[int], refused: set[int], result: FileResult) -
 
 
 def _deleting(rows: Rows) -> set[int]:
-    """Give the places of rows that delete what they are about."""
+    """Return the places of rows that delete what they are about."""
     if rows.options.skip_deletes:
         return set()
     match rows.kind.name:

@@ -63,12 +63,12 @@ class Clash:
 
     @property
     def deletes(self) -> bool:
-        """Say whether the later row deletes."""
+        """Return whether the later row deletes."""
         return bool(self.keys.deletes[self.place])
 
     @property
     def one_deletes(self) -> bool:
-        """Say whether exactly one of the two rows deletes."""
+        """Return whether exactly one of the two rows deletes."""
         return self.keys.deletes[self.place] != self.earlier.deletes[self.earlier_place]
 
 
@@ -87,7 +87,7 @@ def clashes(parts: Sequence[Keys], keys_at_once: int = KEYS_AT_ONCE) -> Iterator
 
 
 def _share(keys: array[int], share: int, shares: int) -> Iterable[int]:
-    """Give the keys of one share: those one byte of which leaves a certain rest."""
+    """Return the keys of one share: those one byte of which leaves a certain rest."""
     if shares == 1:
         return keys
     chosen = bytes(byte % shares == share for byte in range(256))

@@ -23,13 +23,13 @@ _KINDS_BY_NAME = {
 
 
 def kind_of_name(name: str) -> str:
-    """Give the kind of which a file is called, "" where its name says more or less than one of Canvas's words."""
+    """Return the kind of which a file is called, "" where its name says more or less than one of Canvas's words."""
     words = _WORDS.findall(name.rpartition("/")[2].lower().removesuffix(".csv"))
     return _KINDS_BY_NAME.get("_".join(word for word in words if not _NOISE.fullmatch(word)), "")
 
 
 def fault_of_name(name: str) -> str:
-    """Give the rule by which Canvas does not read a file of this name, "" when it does."""
+    """Return the rule by which Canvas does not read a file of this name, "" when it does."""
     if _OUTSIDE.search(name):
         return "zip-entry-unsafe"
     if _HIDDEN.search(name):
@@ -38,7 +38,7 @@ def fault_of_name(name: str) -> str:
 
 
 def faults_of_set(files: Sequence[DeliveryFile], others: Sequence[str]) -> Iterator[str]:
-    """Give the rules by which Canvas reads nothing of a set."""
+    """Yield the rules by which Canvas reads nothing of a set."""
     if len(files) + len(others) > MOST_ENTRIES:
         yield "zip-too-many-entries"
     if sum(file.size for file in files) > MOST_BYTES:

@@ -57,7 +57,7 @@ def look_up(rows: Rows, known: SetKnowledge) -> Mentions:
 
 
 def _undefined(rows: Rows, reference: Reference, known: SetKnowledge) -> list[int]:
-    """Give the places at which a column names nothing that is defined."""
+    """Return the places at which a column names nothing that is defined."""
     ids = known.ids[reference.family]
     keys = rows.hashes(reference.column)
     if ids.active.issuperset(keys):
@@ -70,7 +70,7 @@ def _undefined(rows: Rows, reference: Reference, known: SetKnowledge) -> list[in
 
 
 def _without_context(rows: Rows, hits: dict[str, list[Hit]], known: SetKnowledge) -> Iterator[RuleHits]:
-    """Tell rows that have neither a course nor a section that is known from those that lack one of them.
+    """Separate the rows without any known course or section from those that lack one of the two.
 
     Canvas looks for the user, then for any context, then for the section, then for the course (CSV 10.10).
     """
@@ -107,7 +107,7 @@ def _of_enrollments(rows: Rows, known: SetKnowledge) -> Iterator[RuleHits]:
 
 
 def _deleted_with_their_users(rows: Rows, known: SetKnowledge) -> list[tuple[str, str]]:
-    """Tell whether a row deletes an enrollment of a user whom the delivery deletes."""
+    """Return whether a row deletes an enrollment of a user whom the delivery deletes."""
     ids = known.ids["user"]
     gone = ids.deleted - ids.active
     if gone and any(status.lower().startswith("deleted") for status in rows.distinct("status")):
@@ -118,7 +118,7 @@ def _deleted_with_their_users(rows: Rows, known: SetKnowledge) -> list[tuple[str
 
 
 def _in_other_courses(rows: Rows, known: SetKnowledge) -> Iterator[int]:
-    """Give the places at which section and course are known, and the section is in another course at the end."""
+    """Yield the places at which section and course are known, and the section is in another course at the end."""
     if not (rows.has("section_id") and rows.has("course_id") and known.course_of):
         return
     sections, courses = rows.hashes("section_id"), rows.hashes("course_id")
@@ -197,7 +197,7 @@ def _faults_of_accounts(results: Sequence[FileResult], known: SetKnowledge) -> I
 
 
 def _is_above(account: int, parent: int, parents: dict[int, int]) -> bool:
-    """Say whether an account is its new parent, or an ancestor of it. The known parents hold no loop."""
+    """Return whether an account is its new parent, or an ancestor of it. The known parents hold no loop."""
     while parent and parent != account:
         parent = parents.get(parent, 0)
     return parent == account

@@ -70,8 +70,8 @@ class Tally:
         del self.counts[rule_id], self._places[rule_id]
         self.add(rule_id, None, column)
 
-    def say(self, rule_id: str, message: str) -> None:
-        """Say more exactly what a rule found."""
+    def describe(self, rule_id: str, message: str) -> None:
+        """Take a more exact message for what a rule found."""
         self._messages[rule_id] = message
 
     def forget(self, rule_ids: Iterable[str]) -> None:

@@ -30,7 +30,7 @@ class Heading:
             self.places.setdefault(cell, place)
 
     def has(self, name: str) -> bool:
-        """Say whether Canvas finds the column: header cells are compared untrimmed (CSV 3)."""
+        """Return whether Canvas finds the column: header cells are compared untrimmed (CSV 3)."""
         return name in self.places
 
     def padded(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ class Heading:
         return tuple(name for name in self.kind.columns if name in trimmed and not self.has(name))
 
     def mistyped(self) -> dict[str, str]:
-        """Give the cells that are no column of the kind and near one that is missing, with the name of that."""
+        """Return the cells that are no column of the kind and near one that is missing, with the name of that."""
         missing = [name for name in self.kind.columns if not self.has(name) and name not in self.padded()]
         unknown = dict.fromkeys(cell for cell in self.cells if cell.strip(TRIMMED) not in self.kind.columns)
         return {cell: near for cell in unknown if (near := nearest(cell, missing))}
@@ -74,47 +74,47 @@ class Rows:
         return self._heading.kind
 
     def has(self, name: str) -> bool:
-        """Say whether the file has the column."""
+        """Return whether the file has the column."""
         return self._heading.has(name)
 
     def column(self, name: str) -> list[str]:
-        """Give the values of a column, blanks for one that is missing."""
+        """Return the values of a column, blanks for one that is missing."""
         place = self._heading.places.get(name)
         return self._blanks if place is None else self._columns[place]
 
     def distinct(self, name: str) -> set[str]:
-        """Give the different values of a column."""
+        """Return the different values of a column."""
         found = self._distinct.get(name)
         if found is None:
             found = self._distinct[name] = set(self.column(name)) if self.has(name) else {""}
         return found
 
     def hashes(self, name: str) -> list[int]:
-        """Give the hashes of a column; that of a blank is 0."""
+        """Return the hashes of a column; that of a blank is 0."""
         found = self._hashes.get(name)
         if found is None:
             found = self._hashes[name] = list(map(hash, self.column(name)))
         return found
 
     def text(self, name: str) -> str:
-        """Give the values of a column as one text, with a comma between them."""
+        """Return the values of a column as one text, with a comma between them."""
         found = self._texts.get(name)
         if found is None:
             found = self._texts[name] = ",".join(self.column(name))
         return found
 
     def line(self, place: int) -> int:
-        """Give a hash of all cells of a row, those that Canvas does not know too."""
+        """Return a hash of all cells of a row, those that Canvas does not know too."""
         return hash(tuple(column[place] for column in self._columns))
 
     def places(self, name: str, values: set[str]) -> list[int]:
-        """Give the places in the block at which a column has one of some values."""
+        """Return the places in the block at which a column has one of some values."""
         if not values:
             return []
         return [place for place, value in enumerate(self.column(name)) if value in values]
 
     def blank(self, *names: str) -> list[int]:
-        """Give the places at which all of some columns are blank."""
+        """Return the places at which all of some columns are blank."""
         present = [self.column(name) for name in names if self.has(name)]
         if not present:
             return list(range(self.size))
@@ -127,17 +127,17 @@ class Rows:
         return places
 
     def all_columns(self) -> Iterator[tuple[str, list[str]]]:
-        """Give every column and its name, those that Canvas does not know too."""
+        """Yield every column and its name, those that Canvas does not know too."""
         yield from zip(self._heading.cells, self._columns, strict=True)
 
     def text_columns(self) -> Iterator[tuple[str, list[str]]]:
-        """Give the columns whose text Canvas stores or looks up."""
+        """Yield the columns whose text Canvas stores or looks up."""
         for name, column in self.kind.columns.items():
             if column.type is ValueType.TEXT and self.has(name):
                 yield name, self.column(name)
 
     def void(self) -> set[int]:
-        """Give the places of rows without any value: Canvas counts them and passes over them silently (CSV 4)."""
+        """Return the places of rows without any value: Canvas counts them and passes over them silently (CSV 4)."""
         return set(self.blank(*self._heading.places)) - self._overlong
 
 

@@ -20,7 +20,7 @@ class Severity(StrEnum):
     FATAL = "fatal"
     #: Canvas refuses the row.
     ERROR = "error"
-    #: Canvas is silent and probably not doing what was meant, applies the row in part, or only Canvas can tell.
+    #: Canvas is silent and probably not doing what was meant, applies the row in part, or only Canvas can know.
     WARNING = "warning"
 
 
@@ -87,5 +87,5 @@ class Rule:
         return self.sentence.format(column=column, value=value)
 
     def severity_for(self, options: CheckOptions) -> Severity:
-        """Say how bad a finding is in an import with this options."""
+        """Return how bad a finding is in an import with these options."""
         return Severity.ERROR if self.error_if_complete and options.complete else self.severity

@@ -33,9 +33,9 @@ def check(
     others: Sequence[str] = (),
     progress: Progress = tell_nobody,
 ) -> Report:
-    """Say what Canvas would complain about, or do silently and not as meant, as far as the files tell.
+    """Report what Canvas would complain about, or do silently and not as meant, as far as the files show it.
 
-    `others` are names of what came along and is no CSV; `progress` is told the bytes read since the start. Faults of
+    `others` are names of what came along and is no CSV; `progress` gets the bytes read since the start. Faults of
     the files are findings; nothing is raised for them. Memory grows with the rows by 16 bytes each, and by the ids
     that are defined.
     """
@@ -45,7 +45,7 @@ def check(
 
 
 def failed(rule_id: str, name: str, sentence: str) -> Report:
-    """Give the report on something that cannot be opened as files at all, such as a broken zip."""
+    """Return the report on something that cannot be opened as files at all, such as a broken zip."""
     severity = RULES[rule_id].severity
     return Report(
         findings=(Finding(rule_id, severity, name, None, None, sentence),),
@@ -83,7 +83,7 @@ class _Check:
         self._judge_set()
 
     def _sorted_out(self, files: Sequence[DeliveryFile]) -> dict[str, list[DeliveryFile]]:
-        """Give the files that Canvas would read by kind, "" for those that it cannot tell."""
+        """Return the files that Canvas would read by kind, "" for those that it does not recognize."""
         by_kind: defaultdict[str, list[DeliveryFile]] = defaultdict(list)
         for file in files:
             if file.name in self._results:
@@ -209,8 +209,8 @@ def check_apart(
 ) -> Report:
     """Check a delivery as `engine.check` does, a large one in a process of its own."""
 
-    def work(tell: Progress) -> Report:
-        return check(files, options, others=others, progress=tell)
+    def work(report: Progress) -> Report:
+        return check(files, options, others=others, progress=report)
 
     report = None
     if worth_it(sum(file.size for file in files)):

@@ -57,7 +57,7 @@ class Report:
     fatal: int = 0
     error: int = 0
     warning: int = 0
-    #: Rows of which the files alone tell that Canvas would refuse them, by kind; not those of files that it drops.
+    #: Rows that Canvas would refuse, as the files alone show, by kind; not those of files that it drops.
     refused: Mapping[str, int] = field(default_factory=dict)
     #: Rows among these that are exact duplicates of others, which newer versions of Canvas leave out.
     repeated: int = 0
@@ -68,7 +68,7 @@ class Report:
 
     @property
     def refused_rows(self) -> int:
-        """Rows of which the files alone tell that Canvas would refuse them, alone or with their file."""
+        """Rows that Canvas would refuse, alone or with their file, as the files alone show."""
         return sum(self.refused.values()) + self.lost_rows
 
     @property
@@ -113,7 +113,7 @@ class Allowed(Protocol):
     """How many rejected rows an import may have (SIS_SYNC_MAX_ERROR_ROWS)."""
 
     def exceeded(self, refused: int, rows: int, /) -> bool:
-        """Say whether `refused` out of `rows` is more than allowed."""
+        """Return whether `refused` out of `rows` is more than allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class RefuseOn:
 
 
 def too_many_refused(report: Report, allowed: Allowed) -> str:
-    """Say that more rows would be rejected than an import may have, or all of them; "" when it is not so.
+    """Return a sentence when more rows would be rejected than an import may have, or all of them; else "".
 
     Of a delivery that is compared with an earlier one it is not known which rows are imported, unless all are bad.
     """
@@ -152,7 +152,7 @@ def too_many_refused(report: Report, allowed: Allowed) -> str:
 
 
 def refuses(report: Report, refuse_on: RefuseOn, allowed: Allowed) -> bool:
-    """Say whether a delivery with this report must not be sent."""
+    """Return whether a delivery with this report must not be sent."""
     if refuse_on.severity is not None and too_many_refused(report, allowed):
         return True
     if refuse_on.share is not None and report.refused_rows > refuse_on.share * report.rows:

@@ -39,5 +39,5 @@ class CheckOptions:
 
     @property
     def deletes_what_is_missing(self) -> bool:
-        """Say whether batch mode is on, in either form."""
+        """Return whether batch mode is on, in either form."""
         return self.batch_mode or self.multi_term

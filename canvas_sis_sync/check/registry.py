@@ -54,12 +54,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 
 
 def rules_of(kind: str) -> tuple[Rule, ...]:
-    """Give the rules that rows and headers of a kind are judged by."""
+    """Return the rules that rows and headers of a kind are judged by."""
     return tuple(rule for rule in RULES.values() if not rule.kinds or kind in rule.kinds)
 
 
 def explain(rule_id: str) -> str:
-    """Say what a rule is about, why it matters and how to repair it. Raises KeyError for an id that is none."""
+    """Describe a rule, why it matters and how to repair what it finds. Raises KeyError for an id that is none."""
     rule = RULES[rule_id]
     about = ", ".join(rule.kinds) or "all files"
     return f"{rule.id} ({rule.severity}; {about})\n{rule.description}\nWhy: {rule.why}\nRepair: {rule.repair}"

@@ -133,11 +133,11 @@ def _sorted_out(path: Path, infos: tuple[ZipInfo, ...]) -> Contents:
 
 
 def _name_is_certain(info: ZipInfo) -> bool:
-    """Say whether Canvas reads the name as we do."""
+    """Return whether Canvas reads the name as we do."""
     return info.filename == _place(info) and (info.filename.isascii() or bool(info.flag_bits & UTF8_NAME))
 
 
 def _starts_as_zip(path: Path) -> bool:
-    """Say whether Canvas, which looks at the first bytes, takes it for a zip."""
+    """Return whether Canvas, which looks at the first bytes, takes it for a zip."""
     with open_regular(path) as file:
         return file.read(4) == b"PK\x03\x04"

@@ -45,5 +45,5 @@ def deliver_from(folder: Path, names: Sequence[str], source_encoding: str) -> De
 
 
 def is_zip(names: Sequence[str]) -> bool:
-    """Say whether the files of a drop are one ready-made zip."""
+    """Return whether the files of a drop are one ready-made zip."""
     return len(names) == 1 and names[0].lower().endswith(".zip")

@@ -67,11 +67,11 @@ class EntryStream(io.RawIOBase):
             raise
 
     def readable(self) -> bool:
-        """Say that this can be read."""
+        """Return True: this can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say that this can be sought, forward only."""
+        """Return True: this can be sought, forward only."""
         return True
 
     def tell(self) -> int:

@@ -24,7 +24,7 @@ class NotInEncoding(SyncError):
 
 
 def recoded(file: DeliveryFile, encoding: str) -> DeliveryFile:
-    """Give `file` as UTF-8; one that is UTF-8 already, or no text at all, is given as it is.
+    """Return `file` as UTF-8; one that is UTF-8 already, or no text at all, is given as it is.
 
     Reads the file once, to learn its size as UTF-8. Raises NotInEncoding, OSError.
     """

@@ -57,7 +57,7 @@ def _terms(record: Import, ledger: Ledger) -> list[int] | None:
 
 
 def _is_doomed(kind: str, row: Stored, record: Import) -> bool:
-    """Tell whether an object was not touched; enrollments already in the drop status are let be."""
+    """Return whether an object was not touched; enrollments already in the drop status are left alone."""
     drop = record.options["batch_mode_enrollment_drop_status"]
     return row["batch"] != record.id and not (kind == "enrollment" and row["status"] == drop)
 

@@ -109,7 +109,7 @@ def _age(record: Import) -> tuple[float, int]:
 
 
 def _change(current: int, base: int) -> float:
-    """Give the change of size in percent (DIFF 5)."""
+    """Return the change of size in percent (DIFF 5)."""
     if base == 0:
         return math.inf if current else 0.0
     return abs(1 - current / base) * 100

@@ -121,7 +121,7 @@ def account_errors(call: Call, account: str) -> Paged:
 
 def _errors(call: Call, records: list[Import]) -> Paged:
     if call.state.faults.standing("errors-endpoint-fails") is not None:
-        raise server_error("An unexpected exception.")
+        raise server_error()
     only_failures = is_true(call.request.args.get("failure"))
     found = [
         (message, record.id)

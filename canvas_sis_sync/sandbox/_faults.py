@@ -170,7 +170,7 @@ class Faults:
         return None
 
     def take_value(self, name: str, wanted: str) -> bool:
-        """Use up the first such fault if its value is the wanted one, and tell whether it was."""
+        """Use up the first such fault if its value is the wanted one, and return whether it was."""
         with self._lock:
             found = next(
                 ((index, value) for index, (fault, value) in enumerate(self._armed) if fault.name == name), None
@@ -181,7 +181,7 @@ class Faults:
             return True
 
     def count_down(self, name: str) -> bool:
-        """Tell whether one more request is to suffer, and take one from the fault's number."""
+        """Return whether one more request has the fault, and take one from its number."""
         with self._lock:
             for index, (fault, value) in enumerate(self._armed):
                 if fault.name == name:

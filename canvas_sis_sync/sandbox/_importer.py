@@ -156,7 +156,7 @@ class Importer:
 
 
 def _without_duplicates(file: CsvFile) -> Iterator[tuple[int, list[str | None]]]:
-    """Give of equal rows the last one, numbered as if the others had never been there."""
+    """Return the last one of equal rows, numbered as if the others had never been there."""
     rows = {tuple(values): place for place, (_, values) in enumerate(file)}
     return enumerate(map(list, sorted(rows, key=rows.__getitem__)), 2)
 

@@ -34,7 +34,7 @@ def wrong_parameter(text: str) -> ErrorReply:
     return ErrorReply(400, {"message": text})
 
 
-def server_error(text: str) -> ErrorReply:
+def server_error(text: str = "An unexpected exception.") -> ErrorReply:
     """Build the 500 of an unexpected exception."""
     error = {"message": text, "error_code": "internal_server_error"}
     return ErrorReply(500, {"errors": [error], "error_report_id": 4711})

@@ -81,7 +81,7 @@ def _check_login(row: Row) -> None:
 
 
 def _check_email(row: Row, context: RowContext) -> None:
-    """Say that an address is no address: the user is kept, but the row does not count."""
+    """Report an address that is no address: the user is kept, but the row does not count."""
     email = row.get("email")
     if email is not None and not _ADDRESS.fullmatch(email):
         context.warn(f"email {email!r} is not one plain address and was not stored")

@@ -60,7 +60,7 @@ _MAP = Map(
 
 
 class Application:
-    """The sandbox as a WSGI application; `log` is told every request once it is over."""
+    """The sandbox as a WSGI application; `log` gets every request once it is over."""
 
     def __init__(self, state: State, log: Callable[[SeenRequest], None]) -> None:
         self._state = state
@@ -116,7 +116,7 @@ class Application:
         if request.method != "GET":
             return
         if self._state.faults.count_down("get-500"):
-            raise server_error("An unexpected exception.")
+            raise server_error()
         if self._state.faults.count_down("get-cut"):
             raise CutOff
 

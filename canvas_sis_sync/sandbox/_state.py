@@ -80,7 +80,7 @@ class State:
         ]
 
     def now(self) -> float:
-        """Tell the time, skewed if that fault is armed."""
+        """Return the time, skewed if that fault is armed."""
         return time.time() + float(self.faults.standing("clock-skew") or 0)
 
     def token_end(self) -> float | None:
@@ -141,7 +141,7 @@ class State:
             self.changed.notify_all()
 
     def visible(self, record: Import) -> bool:
-        """Tell whether the import is known, which the fault `forget` denies."""
+        """Return whether the import is known, which the fault `forget` denies."""
         forgotten = self.faults.standing("forget")
         return forgotten is None or forgotten not in {"", str(record.id)}
 
@@ -178,14 +178,14 @@ class State:
 
     def next_due(self, account_id: int) -> Import | None:
         """Return the import to work on now: the oldest unfinished one, unless it is planted or already taken."""
-        waiting = [
+        unfinished = [
             record
             for record in self.imports.values()
             if record.account_id == account_id and record.workflow_state in QUEUED_OR_RUNNING
         ]
-        if any(record.workflow_state != "created" for record in waiting):
+        if any(record.workflow_state != "created" for record in unfinished):
             return None
-        oldest = min(waiting, key=lambda record: (record.created_at, record.id), default=None)
+        oldest = min(unfinished, key=lambda record: (record.created_at, record.id), default=None)
         return None if oldest is None or oldest.planted else oldest
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:

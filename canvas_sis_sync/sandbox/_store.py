@@ -177,7 +177,7 @@ class Ledger:
         return next(self.find_all(kind, **where), None)
 
     def find_all(self, kind: str, **where: Any) -> Iterator[Stored]:
-        """Give all objects with these values (None matches the absence of one)."""
+        """Yield all objects with these values (None matches the absence of one)."""
         conditions = "".join(f" AND {name} IS ?" for name in where)
         query = _statement("SELECT * FROM {table} WHERE root = ?{conditions}", kind, conditions=conditions)
         yield from self._connection.execute(query, (self.root, *where.values()))
@@ -232,7 +232,7 @@ class Ledger:
         )
 
     def has_changed(self, kind: str, object_id: int) -> bool:
-        """Tell whether this import has changed the state of an object."""
+        """Return whether this import has changed the state of an object."""
         query = "SELECT 1 FROM change WHERE import = ? AND kind = ? AND object = ?"
         return bool(self.select(query, self.import_id, kind, object_id))
 

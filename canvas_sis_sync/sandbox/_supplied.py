@@ -107,7 +107,7 @@ def _open(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
 
 
 def _is_passed_over(entry: zipfile.ZipInfo) -> bool:
-    """Tell whether the entry is ignored without a message: hidden, unsafe, or a link."""
+    """Return whether the entry is ignored without a message: hidden, unsafe, or a link."""
     parts = entry.filename.split("/")
     return (
         any(part.startswith(".") or part in _HIDDEN for part in parts)
@@ -117,7 +117,7 @@ def _is_passed_over(entry: zipfile.ZipInfo) -> bool:
 
 
 def _can_be_read(entry: zipfile.ZipInfo) -> bool:
-    """Tell whether the entry is stored or deflated, and open; any other becomes an empty file."""
+    """Return whether the entry is stored or deflated, and open; any other becomes an empty file."""
     return entry.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} and not entry.flag_bits & 1
 
 

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from canvas_sis_sync.sandbox import _parameters
 from canvas_sis_sync.sandbox._call import Call
+from canvas_sis_sync.sandbox._faults import Faults
 from canvas_sis_sync.sandbox._records import Import, StoredOffer
 from canvas_sis_sync.sandbox._replies import ErrorReply, not_found, server_error, show_import, wrong_parameter
 from canvas_sis_sync.sandbox._state import State
@@ -25,6 +26,7 @@ from canvas_sis_sync.sandbox._wire import CutOff, read_form, read_part_of_body, 
 
 _OFFER_SECONDS = 30 * 60
 _JSON_LIMIT = 1 << 20
+_HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +139,7 @@ def _strike_before(state: State, account_id: int, user_id: int) -> None:
     faults = state.faults
     if faults.take("cut-before-accept") is not None:
         raise CutOff
-    if faults.take_value("error-500", ""):
-        raise server_error("An unexpected exception.")
-    if faults.take_value("html-502", ""):
-        raise ErrorReply(502, _HTML_502)
+    _answer_with_error(faults, "")
     status = faults.take("refuse")
     if status == "record":
         state.add_import(account_id, user_id, _parameters.read_options({}, None))
@@ -156,16 +155,18 @@ def _strike_after(state: State, *, announced: bool) -> None:
     faults = state.faults
     if faults.take("cut-after-accept") is not None or (announced and faults.take("lose-announcement") is not None):
         raise CutOff
-    if faults.take_value("error-500", "accepted"):
-        raise server_error("An unexpected exception.")
-    if faults.take_value("html-502", "accepted"):
-        raise ErrorReply(502, _HTML_502)
+    _answer_with_error(faults, "accepted")
     delay = faults.take("late-answer")
     if delay is not None:
         state.pause(float(delay))
 
 
-_HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+def _answer_with_error(faults: Faults, value: str) -> None:
+    """Let the faults act that answer with an error of the server, where they are armed with this value."""
+    if faults.take_value("error-500", value):
+        raise server_error()
+    if faults.take_value("html-502", value):
+        raise ErrorReply(502, _HTML_502)
 
 
 def _offer(state: State, record: Import, upload: Upload) -> StoredOffer:

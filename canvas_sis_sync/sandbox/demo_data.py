@@ -34,7 +34,7 @@ COURSES_A_STUDENT = 5
 
 
 def export(students: int, term: str = TERM) -> dict[str, Table]:
-    """Give a whole night's export by file name; more students are added behind those of a smaller number.
+    """Return a whole night's export by file name; more students are added behind those of a smaller number.
 
     Courses, sections and enrollments are those of `term` alone.
     """
@@ -58,7 +58,7 @@ def export(students: int, term: str = TERM) -> dict[str, Table]:
 
 
 def with_slips(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Give the same export with what goes wrong in real ones: seven enrollments that Canvas will refuse."""
+    """Return the same export with what goes wrong in real ones: seven enrollments that Canvas will refuse."""
     course, section = f"bio-101-{TERM}", f"bio-101-{TERM}-1"
     slips = [
         *((course, f"s9{number:03}", "student", section, "active") for number in (1, 2, 3)),
@@ -69,7 +69,7 @@ def with_slips(tables: Mapping[str, Table]) -> dict[str, Table]:
 
 
 def truncated(tables: Mapping[str, Table]) -> dict[str, Table]:
-    """Give the same export as an SIS leaves it whose disk is full: the second half of the enrollments is missing."""
+    """Return the same export as an SIS leaves it whose disk is full: the second half of the enrollments is missing."""
     enrollments = tables["enrollments.csv"]
     return {**tables, "enrollments.csv": enrollments[: len(enrollments) // 2]}
 
@@ -97,7 +97,7 @@ def _courses(term: str) -> Iterator[tuple[str, ...]]:
 
 
 def _sections(term: str) -> Iterator[tuple[str, ...]]:
-    """Give two sections for each introduction and one for every other course."""
+    """Yield two sections for each introduction and one for every other course."""
     for course_id, short_name, *_ in _courses(term):
         for number in (1, 2) if "-101-" in course_id else (1,):
             yield f"{course_id}-{number}", course_id, f"{short_name}, section {number}", "active"

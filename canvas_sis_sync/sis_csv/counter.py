@@ -1,4 +1,4 @@
-"""How many rows a file has, told from its bytes as they pass by on their way elsewhere.
+"""How many rows a file has, counted from its bytes as they pass by on their way elsewhere.
 
 Owns counting, which is right for every file that Canvas can read, and notices what is not UTF-8. Leaves finding other
 faults to `reader`.
@@ -70,7 +70,7 @@ class RowCounter:
             self.count(block)
 
     def finish(self) -> Summary:
-        """Tell what was counted. A file that cannot be read has None for what could not be told."""
+        """Return what was counted, with None for what cannot be known of a file that cannot be read."""
         unreadable = Summary(kind=None, rows=None, header=())
         self._decode(b"", final=True)
         if not self._is_utf8:
@@ -109,6 +109,6 @@ class RowCounter:
         self._in_line = block[-1] not in _LINE_ENDS
 
     def _lines_of_mark_alone(self) -> int:
-        """Give 1 when the byte order mark is followed by a line end, or nothing, and was counted as a line."""
+        """Return 1 when the byte order mark is followed by a line end, or nothing, and was counted as a line."""
         after = self._head.removeprefix(_BYTE_ORDER_MARK)
         return int(len(after) < len(self._head) and after[:1] in (b"", b"\r", b"\n"))

@@ -121,7 +121,7 @@ def _named_month(text: str) -> re.Match[str] | None:
 
 
 def _by_length(first: str, second: str, third: str) -> dict[str, int]:
-    """Tell which of three numbers is the year: one of more than two digits, else the first (CSV 7: day first!)."""
+    """Find the year among three numbers: one of more than two digits, else the first (CSV 7: day first!)."""
     if len(first) <= 2 and len(second) > 2:
         first, second, third = second, third, first
     elif len(first) <= 2 and len(third) > 2:
@@ -149,7 +149,7 @@ def _time(text: str, start: int) -> dict[str, int]:
 
 
 def _offset(zone: str | None) -> int:
-    """Give the minutes east of UTC."""
+    """Return the minutes east of UTC."""
     digits = (zone or "")[1:].replace(":", "")
     if not digits.isdigit():
         return 0

@@ -58,7 +58,7 @@ class Column:
     any_case: bool = False
 
     def accepts(self, value: str) -> bool:
-        """Tell whether a trimmed, non-empty value is one of the allowed words, as strictly as Canvas looks."""
+        """Return whether a trimmed, non-empty value is one of the allowed words, as strictly as Canvas looks."""
         if self.any_case:
             value = value.lower()
         if self.strictness is Strictness.WHOLE:
@@ -97,7 +97,7 @@ class Kind:
         return tuple(name for name in self.columns if name.endswith("_id") or name in self.key)
 
     def fits(self, names: Set[str]) -> bool:
-        """Tell whether a header with these trimmed, lower-case names satisfies this kind's rule (CSV 3)."""
+        """Return whether a header with these trimmed, lower-case names satisfies this kind's rule (CSV 3)."""
         return (
             all(name in names for name in self.all_of)
             and all(any(name in names for name in group) for group in self.any_of)

@@ -130,7 +130,7 @@ def _read_to_end(pieces: Iterator[str]) -> None:
 
 
 def _header(whole: Iterator[str], line_end: str) -> tuple[list[str], Iterator[str]]:
-    """Give the cells of the first record that is not an empty line, and the texts that follow it."""
+    """Return the cells of the first record that is not an empty line, and the texts that follow it."""
     for text in whole:
         for start, end in _records(text, line_end):
             outside, quoted = _unquoted(text[start:end])
@@ -141,7 +141,7 @@ def _header(whole: Iterator[str], line_end: str) -> tuple[list[str], Iterator[st
 
 
 def _blocks(whole: Iterator[str], line_end: str, width: int, pieces: Iterator[str]) -> Iterator[Block]:
-    """Give the rows of each text, up to the first malformed record."""
+    """Yield the rows of each text, up to the first malformed record."""
     row = 2
     for text in whole:
         try:
@@ -219,7 +219,7 @@ def _put_back(cells: list[str], quoted: list[str]) -> None:
 
 
 def _needs_trimming(text: str, edge: str) -> bool:
-    """Tell whether any value may have to be trimmed; each stands between two edges."""
+    """Return whether any value may have to be trimmed; each stands between two edges."""
     return (
         (" " in text and (f"{edge} " in text or f" {edge}" in text))
         or any(map(text.__contains__, "\0\t\v\f\r"))
@@ -247,7 +247,7 @@ def _regular(cells: list[str], rows: int, width: int) -> tuple[list[str], ...] |
 
 
 def _ragged(cells: list[str], rows: int, width: int) -> tuple[tuple[list[str], ...], frozenset[int]]:
-    """Make columns of rows of any length, and tell which have values beyond the last column."""
+    """Make columns of rows of any length, and find those that have values beyond the last column."""
     columns: tuple[list[str], ...] = tuple([] for _ in range(width))
     overlong = set()
     start = 0
@@ -302,7 +302,7 @@ def _end_of_cell(text: str, start: int) -> int:
 
 
 def _sentence(text: str, cell: int, position: int) -> str:
-    """Say what is wrong with the cell from `cell` to `position`, where neither a comma nor a line end follows."""
+    """Describe what is wrong with the cell from `cell` to `position`, where neither a comma nor a line end follows."""
     if text[position] in "\r\n":
         return "its line end differs from the first one of the file"
     if position == cell:

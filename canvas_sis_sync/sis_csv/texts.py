@@ -54,7 +54,7 @@ def decoded(stream: BinaryIO) -> Iterator[str]:
 
 
 def cut(pieces: Iterator[str]) -> tuple[str, Iterator[str]]:
-    """Give the line end of a file, which is the first found anywhere in it, and its text cut at such line ends.
+    """Return the line end of a file, which is the first found anywhere in it, and its text cut at such line ends.
 
     Each text is one or more whole records, without the last line end; one longer than `RECORD_LIMIT` is not whole,
     and the last.
@@ -92,7 +92,7 @@ def _whole(pieces: Iterable[str], line_end: str) -> Iterator[str]:
 
 
 def _last_line_end(piece: str, line_end: str, *, quoted: bool) -> int:
-    """Find the last line end outside quotes, -1 without one; `quoted` tells whether the piece ends inside quotes."""
+    """Find the last line end outside quotes, -1 without one; `quoted` is True when the piece ends inside quotes."""
     end = len(piece)
     while end >= 0:
         quote = piece.rfind('"', 0, end)

@@ -29,7 +29,7 @@ def test_a_rule_finds_its_bad_sample_and_passes_its_good_one(rule: str) -> None:
     bad = checked(example.bad, example.options)
     assert found(bad, rule)
     assert {each.severity for each in bad.findings if each.rule == rule} == {RULES[rule].severity_for(example.options)}
-    good = checked(example.good, example.options if example.good_aim is None else example.good_aim)
+    good = checked(example.good, example.options if example.good_options is None else example.good_options)
     assert not found(good, rule)
 
 

@@ -17,12 +17,12 @@ PLAIN = CheckOptions()
 
 @dataclass(frozen=True)
 class Example:
-    """One rule: `bad` triggers it, `good` does not, with the same options unless `good_aim` is another."""
+    """One rule: `bad` triggers it, `good` does not, with the same options unless `good_options` is another."""
 
     bad: Files
     good: Files
     options: CheckOptions = PLAIN
-    good_aim: CheckOptions | None = None
+    good_options: CheckOptions | None = None
 
 
 def row(header: str, bad: str, good: str, options: CheckOptions = PLAIN) -> Example:

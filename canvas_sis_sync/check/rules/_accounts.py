@@ -20,7 +20,7 @@ def _integration_of_group_category(rows: Rows) -> Iterable[Hit]:
 
 
 def _ordinary_terms(rows: Rows) -> Iterable[int]:
-    """Give the places of rows that are not about a date override."""
+    """Return the places of rows that are not about a date override."""
     return rows.blank("date_override_enrollment_type")
 
 

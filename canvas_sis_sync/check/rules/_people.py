@@ -20,12 +20,12 @@ _ADDRESS = re.compile(rf'(?:{_ATOM}|"[^"\\\x00-\x1f]*")@(?:(?!\.)(?!.*\.\.){_ATO
 
 
 def is_plain_address(text: str) -> bool:
-    """Say whether a text is exactly one address with a domain part: no display name, no list, no trailing dot."""
+    """Return whether a text is exactly one address with a domain part: no display name, no list, no trailing dot."""
     return _ADDRESS.fullmatch(text) is not None
 
 
 def is_login(text: str) -> bool:
-    """Say whether Canvas takes a text as a login id: printable and not longer than 100 characters."""
+    """Return whether Canvas takes a text as a login id: printable and not longer than 100 characters."""
     return len(text) <= LONGEST_LOGIN and (text.isprintable() or all(map(_is_printing, text)))
 
 

@@ -71,7 +71,7 @@ SETS = {
         {"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, CheckOptions(multi_term=True)
     ),
     "set-stickiness-diffing": Example(
-        GOOD, GOOD, CheckOptions(diffing=True, overrides_stickiness=True), good_aim=CheckOptions(diffing=True)
+        GOOD, GOOD, CheckOptions(diffing=True, overrides_stickiness=True), good_options=CheckOptions(diffing=True)
     ),
     "set-refused-rows-deleted": Example(
         {"courses.csv": COURSES + ",C,Course,active\n"},

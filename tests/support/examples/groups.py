@@ -40,7 +40,7 @@ GROUPS = {
         {"g.csv": f"{CATEGORY}\nk,,,N,active\n"},
         {"g.csv": f"{CATEGORY}\nk,,,N,active\n"},
         DIFFING,
-        good_aim=CheckOptions(),
+        good_options=CheckOptions(),
     ),
     "group-id-blank": row(GROUP, ",,,,N,available", "g,,,,N,available"),
     "group-name-blank": row(GROUP, "g,,,,,deleted", "g,,,,N,deleted"),
@@ -66,7 +66,7 @@ GROUPS = {
     "grade-result-status-blank": row(GRADES, "1,", "1,published"),
     "grade-result-status-bad": row(GRADES, "1,published!", "1,Error"),
     "grade-result-not-diffable": Example(
-        {"g.csv": f"{GRADES}\n1,error\n"}, {"g.csv": f"{GRADES}\n1,error\n"}, DIFFING, good_aim=CheckOptions()
+        {"g.csv": f"{GRADES}\n1,error\n"}, {"g.csv": f"{GRADES}\n1,error\n"}, DIFFING, good_options=CheckOptions()
     ),
 }
 

@@ -37,7 +37,7 @@ USER_RULES = {
         {"users.csv": USERS + "u2,ann,active\n"},
         {"users.csv": USERS + "u2,ann,active\n"},
         CheckOptions(takes_over_logins=True),
-        good_aim=CheckOptions(),
+        good_options=CheckOptions(),
     ),
     "user-password-refused": row(USER, "u,a,active,,,,short,", "u,a,active,,,,long-enough,"),
     "user-email-invalid": row(USER, "u,a,active,,Ann <a@b.example>,,,", "u,a,active,,a@b.example,,,"),
@@ -73,7 +73,7 @@ LOGINS = {
         "user_id,login_id,existing_user_id,status", "user_id,login_id,existing_user_id,x", "v,a,u,deleted"
     ),
     "login-not-diffable": Example(
-        {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, DIFFING, good_aim=CheckOptions()
+        {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, {"l.csv": f"{LOGIN}\nv,a,u,,,\n"}, DIFFING, good_options=CheckOptions()
     ),
     "login-nul": row(LOGIN, "v,a,u\0x,,,", "v,a,u\0,,,"),
 }

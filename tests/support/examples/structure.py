@@ -40,7 +40,7 @@ CHANGES = {
         {"c.csv": f"{CHANGE}\nu0,u1,,,user\n", "users.csv": USERS},
     ),
     "change-no-status": Example(
-        {"c.csv": f"{CHANGE}\na,b,,,user\n"}, {"c.csv": f"{CHANGE}\na,b,,,user\n"}, DIFFING, good_aim=CheckOptions()
+        {"c.csv": f"{CHANGE}\na,b,,,user\n"}, {"c.csv": f"{CHANGE}\na,b,,,user\n"}, DIFFING, good_options=CheckOptions()
     ),
 }
 
@@ -103,7 +103,7 @@ ABSTRACT_COURSES = {
         {"a.csv": f"{ABSTRACT}\na,S,L,active,\n"},
         {"a.csv": f"{ABSTRACT}\na,S,L,active,\n"},
         DIFFING,
-        good_aim=CheckOptions(),
+        good_options=CheckOptions(),
     ),
 }
 
