@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 FIRST_SECONDS = 1.0
 LAST_SECONDS = 30.0
+MOST_SECONDS = 300.0
+"""No pause is begun that would end later than this after the first attempt."""
 TEMPORARY: tuple[type[CanvasError], ...] = (Throttled, AnswerLost, NothingArrived)
 """What may be better at the next try."""
 
@@ -28,10 +30,6 @@ class Retry:
 
     clock: Clock = field(default_factory=Clock)
     attempts: int = 8
-    #: No pause is begun that would end later than this after the first attempt.
-    seconds: float = 300.0
-    #: Errors that are worth another attempt; `(Throttled,)` for what must not be sent twice.
-    errors: tuple[type[CanvasError], ...] = TEMPORARY
     #: Gets the error and the seconds of the pause that follows it.
     on_retry: Callable[[BaseException, float], None] | None = None
 
@@ -41,7 +39,7 @@ class Retry:
 
         def enough(state: tenacity.RetryCallState) -> bool:
             ends = self.clock.monotonic() - started + state.upcoming_sleep
-            return state.attempt_number >= self.attempts or ends > self.seconds
+            return state.attempt_number >= self.attempts or ends > MOST_SECONDS
 
         def report(state: tenacity.RetryCallState) -> None:
             problem = state.outcome and state.outcome.exception()
@@ -52,16 +50,16 @@ class Retry:
             sleep=self.clock.sleep,
             stop=enough,
             wait=tenacity.wait_exponential_jitter(max=LAST_SECONDS),
-            retry=tenacity.retry_if_exception_type(self.errors),
+            retry=tenacity.retry_if_exception_type(TEMPORARY),
             before_sleep=report,
             reraise=True,
         )
         return retrying(ask)
 
 
-def intervals(first: float = FIRST_SECONDS, last: float = LAST_SECONDS) -> Iterator[float]:
-    """Yield pauses in seconds without end, each half as long again as the one before, from `first` to `last`."""
-    pause = first
+def intervals() -> Iterator[float]:
+    """Yield pauses in seconds without end, each half as long again as the one before, from 1 to 30 s."""
+    pause = FIRST_SECONDS
     while True:
         yield pause
-        pause = min(pause * 1.5, last)
+        pause = min(pause * 1.5, LAST_SECONDS)

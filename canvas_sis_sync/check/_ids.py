@@ -5,7 +5,6 @@ Owns the tables of definitions, references and claims, and the sets of hashes th
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -33,11 +32,6 @@ class Ids:
     def has(self, key: int) -> bool:
         """Return whether the id is defined, be it by a row that deletes."""
         return key in self.active or key in self.deleted
-
-
-def no_ids() -> defaultdict[str, Ids]:
-    """Make a table of families in which nothing is defined yet."""
-    return defaultdict(Ids)
 
 
 DEFINES = {

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from canvas_sis_sync.check._ids import Ids, no_ids
+from canvas_sis_sync.check._ids import Ids
 from canvas_sis_sync.check._keys import Keys
 from canvas_sis_sync.check._rows import Rows
 from canvas_sis_sync.check._rule import Hit, Rule
@@ -102,7 +102,7 @@ class SetKnowledge:
 
     #: Families whose main files are in the set.
     families: frozenset[str]
-    ids: defaultdict[str, Ids] = field(default_factory=no_ids)
+    ids: defaultdict[str, Ids] = field(default_factory=lambda: defaultdict(Ids))
     #: The course of each section by the last row about it, as hashes.
     course_of: dict[int, int] = field(default_factory=dict)
     #: The course in which a section is shown by the last row about that; 0 for its own.

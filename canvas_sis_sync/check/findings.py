@@ -14,7 +14,7 @@ from typing import Protocol
 
 from canvas_sis_sync.check._rule import Severity
 
-_WORST_FIRST = (Severity.FATAL, Severity.ERROR, Severity.WARNING)
+_WORST_FIRST = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +157,7 @@ def refuses(report: Report, refuse_on: RefuseOn, allowed: Allowed) -> bool:
         return True
     if refuse_on.share is not None and report.refused_rows > refuse_on.share * report.rows:
         return True
-    match refuse_on.severity:
-        case None:
-            return False
-        case Severity.FATAL:
-            return report.fatal > 0
-        case Severity.ERROR:
-            return report.fatal + report.error > 0
-        case Severity.WARNING:
-            return report.fatal + report.error + report.warning > 0
+    return refuse_on.severity is not None and any(report.summary[each] for each in _as_bad_as(refuse_on.severity))
 
 
 def worst_first(report: Report) -> list[Finding]:
@@ -180,7 +172,11 @@ def refusing(report: Report, refuse_on: RefuseOn) -> list[Finding]:
     """
     worst = worst_first(report)
     for mildest in filter(None, (refuse_on.severity, Severity.ERROR)):
-        bad = _WORST_FIRST[: _WORST_FIRST.index(mildest) + 1]
-        if found := [finding for finding in worst if finding.severity in bad]:
+        if found := [finding for finding in worst if finding.severity in _as_bad_as(mildest)]:
             return found
     return worst
+
+
+def _as_bad_as(mildest: Severity) -> tuple[Severity, ...]:
+    """Return a severity and those that are worse."""
+    return _WORST_FIRST[: _WORST_FIRST.index(mildest) + 1]

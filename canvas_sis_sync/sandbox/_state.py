@@ -109,9 +109,9 @@ class State:
         """Return the user who made the import, None when it is nobody known here."""
         return next((user for user in self.users.values() if user.id == record.user_id), None)
 
-    def add_file(self, name: str, path: Path | None, size: int, *, content_type: str = "text/csv") -> StoredFile:
+    def add_file(self, name: str, path: Path | None, size: int) -> StoredFile:
         """Make a file that can be downloaded."""
-        file = StoredFile(self.next_id("file"), name, size, secrets.token_hex(12), self.now(), path, content_type)
+        file = StoredFile(self.next_id("file"), name, size, secrets.token_hex(12), self.now(), path)
         with self.changed:
             self.files[file.id] = file
         return file

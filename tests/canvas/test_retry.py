@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 
 import pytest
@@ -83,13 +82,6 @@ def test_no_pause_is_begun_that_ends_after_five_minutes(time: FakeTime) -> None:
     assert time.passed - 60 <= 300
 
 
-def test_errors_narrow_what_is_repeated(time: FakeTime) -> None:
-    only_throttled = dataclasses.replace(Retry(time.clock), errors=(Throttled,))
-    assert only_throttled.call(Question(time, Throttled("busy"))) == "answer"
-    with pytest.raises(AnswerLost):
-        only_throttled.call(Question(time, AnswerLost("cut")))
-
-
 def test_each_repetition_is_told_before_its_pause(time: FakeTime) -> None:
     told: list[tuple[str, float]] = []
     retry = Retry(time.clock, on_retry=lambda problem, seconds: told.append((str(problem), seconds)))
@@ -120,4 +112,3 @@ def test_intervals_grow_from_the_first_to_the_last_and_stay_there() -> None:
     assert list(itertools.islice(intervals(), 10)) == pytest.approx(
         [1, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 17.0859375, 25.62890625, 30]
     )
-    assert list(itertools.islice(intervals(2, 4), 4)) == [2, 3, 4, 4]
