@@ -207,11 +207,8 @@ def _attachments(value: Any) -> tuple[Attachment, ...] | None:
 
 
 def _attachment(file: Mapping[str, Any]) -> Attachment:
-    return Attachment(_file_name(file), _integer(file.get("size")), _text(file.get("url")))
-
-
-def _file_name(file: Mapping[str, Any]) -> str:
-    return _text(file.get("display_name")) or _text(file.get("filename")) or ""
+    name = _text(file.get("display_name")) or _text(file.get("filename")) or ""
+    return Attachment(name, _integer(file.get("size")), _text(file.get("url")))
 
 
 def _pairs(value: Any) -> tuple[tuple[str | None, str], ...]:

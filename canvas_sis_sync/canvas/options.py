@@ -167,7 +167,7 @@ def _difference(option: _Option, wanted: str, got: str) -> str:
 
 def in_words(options: ImportOptions) -> tuple[str, ...]:
     """Describe what the parameters do, deletions first, as clauses without a full stop."""
-    return (*_deletions(options), *_plain(options))
+    return (*_deletions(options), *(words for name, words in _PLAIN_WORDS.items() if options.is_on(name)))
 
 
 def _deletions(options: ImportOptions) -> tuple[str, ...]:
@@ -218,10 +218,6 @@ _PLAIN_WORDS = {
     "clear_sis_stickiness": "what is overwritten no longer counts as changed by hand",
     "update_sis_id_if_login_claimed": "a user whose login exists under another SIS id gets the new SIS id",
 }
-
-
-def _plain(options: ImportOptions) -> tuple[str, ...]:
-    return tuple(words for name, words in _PLAIN_WORDS.items() if options.is_on(name))
 
 
 def _term_in_words(term: str) -> str:

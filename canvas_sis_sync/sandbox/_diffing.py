@@ -77,31 +77,31 @@ def replace_by_differences(
 
 def _refused_since(state: State, base: Import) -> int:
     """Count the successful imports of the data set since the base that a threshold kept from being compared."""
-    name = base.options["diffing_data_set_identifier"]
-    return sum(
-        other.diffing_threshold_exceeded and other.workflow_state in _SUCCESSFUL and _age(other) > _age(base)
-        for other in state.imports.values()
-        if other.account_id == base.account_id and other.options["diffing_data_set_identifier"] == name
-    )
+    later = (other for other in _successful_of_data_set(state, base) if _age(other) > _age(base))
+    return sum(other.diffing_threshold_exceeded for other in later)
 
 
 def choose_base(state: State, record: Import) -> Import | None:
     """Return the import to compare with (DIFF 2): the newest diffed or remastered one, else the oldest."""
-    name = record.options["diffing_data_set_identifier"]
-    candidates = [
-        other
-        for other in state.imports.values()
-        if other.account_id == record.account_id
-        and other.options["diffing_data_set_identifier"] == name
-        and other.workflow_state in _SUCCESSFUL
-        and other is not record
-    ]
+    candidates = _successful_of_data_set(state, record)
     bases = [
         other
         for other in candidates
         if "diffed_against_sis_batch_id" in other.data or other.options["diffing_remaster"]
     ]
     return max(bases, key=_age) if bases else min(candidates, key=_age, default=None)
+
+
+def _successful_of_data_set(state: State, record: Import) -> list[Import]:
+    """List the other successful imports of an import's data set."""
+    return [
+        other
+        for other in state.imports.values()
+        if other.account_id == record.account_id
+        and other.options["diffing_data_set_identifier"] == record.options["diffing_data_set_identifier"]
+        and other.workflow_state in _SUCCESSFUL
+        and other is not record
+    ]
 
 
 def _age(record: Import) -> tuple[float, int]:
@@ -167,9 +167,7 @@ class _Differences:
     def publish(self) -> None:
         """Show the difference files with the import."""
         record, state = self._record, self._state
-        record.diffed_attachments = []
-        for made in self.made:
-            record.diffed_attachments.append(write_copy(state, made))
+        record.diffed_attachments = [write_copy(state, made) for made in self.made]
         record.data["diffed_attachment_ids"] = [file.id for file in record.diffed_attachments]
 
 

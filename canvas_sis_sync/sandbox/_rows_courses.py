@@ -72,7 +72,7 @@ def _account_status(row: Row, existing: Stored | None, context: RowContext) -> s
         return "active" if "active" in text else None
     if existing is not None:
         for kind, column in (("account", "parent"), ("course", "account")):
-            if any(found["status"] != "deleted" for found in context.ledger.find_all(kind, **{column: existing["id"]})):
+            if _has_active(context, kind, **{column: existing["id"]}):
                 raise Refused(f"an account that has an active {kind} cannot be deleted")
     return "deleted"
 
@@ -96,7 +96,7 @@ def term(row: Row, context: RowContext) -> None:
         context.ledger.save("term", {"sis_id": sis_id}, {}, None)
         return
     name = row.need("name")
-    if status == "deleted" and existing is not None and _has_courses(existing, context):
+    if status == "deleted" and existing is not None and _has_active(context, "course", term=existing["id"]):
         raise Refused("a term that has active courses cannot be deleted")
     dates = {"start_at": _in_utc(start), "end_at": _in_utc(end)}
     values = {"name": name, "integration_id": row.get("integration_id"), **dates}
@@ -114,8 +114,8 @@ def _check_override(override: str, existing: Stored | None) -> None:
         raise Refused(f"date_override_enrollment_type {override!r} is none of {', '.join(sorted(_OVERRIDES))}")
 
 
-def _has_courses(existing: Stored, context: RowContext) -> bool:
-    return any(found["status"] != "deleted" for found in context.ledger.find_all("course", term=existing["id"]))
+def _has_active(context: RowContext, kind: str, **where: Any) -> bool:
+    return any(found["status"] != "deleted" for found in context.ledger.find_all(kind, **where))
 
 
 def course(row: Row, context: RowContext) -> None:

@@ -53,6 +53,8 @@ _OPEN = frozenset({_uploading.upload, _endpoints.stored})
 """Open to whoever has their URL."""
 _THROTTLED = {"throttle": 403, "throttle-429": 429}
 """The statuses of throttled requests, by fault; these have no X-Request-Cost (API 8)."""
+_QUOTA = {"x-request-cost": "0.0625", "x-rate-limit-remaining": "599.9375"}
+"""The throttling headers of a client that asks one thing at a time (API 8)."""
 _MAP = Map(
     [Rule(path, methods=[method], endpoint=function) for (method, path), function in _ROUTES.items()],
     strict_slashes=False,
@@ -110,7 +112,7 @@ class Application:
         if isinstance(answer, Response):
             return answer
         body, headers = answer if isinstance(answer, tuple) else (answer, {})
-        return _write(request, body, 200, _quota() | headers)
+        return _write(request, body, 200, _QUOTA | headers)
 
     def _strike_reading(self, request: HttpRequest) -> None:
         if request.method != "GET":
@@ -139,11 +141,6 @@ class Application:
         return self._state.faults.standing("expired-token") is not None or (
             end is not None and end <= self._state.now()
         )
-
-
-def _quota() -> dict[str, str]:
-    """Build the throttling headers (API 8) of a client that asks one thing at a time."""
-    return {"x-request-cost": "0.0625", "x-rate-limit-remaining": "599.9375"}
 
 
 def _write(request: HttpRequest, body: Any, status: int, headers: dict[str, str]) -> Response:
