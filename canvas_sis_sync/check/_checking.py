@@ -149,7 +149,8 @@ def _conclude(heading: Heading, options: CheckOptions, result: FileResult) -> No
         if rule.heading_check:
             for column in rule.heading_check(heading, options):
                 tally.once(rule.id, column)
-        if rule.habitual and tally.counts[rule.id] > 1 and tally.counts[rule.id] == result.judged - result.refused:
+        everywhere = tally.counts[rule.id] == result.judged - result.refused
+        if rule.once_if_everywhere and everywhere and tally.counts[rule.id] > 1:
             tally.make_one(rule.id)
     if not result.file.rows:
         tally.add("file-header-only")

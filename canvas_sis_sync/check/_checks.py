@@ -70,8 +70,8 @@ def where(judgement: Judgement, *names: str) -> Check:
     @of_columns(*names)
     def check(rows: Rows) -> Iterable[Hit]:
         for name in names:
-            guilty = {value for value in rows.distinct(name) if value and judgement(value)}
-            yield from ((place, name) for place in rows.places(name, guilty))
+            wrong = {value for value in rows.distinct(name) if value and judgement(value)}
+            yield from ((place, name) for place in rows.places(name, wrong))
 
     return check
 
@@ -82,8 +82,8 @@ def not_allowed(name: str, *, may_be_blank: bool = False) -> Check:
     @of_columns(name)
     def check(rows: Rows) -> Iterable[Hit]:
         accepts = rows.kind.columns[name].accepts
-        guilty = {value for value in rows.distinct(name) if not accepts(value) and (value or not may_be_blank)}
-        return [(place, name) for place in rows.places(name, guilty)]
+        wrong = {value for value in rows.distinct(name) if not accepts(value) and (value or not may_be_blank)}
+        return [(place, name) for place in rows.places(name, wrong)]
 
     return check
 
@@ -94,8 +94,8 @@ def not_bare_word(name: str) -> Check:
     @of_columns(name)
     def check(rows: Rows) -> Iterable[Hit]:
         words = {"", *rows.kind.columns[name].allowed}
-        guilty = {value for value in rows.distinct(name) if value.lower() not in words}
-        return [(place, name) for place in rows.places(name, guilty)]
+        wrong = {value for value in rows.distinct(name) if value.lower() not in words}
+        return [(place, name) for place in rows.places(name, wrong)]
 
     return check
 

@@ -73,19 +73,19 @@ class Judge:
     def judge(self, heading: Heading, block: Block, *, may_hold_nul: bool, may_hold_marks: bool) -> None:
         """Ask all rules of a block, and take over what it defines."""
         rows = Rows(heading, block, self._options, may_hold_nul=may_hold_nul, may_hold_marks=may_hold_marks)
-        void = rows.void()
-        settled = set(void)
+        empty = rows.empty()
+        settled = set(empty)
         for rule in self._plan.basic:
             self._refuse(rule, rule.check.find(rows) if rule.check else (), rows, settled)
         skipped = self._skip(rows, settled)
         for rule in self._plan.later:
             self._refuse(rule, rule.check.find(rows) if rule.check else (), rows, settled)
         self._look_up(rows, settled)
-        self._warn(rows, settled, void)
-        refused = settled - void - skipped
+        self._warn(rows, settled, empty)
+        refused = settled - empty - skipped
         self._result.refuse(rows.line(place) for place in refused)
-        self._result.judged += rows.size - len(void)
-        collect(rows, settled, refused | void, self._result)
+        self._result.judged += rows.size - len(empty)
+        collect(rows, settled, refused | empty, self._result)
 
     def _refuse(self, rule: Rule, hits: Iterable[Hit], rows: Rows, settled: set[int]) -> None:
         """Record the hits in rows that nothing has been said of yet; of a row only the first."""
@@ -116,9 +116,9 @@ class Judge:
             if rule_id not in self._options.ignore:
                 self._result.tally.once(rule_id, column)
 
-    def _warn(self, rows: Rows, settled: set[int], void: set[int]) -> None:
+    def _warn(self, rows: Rows, settled: set[int], empty: set[int]) -> None:
         for rule in self._plan.warnings:
-            without = void if rule.additional else settled
+            without = empty if rule.additional else settled
             hits = rule.check.find(rows) if rule.check else ()
             self._record(rule, [hit for hit in hits if hit[0] not in without] if without else hits, rows)
 

@@ -154,8 +154,8 @@ def _renamed(rows: Rows, known: SetKnowledge) -> Iterator[RuleHits]:
         return
     for family, column in _columns_of(rows.kind.name):
         if (old := known.renamed.get(family)) and rows.has(column):
-            guilty = {value for value in rows.distinct(column) if hash(value) in old}
-            yield "change-runs-first", [(place, column) for place in rows.places(column, guilty)]
+            wrong = {value for value in rows.distinct(column) if hash(value) in old}
+            yield "change-runs-first", [(place, column) for place in rows.places(column, wrong)]
 
 
 def _columns_of(kind: str) -> Iterable[tuple[str, str]]:

@@ -136,7 +136,7 @@ class Rows:
             if column.type is ValueType.TEXT and self.has(name):
                 yield name, self.column(name)
 
-    def void(self) -> set[int]:
+    def empty(self) -> set[int]:
         """Return the places of rows without any value: Canvas counts them and passes over them silently (CSV 4)."""
         return set(self.blank(*self._heading.places)) - self._overlong
 

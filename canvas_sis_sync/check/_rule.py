@@ -71,7 +71,7 @@ class Rule:
     #: Reported beside another fault of the same row (CSV 6).
     additional: bool = False
     #: Said once of a file in which it holds for every row: that is how the export is made.
-    habitual: bool = False
+    once_if_everywhere: bool = False
     #: An error when the set is said to be complete.
     error_if_complete: bool = False
 

@@ -179,7 +179,7 @@ class _Check:
             repeated=sum(
                 each.repeated for each in self._results.values() if (each.file.rows or 0) >= LEAST_FOR_REPEATED
             ),
-            void=sum(each.file.rows - each.judged for each in self._results.values() if each.file.rows),
+            empty_rows=sum(each.file.rows - each.judged for each in self._results.values() if each.file.rows),
             diffed=self._options.diffing,
         )
 

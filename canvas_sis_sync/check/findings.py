@@ -62,7 +62,7 @@ class Report:
     #: Rows among these that are exact duplicates of others, which newer versions of Canvas leave out.
     repeated: int = 0
     #: Rows without any value, over which Canvas passes.
-    void: int = 0
+    empty_rows: int = 0
     #: The delivery is compared with an earlier one, so that only some of its rows are imported.
     diffed: bool = False
 
@@ -104,7 +104,7 @@ def merged(reports: Iterable[Report]) -> Report:
         warning=sum(report.warning for report in reports),
         refused=dict(refused),
         repeated=sum(report.repeated for report in reports),
-        void=sum(report.void for report in reports),
+        empty_rows=sum(report.empty_rows for report in reports),
         diffed=any(report.diffed for report in reports),
     )
 
@@ -144,7 +144,7 @@ def too_many_refused(report: Report, allowed: Allowed) -> str:
     Of a delivery that is compared with an earlier one it is not known which rows are imported, unless all are bad.
     """
     refused, rows = report.refused_rows, report.rows
-    if refused and refused + report.void >= rows:
+    if refused and refused + report.empty_rows >= rows:
         return f"Canvas would reject every row ({refused:,})."
     if not report.diffed and allowed.exceeded(refused - report.repeated, rows):
         return f"Canvas would reject {refused:,} of {rows:,} rows: more than SIS_SYNC_MAX_ERROR_ROWS allows."

@@ -38,11 +38,11 @@ def clean_up(state: State, record: Import, ledger: Ledger, report: Reporter) -> 
     if not terms:
         _stop(state, record, report, "multi-term batch mode, but no term was imported")
     scope = {kind: [row for term in terms for row in ledger.select(_SCOPE[kind], term)] for kind in supplied}
-    doomed = {kind: [row for row in rows if _is_doomed(kind, row, record)] for kind, rows in scope.items()}
-    _check_threshold(state, record, report, scope, doomed)
+    missing = {kind: [row for row in rows if _is_missing(kind, row, record)] for kind, rows in scope.items()}
+    _check_threshold(state, record, report, scope, missing)
     for done, kind in enumerate(reversed(supplied)):
         stop_if_over(state, record)
-        _delete(kind, doomed[kind], record, ledger)
+        _delete(kind, missing[kind], record, ledger)
         record.progress = min(99, (done + 1) * 100 // len(supplied))
         ledger.commit()
 
@@ -56,7 +56,7 @@ def _terms(record: Import, ledger: Ledger) -> list[int] | None:
     return None
 
 
-def _is_doomed(kind: str, row: Stored, record: Import) -> bool:
+def _is_missing(kind: str, row: Stored, record: Import) -> bool:
     """Return whether an object was not touched; enrollments already in the drop status are left alone."""
     drop = record.options["batch_mode_enrollment_drop_status"]
     return row["batch"] != record.id and not (kind == "enrollment" and row["status"] == drop)
@@ -67,12 +67,12 @@ def _check_threshold(
     record: Import,
     report: Reporter,
     scope: Mapping[str, Sequence[Stored]],
-    doomed: Mapping[str, Sequence[Stored]],
+    missing: Mapping[str, Sequence[Stored]],
 ) -> None:
     threshold = record.options["change_threshold"]
     for kind, rows in scope.items():
-        if threshold is not None and rows and len(doomed[kind]) * 100 > threshold * len(rows):
-            text = f"{len(doomed[kind])} {_PLURAL[kind]} would be deleted, which is above the change threshold"
+        if threshold is not None and rows and len(missing[kind]) * 100 > threshold * len(rows):
+            text = f"{len(missing[kind])} {_PLURAL[kind]} would be deleted, which is above the change threshold"
             _stop(state, record, report, text)
 
 

@@ -52,7 +52,7 @@ def replace_by_differences(
     Raises RuntimeError for what makes Canvas fail: a broken archive that is to be compared (CSV 5), a kind without a
     key on both sides.
     """
-    base = choose_base(state, record)
+    base = _choose_base(state, record)
     if base is None or base.upload is None or record.options["diffing_remaster"]:
         return supplied
     if _refused_since(state, base) > MOST_REFUSED:
@@ -81,7 +81,7 @@ def _refused_since(state: State, base: Import) -> int:
     return sum(other.diffing_threshold_exceeded for other in later)
 
 
-def choose_base(state: State, record: Import) -> Import | None:
+def _choose_base(state: State, record: Import) -> Import | None:
     """Return the import to compare with (DIFF 2): the newest diffed or remastered one, else the oldest."""
     candidates = _successful_of_data_set(state, record)
     bases = [

@@ -1,6 +1,6 @@
 """The faults by name: what each one means, which values it takes, and which of them are armed.
 
-Owns the registry that docs/sandbox.md is held to. Where a fault strikes is written where the sandbox does the right
+Owns the registry that docs/sandbox.md is held to. Where a fault acts is written where the sandbox does the right
 thing otherwise.
 """
 

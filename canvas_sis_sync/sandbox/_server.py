@@ -107,14 +107,14 @@ class Application:
             answer = function(self._state, request, **arguments)
         else:
             call = Call(self._state, request, self._user(request))
-            self._strike_reading(request)
+            self._apply_faults_of_reading(request)
             answer = function(call, **arguments)
         if isinstance(answer, Response):
             return answer
         body, headers = answer if isinstance(answer, tuple) else (answer, {})
         return _write(request, body, 200, _QUOTA | headers)
 
-    def _strike_reading(self, request: HttpRequest) -> None:
+    def _apply_faults_of_reading(self, request: HttpRequest) -> None:
         if request.method != "GET":
             return
         if self._state.faults.count_down("get-500"):

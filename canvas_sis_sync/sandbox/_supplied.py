@@ -56,7 +56,7 @@ class Unpacked:
 
     files: tuple[CsvInput, ...] = ()
     #: Paths that are ignored with a message.
-    strays: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     #: Why the archive cannot be used, None when it can.
     fault: str | None = None
     #: Uncompressed size of everything in it (DIFF 5).
@@ -135,7 +135,7 @@ def inspect(upload: Unpacked, report: Reporter, *, count_only: bool) -> list[Sup
     """Return the files that can be imported; what cannot is reported, fatal or not (CSV 5)."""
     if upload.fault is not None:
         report.fail(upload.fault)
-    for name in upload.strays:
+    for name in upload.ignored:
         report.add(f"{name} is no CSV and was ignored", file=name)
     look = _count if count_only else _read_through
     return [supplied for file in upload.files if (supplied := look(file, report)) is not None]

@@ -1,6 +1,6 @@
 """POST of a new import in its three ways, and the second step of the two-step way (API 3, 10).
 
-Owns transport and the faults that strike it. The parameters are judged in `parameters`, the rows in the importer.
+Owns transport and the faults that hit it. The parameters are judged in `parameters`, the rows in the importer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def create(call: Call, account: str) -> dict[str, Any]:
     """
     account_id = call.root_account_id(account)
     upload = _receive(call)
-    _strike_before(call.state, account_id, call.user.id)
+    _apply_faults_before(call.state, account_id, call.user.id)
     option = call.state.faults.take("ignore-option")
     upload.params.pop(option or "", None)
     lateness = call.state.faults.take("late-record")
@@ -53,7 +53,7 @@ def create(call: Call, account: str) -> dict[str, Any]:
         call.state.later(float(lateness), lambda: _accept_unheard(call, account_id, upload))
         raise CutOff
     answer = _accept(call, account_id, upload)
-    _strike_after(call.state, announced="pre_attachment" in answer)
+    _apply_faults_after(call.state, announced="pre_attachment" in answer)
     return answer
 
 
@@ -134,7 +134,7 @@ def _term_finder(state: State, account_id: int) -> Callable[[str], int]:
     return find
 
 
-def _strike_before(state: State, account_id: int, user_id: int) -> None:
+def _apply_faults_before(state: State, account_id: int, user_id: int) -> None:
     """Let the faults act that keep the import from coming into being."""
     faults = state.faults
     if faults.take("cut-before-accept") is not None:
@@ -150,7 +150,7 @@ def _strike_before(state: State, account_id: int, user_id: int) -> None:
         raise ErrorReply(int(status), {"message": "The sandbox refuses this import."})
 
 
-def _strike_after(state: State, *, announced: bool) -> None:
+def _apply_faults_after(state: State, *, announced: bool) -> None:
     """Let the faults act that lose or delay the answer of an accepted import."""
     faults = state.faults
     if faults.take("cut-after-accept") is not None or (announced and faults.take("lose-announcement") is not None):

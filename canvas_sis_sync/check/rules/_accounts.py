@@ -131,7 +131,7 @@ TERM = make.rules_for(
     ),
     make.undefined("term-override-on-new-term", "earlier term", "term_id"),
     make.claimed_twice("term-integration-id-duplicate", why=make.DATABASE),
-    make.cleared("term-dates-cleared", "start_date", "end_date", among=_ordinary_terms),
+    make.cleared("term-dates-cleared", *make.DATES, among=_ordinary_terms),
     make.cleared("term-integration-id-cleared", "integration_id", among=_ordinary_terms),
     Rule(
         "term-no-date-order-check",

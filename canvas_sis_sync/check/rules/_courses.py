@@ -74,7 +74,7 @@ COURSE = make.rules_for(
         "active, unpublished and published all publish a course that was completed.",
         "Send completed for courses that shall stay so.",
         check=_checks.where(lambda status: status.lower() in {"active", "unpublished", "published"}, "status"),
-        habitual=True,
+        once_if_everywhere=True,
     ),
     Rule(
         "course-active-never-unpublishes",
@@ -93,8 +93,8 @@ COURSE = make.rules_for(
         "{column} is blank.",
         "A blank date clears the stored one in some versions of Canvas and keeps it in others.",
         "Leave the column out to keep dates, write <delete> to clear one.",
-        check=_checks.blank_cell("start_date", "end_date"),
-        habitual=True,
+        check=_checks.blank_cell(*make.DATES),
+        once_if_everywhere=True,
     ),
 )
 
@@ -116,7 +116,7 @@ SECTION = make.rules_for(
         columns=("section_id",),
     ),
     make.claimed_twice("section-integration-id-taken"),
-    make.cleared("section-dates-cleared", "start_date", "end_date"),
+    make.cleared("section-dates-cleared", *make.DATES),
     make.cleared("section-integration-id-cleared", "integration_id"),
 )
 

@@ -38,13 +38,13 @@ def _unknown_role(*, like_student: bool) -> Check:
     @_checks.of_columns("role")
     def check(rows: Rows) -> Iterable[Hit]:
         known = TYPES | (rows.options.roles or frozenset())
-        guilty = {
+        wrong = {
             role
             for role in rows.distinct("role")
             if role and role.lower() not in BUILT_IN and role not in known
             if role.lower().startswith("student") is like_student
         }
-        places = rows.places("role", guilty)
+        places = rows.places("role", wrong)
         if places and rows.has("role_id"):
             role_ids = rows.column("role_id")
             places = [place for place in places if not role_ids[place]]
@@ -128,7 +128,7 @@ ENROLLMENT = make.rules_for(
         "Canvas carries out deletions last, whatever the order of the rows.",
         "Export one row for each enrollment.",
     ),
-    make.cleared("enrollment-dates-cleared", "start_date", "end_date"),
+    make.cleared("enrollment-dates-cleared", *make.DATES),
     Rule(
         "enrollment-root-account-dropped",
         "{column} is filled.",

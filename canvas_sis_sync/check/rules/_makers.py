@@ -128,7 +128,7 @@ def cleared(rule: str, *columns: str, among: Places | None = None) -> Rule:
         "Export the column with its values; ignore the rule when nothing is stored there.",
         check=_among(_checks.blank_cell(*columns), among),
         heading_check=_checks.missing(*columns),
-        habitual=True,
+        once_if_everywhere=True,
     )
 
 

@@ -12,6 +12,7 @@ from canvas_sis_sync.check._rows import Heading, Rows
 from canvas_sis_sync.check._rule import Hit, Rule, Severity
 from canvas_sis_sync.check.rules import _makers as make
 from canvas_sis_sync.sis_csv.formats import PROVIDERS
+from canvas_sis_sync.sis_csv.kinds import EXISTING
 
 LONGEST_LOGIN = 100
 
@@ -39,7 +40,6 @@ def _is_printing(sign: str) -> bool:
 
 PROVIDER = "authentication_provider_id"
 NAMES = ("full_name", "sortable_name", "short_name")
-EXISTING = ("existing_user_id", "existing_integration_id", "existing_canvas_user_id")
 
 
 @_checks.of_columns("password")
