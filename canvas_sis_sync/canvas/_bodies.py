@@ -42,7 +42,7 @@ def redact(text: str, secrets: re.Pattern[str]) -> str:
 
 
 def parse_json(body: bytes, secrets: re.Pattern[str]) -> Any:
-    """Read a body as JSON, in all texts of which the secrets are replaced, and lone surrogates by U+FFFD.
+    """Read a body as JSON, with the secrets replaced in all texts, and lone surrogates by U+FFFD.
 
     Numbers that SQLite and JSON cannot keep (whole ones of more than 64 bits, NaN, Infinity) become text. Raises
     `Unreadable` for HTML, text, an empty body and anything else.
@@ -65,7 +65,7 @@ def error_text(answer: Any, body: bytes, content_type: str, secrets: re.Pattern[
     if isinstance(answer, Mapping):
         answer = [answer.get(key) for key in ("errors", "error_message", "message", "error")]
     found = "; ".join(dict.fromkeys(_error_texts(answer)))
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in found).split())
+    line = " ".join("".join(each if each.isprintable() else " " for each in found).split())
     return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
 
 

@@ -133,7 +133,7 @@ def without_tls(asked: Asking) -> NothingArrived:
 def lost(
     asked: Asking, reason: str, seconds: float, status: int | None = None, *, hint: str = _HINT_LATER
 ) -> AnswerLost:
-    """Build the error for a request of which it is unknown whether it was carried out."""
+    """Build the error for a request that may have been carried out."""
     sentence = f"Tried to {asked.what}, but {asked.host} {reason} (after {seconds:.0f} s)."
     return AnswerLost(sentence, hint, status=status, seconds=seconds)
 

@@ -180,7 +180,7 @@ class Canvas:
         sha256: str,
         progress: Progress | None = None,
     ) -> SisImport:
-        """Send a zip as the raw body of one POST, parameters in the query (API 3.1). Never repeated by itself.
+        """Send a zip as the raw body of one POST, parameters in the query (API 3.1). Never repeated automatically.
 
         `sha256` is what the zip must be, in hexadecimal; `progress` gets the bytes sent. `NothingArrived` proves that
         Canvas has not seen the request, and `ZipAltered` that it has not got all of it; after `AnswerLost` the import

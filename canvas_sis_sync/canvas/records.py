@@ -79,7 +79,7 @@ class SisImport:
     ended_at: str | None = None
     progress: int | None = None
     user_id: int | None = None
-    #: Recognised kinds, singular; None while absent.
+    #: Recognized kinds, singular; None while absent.
     supplied: tuple[str, ...] | None = None
     #: Rows processed per kind (plural), error_count, warning_count and the batch_*_deleted numbers.
     counts: Mapping[str, int] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from canvas_sis_sync.errors import SyncError
 from canvas_sis_sync.parallel import Progress, tell_nobody
 from canvas_sis_sync.sis_csv.counter import count_lines
 from canvas_sis_sync.sis_csv.formats import Kind
-from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS, recognise
+from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS, recognize
 from canvas_sis_sync.sis_csv.reader import CsvFile, Malformed, TooManyColumns, foreign_format, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 
@@ -112,7 +112,7 @@ def _read(name: str, watched: Watched, options: CheckOptions, known: SetKnowledg
 
 
 def _pass_over(csv: CsvFile) -> None:
-    """Read to the end, because the encoding is looked at first; of a file that is not recognised nothing else is."""
+    """Read to the end, because the encoding is looked at first; of a file that is not recognized nothing else is."""
     try:
         for _ in csv.blocks:
             pass
@@ -239,7 +239,7 @@ def _about_header(line: str) -> str:
             return f"The columns are separated by {name}; Canvas takes commas only. First line: {line[:LONGEST_LINE]}"
     cells = [cell.strip().lower() for cell in line.split(",")]
     meant = {cell: near for cell in cells if cell not in _COLUMNS and (near := nearest(cell, _COLUMNS))}
-    kind = recognise(meant.get(cell, cell) for cell in cells)
+    kind = recognize(meant.get(cell, cell) for cell in cells)
     if not kind or not meant:
         return ""
     pairs = ", ".join(f"{cell if cell.isprintable() else ascii(cell)} as {near}" for cell, near in meant.items())

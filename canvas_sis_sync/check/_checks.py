@@ -13,7 +13,7 @@ from canvas_sis_sync.check._rule import Check, Find, HeadingCheck, Hit
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.sis_csv.dates import DateVerdict, read_date
 
-Judgement = Callable[[str], bool]
+Judgment = Callable[[str], bool]
 
 
 def of_columns(*names: str) -> Callable[[Find], Check]:
@@ -64,13 +64,13 @@ def all_filled(first: str, second: str) -> Check:
     return check
 
 
-def where(judgement: Judgement, *names: str) -> Check:
-    """Find rows in which a column has a value, not blank, that a judgement holds for."""
+def where(judgment: Judgment, *names: str) -> Check:
+    """Find rows in which a column has a value, not blank, that a judgment holds for."""
 
     @of_columns(*names)
     def check(rows: Rows) -> Iterable[Hit]:
         for name in names:
-            wrong = {value for value in rows.distinct(name) if value and judgement(value)}
+            wrong = {value for value in rows.distinct(name) if value and judgment(value)}
             yield from ((place, name) for place in rows.places(name, wrong))
 
     return check

@@ -87,7 +87,7 @@ def clashes(parts: Sequence[Keys], keys_at_once: int = KEYS_AT_ONCE) -> Iterator
 
 
 def _share(keys: array[int], share: int, shares: int) -> Iterable[int]:
-    """Return the keys of one share: those one byte of which leaves a certain rest."""
+    """Return the keys of one share: those with a byte that leaves a certain remainder."""
     if shares == 1:
         return keys
     chosen = bytes(byte % shares == share for byte in range(256))

@@ -92,8 +92,8 @@ is_scientific = matches("E+", _SCIENTIFIC)
 is_decimal = matches(".0", _DECIMAL)
 
 
-def _in_ids(rows: Rows, suspicious: Callable[[str], bool], judgement: Callable[[str], bool]) -> Iterable[Hit]:
+def _in_ids(rows: Rows, suspicious: Callable[[str], bool], judgment: Callable[[str], bool]) -> Iterable[Hit]:
     """Look at single ids only where the file, and then the column as one text, are suspicious: that is fast."""
     for name in rows.kind.id_columns if rows.may_hold_marks else ():
         if rows.has(name) and suspicious(rows.text(name)):
-            yield from ((place, name) for place, value in enumerate(rows.column(name)) if judgement(value))
+            yield from ((place, name) for place, value in enumerate(rows.column(name)) if judgment(value))

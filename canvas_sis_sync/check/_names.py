@@ -23,7 +23,7 @@ _KINDS_BY_NAME = {
 
 
 def kind_of_name(name: str) -> str:
-    """Return the kind of which a file is called, "" where its name says more or less than one of Canvas's words."""
+    """Return the kind that a file is named after, "" where its name says more or less than one of Canvas's words."""
     words = _WORDS.findall(name.rpartition("/")[2].lower().removesuffix(".csv"))
     return _KINDS_BY_NAME.get("_".join(word for word in words if not _NOISE.fullmatch(word)), "")
 

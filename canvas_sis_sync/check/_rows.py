@@ -20,7 +20,7 @@ _BETWEEN = re.compile(r"[\W_]+|sis")
 
 
 class Heading:
-    """The header of a file of a recognised kind."""
+    """The header of a file of a recognized kind."""
 
     def __init__(self, cells: Sequence[str], kind: Kind) -> None:
         self.cells = tuple(cells)

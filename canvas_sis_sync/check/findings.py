@@ -36,7 +36,7 @@ class CheckedFile:
     """A file that was looked at."""
 
     name: str
-    #: Canvas's kind, None when it is not recognised or not read by Canvas.
+    #: Canvas's kind, None when it is not recognized or not read by Canvas.
     kind: str | None
     #: Data rows as Canvas counts them, None when Canvas drops the file.
     rows: int | None

@@ -51,7 +51,7 @@ class Entry:
     #: Uncompressed size.
     size: int
     crc32: int
-    #: Canvas's kind (csv-formats 10), None when the header is not recognised.
+    #: Canvas's kind (csv-formats 10), None when the header is not recognized.
     kind: str | None = None
     #: Data rows as Canvas counts them, None when they were not counted.
     rows: int | None = None

@@ -93,8 +93,8 @@ def _fault(info: ZipInfo) -> str:
 
 
 def _shown(info: ZipInfo) -> str:
-    """Return the name without signs that would disturb a terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in info.orig_filename)
+    """Return the name without characters that would disturb a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in info.orig_filename)
 
 
 def _place(info: ZipInfo) -> str:

@@ -1,4 +1,4 @@
-"""What a drop's files are as a delivery: the CSVs that Canvas would get, wherever they lie and as UTF-8."""
+"""What a drop's files are as a delivery: the CSVs that Canvas would get, wherever they are and as UTF-8."""
 
 from __future__ import annotations
 

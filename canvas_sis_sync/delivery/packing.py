@@ -46,7 +46,7 @@ HIGHEST_RATIO = 90
 
 
 def from_folder(folder: Path, names: Sequence[str]) -> tuple[DeliveryFile, ...]:
-    """Return the files `names` (forward slashes) below `folder` as they lie there.
+    """Return the files `names` (forward slashes) below `folder` as they are there.
 
     Links are not followed, neither now nor when one is opened. Raises OSError, FileNotFoundError when one is missing
     or not a regular file.

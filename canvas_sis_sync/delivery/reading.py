@@ -174,7 +174,7 @@ def read_back(path: Path, entries: Sequence[Entry], *, progress: Callable[[int],
     report = _one_at_a_time(progress)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         largest_first = sorted(entries, key=lambda entry: entry.size, reverse=True)
-        for _ in pool.map(lambda entry: _verify(path, infos[entry.name], entry, report), largest_first):
+        for _ in pool.map(lambda entry: _read_through(path, infos[entry.name], entry, report), largest_first):
             pass
 
 
@@ -194,18 +194,19 @@ def describe(
         if info.is_dir():
             continue
         observer = observe(info.filename) if observe else None
-        with EntryStream(path, info, info.file_size, info.CRC) as stream:
-            while block := stream.read(BLOCK):
-                if observer:
-                    observer.feed(block)
-                progress(len(block))
-        entries.append(Entry(info.filename, info.file_size, info.CRC))
+        entry = Entry(info.filename, info.file_size, info.CRC)
+        _read_through(path, info, entry, progress, observer)
+        entries.append(entry)
     return Bundle(path, path.stat().st_size, sha256(path), tuple(entries))
 
 
-def _verify(path: Path, info: ZipInfo, entry: Entry, progress: Callable[[int], None]) -> None:
+def _read_through(
+    path: Path, info: ZipInfo, entry: Entry, progress: Callable[[int], None], observer: Observer | None = None
+) -> None:
     with EntryStream(path, info, entry.size, entry.crc32) as stream:
         while block := stream.read(BLOCK):
+            if observer:
+                observer.feed(block)
             progress(len(block))
 
 

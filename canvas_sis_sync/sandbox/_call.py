@@ -1,6 +1,6 @@
-"""One authorised request on its way to an endpoint, and what endpoints have in common.
+"""One authorized request on its way to an endpoint, and what endpoints have in common.
 
-Owns base URL, pagination (API 4) and the look-up of accounts. Authorisation happened before, in `_server`.
+Owns base URL, pagination (API 4) and the look-up of accounts. Authorization happened before, in `_server`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Call:
         return account_id
 
     def page(self, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
-        """Cut out the page that was asked for; the headers link to its neighbours."""
+        """Cut out the page that was asked for; the headers link to its neighbors."""
         size = min(max(_whole(self.request.args.get("per_page"), _PAGE), 1), _PAGE_LIMIT)
         number = max(_whole(self.request.args.get("page"), 1), 1)
         links = {"current": number}

@@ -26,7 +26,7 @@ _SCOPE = {
 
 
 def clean_up(state: State, record: Import, ledger: Ledger, report: Reporter) -> None:
-    """Delete what lies in scope and was not touched, if batch mode is on.
+    """Delete what is in scope and was not touched, if batch mode is on.
 
     Raises Stopped after aborting the import because of `change_threshold` or for want of terms.
     """

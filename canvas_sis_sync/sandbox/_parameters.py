@@ -107,5 +107,5 @@ def _number(text: str | None) -> int | None:
     digits = text.strip()
     sign = -1 if digits.startswith("-") else 1
     digits = digits.lstrip("+-")
-    end = next((index for index, sign_ in enumerate(digits) if not sign_.isdigit()), len(digits))
+    end = next((index for index, character in enumerate(digits) if not character.isdigit()), len(digits))
     return sign * int(digits[:end] or "0")

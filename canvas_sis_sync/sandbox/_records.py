@@ -1,4 +1,4 @@
-"""What the sandbox remembers about accounts, users, files, imports and requests: plain records, no behaviour.
+"""What the sandbox remembers about accounts, users, files, imports and requests: plain records, no behavior.
 
 Times are seconds since the epoch by the sandbox's (possibly skewed) clock, sizes are bytes.
 """

@@ -1,4 +1,4 @@
-"""Who may ask what, and which endpoint answers: routing, authorisation, throttling and common headers (API 1, 2, 8).
+"""Who may ask what, and which endpoint answers: routing, authorization, throttling and common headers (API 1, 2, 8).
 
 Owns the WSGI application. Sockets are in `_wire`, endpoints in `_endpoints` and `_uploading`.
 """
@@ -69,7 +69,7 @@ class Application:
         self._log = log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; raises CutOff when it shall have no answer."""
+        """Answer one request; raises CutOff when it gets no answer."""
         request = HttpRequest(environ)
         status = None
         try:

@@ -53,7 +53,7 @@ BUILT_IN_ROLES = (
 
 _SAVED = "imports.json"
 _SEQUENCES = ("import", "file", "message", "progress")
-"""Users and roles are made anew at each start and must get the same ids again."""
+"""Users and roles are made again at each start and must get the same ids again."""
 _RUNNING = frozenset({"importing", "cleanup_batch", "restoring"})
 
 
@@ -170,7 +170,7 @@ class State:
             self.move(record, "aborted")
 
     def abort_pending(self, account_id: int) -> None:
-        """Abort what has not begun; running imports go on (API 6)."""
+        """Abort what has not begun; running imports continue (API 6)."""
         with self.changed:
             for record in self.imports.values():
                 if record.account_id == account_id and record.workflow_state in {"initializing", "created"}:

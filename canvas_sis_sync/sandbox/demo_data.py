@@ -121,7 +121,7 @@ def _teaching(sections: Table) -> Iterator[tuple[str, ...]]:
 
 
 def _learning(sections: Table, students: int) -> Iterator[tuple[str, ...]]:
-    """Put each student into sections that lie wide apart in the list, so that no two are of one course."""
+    """Put each student into sections that are far apart in the list, so that no two are of one course."""
     apart = len(sections) // COURSES_A_STUDENT
     for number, turn in product(range(students), range(COURSES_A_STUDENT)):
         section_id, course_id, *_ = sections[(number * 7 + turn * apart) % len(sections)]

@@ -31,7 +31,7 @@ OPEN_PATHS = ("/uploads/", "/storage/")
 
 
 class Sandbox:
-    """A Canvas to practise on, at 127.0.0.1; a context manager, or `start` and `stop`.
+    """A Canvas to practice on, at 127.0.0.1; a context manager, or `start` and `stop`.
 
     `port` 0 takes any free one. Without `data` everything lives in a temporary folder and is gone at the end.
     `rows_per_second` None imports as fast as it can; `count_only` counts rows and stores none. `faults` are

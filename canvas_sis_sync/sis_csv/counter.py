@@ -24,7 +24,7 @@ _LINE_ENDS = b"\r\n"
 class Summary:
     """What a CSV holds, at a glance."""
 
-    #: The kind's name, None when Canvas will not recognise the file: no rule fits, or it is not UTF-8 (CSV 5).
+    #: The kind's name, None when Canvas will not recognize the file: no rule fits, or it is not UTF-8 (CSV 5).
     kind: str | None
     #: Data rows as Canvas counts them (CSV 6), None when the file is not UTF-8 or a quote is never closed.
     rows: int | None

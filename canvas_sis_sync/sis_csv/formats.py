@@ -1,6 +1,6 @@
 """What a kind of SIS file is made of: the records that the table in `kinds` is written in.
 
-Owns the words of the table and the two questions a record answers by itself. Leaves rules about whole rows to others.
+Owns the words of the table and the two questions a record answers on its own. Leaves rules about whole rows to others.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One kind of SIS file: how its header is recognised, what its rows hold and what identifies one (CSV 3, 10)."""
+    """One kind of SIS file: how its header is recognized, what its rows hold and what identifies one (CSV 3, 10)."""
 
     #: Canvas's singular word, as in `data.supplied_batches`.
     name: str

@@ -332,7 +332,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _TABLE
 """All kinds by name, in import order; that of the last twelve is of 2026 and not confirmed (changes since 2022)."""
 
 
-def recognise(header: Iterable[str]) -> Kind | None:
+def recognize(header: Iterable[str]) -> Kind | None:
     """Find the kind of a file by its header cells, None when no rule fits (CSV 3).
 
     Cells are trimmed and lower-cased here; the first kind whose rule fits wins.

@@ -1,7 +1,7 @@
 """Canvas's CSV dialect: bytes in, trimmed values out by rows or by columns, streaming (CSV 3 to 6).
 
 Owns quoting, trimming and row numbers. A text of many records is split as a whole: each quoted cell is taken out and
-leaves one quote behind, and so the text is well-formed exactly when every quote that is left is a cell by itself and
+leaves one quote behind, and so the text is well-formed exactly when every quote that is left is a whole cell and
 every line end is of the file's style. Only where that fails is the text walked cell by cell, to say where and why.
 """
 
@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from canvas_sis_sync.sis_csv import texts
 from canvas_sis_sync.sis_csv.formats import TRIMMED, Kind
-from canvas_sis_sync.sis_csv.kinds import recognise
+from canvas_sis_sync.sis_csv.kinds import recognize
 
 _UNICODE_SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -26,7 +26,7 @@ _CELL = re.compile(r'"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+')
 MOST_COLUMNS = 1000
 """Columns of a file. Canvas knows fewer than 100 of the largest kind."""
 _ROW_END = "\n"
-"""Stands as a cell between two rows; no value is a line end by itself, being trimmed."""
+"""Stands as a cell between two rows; no value is a line end alone, being trimmed."""
 
 
 class Malformed(ValueError):
@@ -73,7 +73,7 @@ class CsvFile:
 
     #: Lower-cased, but not trimmed: a padded name is one that Canvas does not find (CSV 3). Empty for an empty file.
     header: list[str]
-    #: Recognised from the trimmed header, None when no rule fits.
+    #: Recognized from the trimmed header, None when no rule fits.
     kind: Kind | None
     #: The rows, those without any value included, some 1,000 at a time.
     blocks: Iterator[Block]
@@ -107,7 +107,7 @@ def open_csv(stream: BinaryIO) -> CsvFile:
     if len(cells) > MOST_COLUMNS:
         _read_to_end(pieces)
         raise TooManyColumns(len(cells))
-    return CsvFile(header=[cell.lower() for cell in cells], kind=recognise(cells), blocks=blocks)
+    return CsvFile(header=[cell.lower() for cell in cells], kind=recognize(cells), blocks=blocks)
 
 
 class _Fault(Exception):
@@ -208,7 +208,7 @@ def _joined(pieces: list[str]) -> list[str]:
 
 
 def _put_back(cells: list[str], quoted: list[str]) -> None:
-    """Replace the quotes that `_unquoted` left by contents. Raises `_Irregular` where one is not a cell by itself."""
+    """Replace the quotes that `_unquoted` left by contents. Raises `_Irregular` where one is not a whole cell."""
     position = -1
     try:
         for content in quoted:

@@ -7,7 +7,7 @@ import random
 import pytest
 from support.samples import checked, found
 
-from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
+from canvas_sis_sync.sis_csv.kinds import KINDS, recognize
 
 MISTAKEN = """section short_name, section term_id, xlist name, enrollment name, enrollment login_id,
 enrollment xlist_course_id, enrollment existing_user_id, admin course_id, admin section_id, admin login_id,
@@ -23,7 +23,7 @@ def alarm(columns: list[str]) -> bool:
 def test_a_column_too_many_is_noticed(case: str) -> None:
     kind, extra = case.split()
     columns = [*KINDS[kind].columns, extra]
-    assert recognise(columns) is not KINDS[kind]
+    assert recognize(columns) is not KINDS[kind]
     assert alarm(columns)
 
 
@@ -33,5 +33,5 @@ def test_ordinary_headers_raise_no_alarm() -> None:
     for kind in KINDS.values():
         for _ in range(20):
             columns = [name for name in kind.columns if name in kind.all_of or chance.random() < 0.7]
-            if recognise(columns) is kind:
+            if recognize(columns) is kind:
                 assert not alarm(columns), columns

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from canvas_sis_sync.sis_csv.formats import Strictness, ValueType
-from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
+from canvas_sis_sync.sis_csv.kinds import KINDS, recognize
 from canvas_sis_sync.sis_csv.reader import open_csv
 
 USUAL_HEADERS = {
@@ -77,7 +77,7 @@ STRAY_COLUMNS = {
 
 
 def kind_of(header: list[str]) -> str | None:
-    kind = recognise(header)
+    kind = recognize(header)
     return kind.name if kind else None
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from canvas_sis_sync.check._rows import Heading
 from canvas_sis_sync.check._rule import Rule, Severity
 from canvas_sis_sync.sis_csv.formats import Kind
-from canvas_sis_sync.sis_csv.kinds import KINDS, recognise
+from canvas_sis_sync.sis_csv.kinds import KINDS, recognize
 from canvas_sis_sync.sis_csv.reader import MOST_COLUMNS
 
 _fatal = partial(Rule, severity=Severity.FATAL)
@@ -18,14 +18,14 @@ NOTHING_READ = "Canvas reads nothing of it and says only that something went wro
 
 
 _RECOGNIZING = frozenset(name for kind in KINDS.values() for name in chain(kind.all_of, kind.none_of, *kind.any_of))
-"""Columns by which files are recognised."""
+"""Columns by which files are recognized."""
 
 
 def _meant_otherwise(heading: Heading, _options: object) -> Iterable[str]:
     """Find a column without which the file would be of another kind that knows as many of its columns (CSV 3)."""
     names = {cell.strip() for cell in heading.cells} - {""}
     for name in sorted(names & _RECOGNIZING):
-        meant = recognise(names - {name})
+        meant = recognize(names - {name})
         if meant and meant is not heading.kind and _knows(meant, names) >= _knows(heading.kind, names):
             return [name]
     return []

@@ -30,11 +30,11 @@ def is_login(text: str) -> bool:
     return len(text) <= LONGEST_LOGIN and (text.isprintable() or all(map(_is_printing, text)))
 
 
-def _is_printing(sign: str) -> bool:
+def _is_printing(character: str) -> bool:
     """Judge as Ruby's [[:print:]]; what is not assigned yet may be so to Canvas, so only what never will be counts."""
-    category = unicodedata.category(sign)
+    category = unicodedata.category(character)
     if category == "Cn":
-        return not (ord(sign) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(sign) <= 0xFDEF)
+        return not (ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF)
     return category not in {"Cc", "Cs", "Zl", "Zp"}
 
 
