@@ -27,12 +27,32 @@ from canvas_sis_sync.sandbox.sandbox import Sandbox
 pytestmark = pytest.mark.slow
 
 BEGUN = """
+import signal
 from canvas_sis_sync import __main__ as start
-start._on_signals(start._leave)  # the first line of main
-print("begun", flush=True)
+install = signal.signal
+
+def installing(number, handler):
+    install(number, handler)
+    if number == signal.SIGTERM:  # the last of them
+        signal.signal = install
+        print("begun", flush=True)
+
+signal.signal = installing
 start.main()
 """
 """The program, which says when Python has started and its own first line was run."""
+INTERRUPTED_ON_ITS_WAY = """
+from canvas_sis_sync import __main__ as start
+from canvas_sis_sync.cli import main as cli
+execute = cli.execute
+
+def interrupted(given):
+    signal.raise_signal(signal.SIGINT)
+    return execute(given)
+
+cli.execute = interrupted
+start.main()
+"""
 SENTENCES = {
     "Interrupted.\n",
     "\nInterrupted. What was under way is in the journal; the next run continues with it.\n",
@@ -129,9 +149,9 @@ def test_python_alone_answers_for_an_interruption_before_our_first_line(home: Ho
 
 
 def test_interruptions_that_are_to_be_ignored_are_ignored(home: Home) -> None:
-    ignoring = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{BEGUN}"
+    ignoring = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED_ON_ITS_WAY}"
     done = subprocess.run(
-        [sys.executable, "-c", ignoring.replace("start.main()", "signal.raise_signal(2); start.main()"),
+        [sys.executable, "-c", ignoring,
          "--home", str(home.folder), "status", "--offline"],
         env=os.environ | home.env, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

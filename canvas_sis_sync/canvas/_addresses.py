@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.parse
 from typing import NamedTuple
-from urllib.parse import urljoin
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
@@ -105,7 +105,7 @@ def resolve(page: str, reference: str) -> str:
     if absolute is not None and origin(absolute) is None:
         raise NotPlain("an address that is not a plain web address")
     try:
-        joined = urljoin(page, reference)
+        joined = urllib.parse.urljoin(page, reference)
     except ValueError as problem:
         raise NotPlain("an address that cannot be read") from problem
     there = origin(joined)

@@ -32,12 +32,14 @@ def init(
         "CANVAS_HOSTED": None if hosted is None else str(hosted),
     }
     given = {name: text for name, text in answers.items() if text is not None}
-    made = command.init(find_home(home), given, _ask if sys.stdin.isatty() else None)
+    made = command.init(find_home(home), given, ask if sys.stdin.isatty() else None)
     say(made.text)
     return EXIT_DONE if made.trouble is None else fail(made.trouble, as_json=False)
 
 
-def _ask(question: str, parse: Callable[[str], object], *, default: str, hidden: bool) -> str:
+def ask(question: str, parse: Callable[[str], object], *, default: str, hidden: bool) -> str:
+    """Return the answer to a question on the terminal, asked again until `parse` raises no ValueError for it."""
+
     def check(text: str) -> str:
         try:
             if text.strip() or not hidden:

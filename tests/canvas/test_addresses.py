@@ -8,12 +8,13 @@ import itertools
 import re
 import socket
 import ssl
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from requests.adapters import HTTPAdapter
 from support.scripted_server import (
     CHANGES,
     TOKEN,
@@ -28,7 +29,7 @@ from support.scripted_server import (
 from urllib3.util import parse_url
 
 from canvas_sis_sync import errors
-from canvas_sis_sync.canvas import _addresses, _connections
+from canvas_sis_sync.canvas import _addresses
 from canvas_sis_sync.canvas._wire import Wire
 from canvas_sis_sync.canvas.answers import Offer
 from canvas_sis_sync.canvas.client import Confirmation
@@ -119,7 +120,7 @@ def as_a_browser(page: str, address: str) -> str:
     address = re.sub(r"[\t\r\n]", "", address.strip("".join(map(chr, range(33))))).replace("\\", "/")
     if found := re.match(r"(?i)https?:/*([^/?#]*)", address) or re.match(r"//+([^/?#]*)", address):
         return found[1].rpartition("@")[2].lower()
-    return urlsplit(page).netloc
+    return urllib.parse.urlsplit(page).netloc
 
 
 def test_the_table_holds_more_confusions_than_were_ever_tried() -> None:
@@ -138,7 +139,7 @@ def test_an_address_that_parsers_could_read_in_two_ways_is_refused_by_all_or_mea
                 continue
             there = _addresses.origin(joined)
             assert there is not None
-            assert {there.host, urlsplit(joined).hostname, parse_url(joined).host} == {there.host}, address
+            assert {there.host, urllib.parse.urlsplit(joined).hostname, parse_url(joined).host} == {there.host}, address
             assert as_a_browser(page, address) == there.netloc, address
             assert wire.is_home(joined) is (there == ("https", "canvas.example", 443)), address
             followed.add(address)
@@ -302,7 +303,7 @@ def test_a_reference_that_would_be_mended_is_refused(reference: str) -> None:
 
 def test_a_relative_reference_that_leads_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should `urljoin` ever read a reference in another way than we do."""
-    monkeypatch.setattr(_addresses, "urljoin", lambda _page, _reference: "https://other.example/x")
+    monkeypatch.setattr(urllib.parse, "urljoin", lambda _page, _reference: "https://other.example/x")
     with pytest.raises(_addresses.NotPlain):
         _addresses.resolve("https://canvas.example/api/v1/list", "/x")
 
@@ -361,13 +362,13 @@ def test_a_name_of_this_machine_that_leads_elsewhere_gets_nothing(monkeypatch: p
 def test_a_pool_for_another_origin_is_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Should requests ever read an address in another way than we do, nothing is sent."""
     with serving(reply_json({"id": 1})) as other, serving(reply_json({"id": 1})) as server:
-        keys = _connections.Adapter.build_connection_pool_key_attributes
+        keys = HTTPAdapter.build_connection_pool_key_attributes
 
-        def elsewhere(self: _connections.Adapter, *args: object, **keywords: Any) -> object:
+        def elsewhere(self: HTTPAdapter, *args: object, **keywords: Any) -> object:
             host, pool = keys(self, *args, **keywords)
             return {**host, "port": other.port}, pool
 
-        monkeypatch.setattr(_connections.Adapter, "build_connection_pool_key_attributes", elsewhere)
+        monkeypatch.setattr(HTTPAdapter, "build_connection_pool_key_attributes", elsewhere)
         with canvas_at(server.url) as canvas, pytest.raises(errors.NothingArrived):
             canvas.current_user()
         assert other.asked == []

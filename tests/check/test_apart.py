@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from canvas_sis_sync.check import _halves, engine
 from canvas_sis_sync.check.engine import check, check_apart
 from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.delivery.files import DeliveryFile
 
-CONTENT = b"user_id,login_id,status\n" + b"".join(b"u%d,l%d,active\n" % (n, n) for n in range(5000)) + b",x,gone\n"
+LONG_NAME = b"x" * 4000
+SMALL = b"user_id,login_id,status\nu,l,active\n"
+CONTENT = (
+    b"user_id,login_id,status,note\n"
+    + b"".join(b"u%d,l%d,active,%b\n" % (n, n, LONG_NAME) for n in range(4500))
+    + b",x,gone,\n"
+)
+"""Large enough for a process of its own, by rows that are few and long."""
 
 
 @pytest.fixture(autouse=True)
-def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "worth_it", lambda _size: True)
+def several_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert threading.active_count() == 1
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
 
 
 def delivery() -> list[DeliveryFile]:
@@ -54,12 +62,10 @@ def test_one_that_dies_is_made_up_for_in_this_process() -> None:
     assert report == check(delivery(), CheckOptions())
 
 
-def test_a_small_delivery_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(engine, "worth_it", _halves.worth_it)
-
+def test_a_small_delivery_starts_no_process(tmp_path: Path) -> None:
     def opened() -> io.BytesIO:
         (tmp_path / "reader").write_text(str(os.getpid()))
-        return io.BytesIO(CONTENT)
+        return io.BytesIO(SMALL)
 
-    check_apart([DeliveryFile("users.csv", len(CONTENT), opened)], CheckOptions())
+    check_apart([DeliveryFile("users.csv", len(SMALL), opened)], CheckOptions())
     assert int((tmp_path / "reader").read_text()) == os.getpid()

@@ -169,12 +169,20 @@ def test_serving_leaves_no_thread_and_no_handler_behind() -> None:
         socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
 
 
-def test_the_options_reach_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_options_reach_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[Sandbox] = []
-    monkeypatch.setattr("canvas_sis_sync.cli._sandbox.serve", lambda sandbox, _ready: served.append(sandbox))
-    assert (
-        main("sandbox", "--rows-per-second", "5", "--count-only", "--fault", "fail", "--fault", "slow=2") == EXIT_DONE
-    )
+    enter = Sandbox.__enter__
+
+    def entered(sandbox: Sandbox) -> Sandbox:
+        served.append(enter(sandbox))
+        raise KeyboardInterrupt  # as Ctrl-C does as soon as it serves
+
+    monkeypatch.setattr(Sandbox, "__enter__", entered)
+    try:
+        options = ("--rows-per-second", "5", "--count-only", "--fault", "fail", "--fault", "slow=2")
+        assert main("sandbox", *options) == EXIT_DONE
+    finally:
+        served[0].__exit__(None, None, None)
     assert (served[0].rows_per_second, served[0].count_only, served[0].token) == (5, True, "sandbox-token")
 
 

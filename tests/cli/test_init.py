@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from canvas_sis_sync.canvas.client import Canvas
 from canvas_sis_sync.cli import _init as command
-from canvas_sis_sync.cli.home import _ask
+from canvas_sis_sync.cli.home import ask
 from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.errors import (
     EXIT_DONE,
@@ -302,7 +302,7 @@ def test_an_answer_that_does_not_fit_is_not_repeated(home: Path) -> None:
 def test_a_question_takes_only_what_fits(typed: str, default: str, hidden: bool, answer: str) -> None:
     account = next(setting for setting in SETTINGS if setting.name == "CANVAS_ACCOUNT_ID")
     with CliRunner().isolation(typed) as streams:
-        assert _ask("Which account", account.parse, default=default, hidden=hidden) == answer
+        assert ask("Which account", account.parse, default=default, hidden=hidden) == answer
         assert b"sub account" not in streams[0].getvalue() or not hidden
 
 

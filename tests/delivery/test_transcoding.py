@@ -9,13 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canvas_sis_sync.delivery import transcoding
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.delivery.transcoding import NotInEncoding, guess, recoded
 
 
 def delivered(content: bytes) -> DeliveryFile:
     return DeliveryFile("users.csv", len(content), lambda: io.BytesIO(content))
+
+
+class Blocks(io.BytesIO):
+    """Gives at most so many bytes at a time."""
+
+    def __init__(self, content: bytes, most: int) -> None:
+        super().__init__(content)
+        self._most = most
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(self._most if size is None or size < 0 else min(size, self._most))
 
 
 def read(file: DeliveryFile) -> bytes:
@@ -51,13 +61,12 @@ def test_a_byte_without_a_meaning_is_an_error_that_names_the_file() -> None:
 def test_characters_cut_by_a_block_stay_whole(text: str, block: int) -> None:
     whole = text.encode("utf-16")
     ends = [*range(0, len(whole), block), len(whole)]
-    decoded = transcoding._blocks(io.BytesIO(whole), "utf-16")
-    assert b"".join(decoded) == text.encode()
-    source = io.BytesIO(whole)
-    pieces = transcoding._Recoded(source, "utf-16")
-    got = b"".join(pieces.read(max(end - start, 1)) or b"" for start, end in pairwise(ends))
-    assert text.encode().startswith(got)
-    assert got + pieces.readall() == text.encode()
+    file = recoded(DeliveryFile("users.csv", len(whole), lambda: Blocks(whole, block)), "utf-16")
+    assert file.size == len(text.encode())
+    with file.open() as pieces:
+        got = b"".join(pieces.read(max(end - start, 1)) for start, end in pairwise(ends))
+        assert text.encode().startswith(got)
+        assert got + pieces.read() == text.encode()
 
 
 @pytest.mark.parametrize(

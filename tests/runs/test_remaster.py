@@ -13,6 +13,7 @@ from support.homes import TOKEN, Home
 from support.rejected_rows import Entered, Unplugged, delivery, enrolled, later, remasters, send, unplug
 
 from canvas_sis_sync.home.batch import Batch, BatchState
+from canvas_sis_sync.home.journal import Journal
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -146,7 +147,14 @@ def test_a_run_that_is_killed_decides_again_and_enters_one(
     nightly.drop(delivery("u1", "u9"))
     a_week_later = later(8)
     if killed_at == "before":
-        monkeypatch.setattr("canvas_sis_sync.sync._remaster._enter", unplug)
+        add = Journal.add
+
+        def unplug_at_remaster(journal: Journal, batch: Batch, *, who: str = "run") -> Batch:
+            if batch.remaster_of:
+                raise Unplugged
+            return add(journal, batch, who=who)
+
+        monkeypatch.setattr(Journal, "add", unplug_at_remaster)
     with pytest.raises(Unplugged):
         nightly.run(show=Entered(unplug), clock=a_week_later)
     monkeypatch.undo()

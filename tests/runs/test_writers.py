@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
@@ -24,7 +24,7 @@ from canvas_sis_sync.home import inbox
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.home.drops import DropFile
 from canvas_sis_sync.sandbox.sandbox import Sandbox
-from canvas_sis_sync.sync import _claim, pack
+from canvas_sis_sync.sync import pack
 from canvas_sis_sync.sync.release import discard
 
 pytestmark = pytest.mark.slow
@@ -73,6 +73,19 @@ def writer(home: Home) -> Iterator[Writer]:
     open_file.close()
 
 
+class WatchingBytes(Watching):
+    """Shows nothing, and does something each time that bytes of a file have been read for its zip."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    @contextmanager
+    def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        with super().stage(what, total) as done:
+            yield lambda count: (done(count), self._act())[0] if what == "zipping" else done(count)
+
+
 def packed(home: Home, name: str = "users.csv") -> str:
     """Read a file of the last batch's zip."""
     batch = home.last()
@@ -88,16 +101,15 @@ def writes_at_first(write: Callable[[], None]) -> Callable[[], None]:
 
 @contextmanager
 def at_the_claim(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Iterator[None]:
-    """Do something right after a drop's files have been moved."""
-    move_in = _claim._move_in
+    """Do something right after a file of a drop has been moved."""
+    move = inbox.move
 
-    def moved_in(*arguments: object) -> object:
-        batch = move_in(*arguments)  # type: ignore[arg-type]
+    def moved(origin: Folder, file: DropFile, sources: Folder) -> None:
+        move(origin, file, sources)
         act()
-        return batch
 
     with monkeypatch.context() as patched:
-        patched.setattr(_claim, "_move_in", moved_in)
+        patched.setattr(inbox, "move", moved)
         yield
 
 
@@ -126,17 +138,8 @@ def test_what_is_written_while_packing_is_in_the_zip(home: Home, sandbox: Sandbo
     assert len(sandbox.imports) == 1
 
 
-def test_a_file_that_grows_while_it_is_read_is_packed_again(
-    home: Home, sandbox: Sandbox, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    observe, write = pack._Counters.observe, writes_at_first(writer.write)
-
-    def observed(counters: object, name: str) -> object:
-        write()
-        return observe(counters, name)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(pack._Counters, "observe", observed)
-    assert home.run().result.outcome == "imported"
+def test_a_file_that_grows_while_it_is_read_is_packed_again(home: Home, sandbox: Sandbox, writer: Writer) -> None:
+    assert home.run(show=WatchingBytes(writes_at_first(writer.write))).result.outcome == "imported"
     assert packed(home) == USERS + MORE
 
 
@@ -166,15 +169,16 @@ def test_a_zip_that_is_still_being_written_is_not_refused(home: Home, sandbox: S
     whole = content.getvalue()
     home.drop({"ready.zip": whole[:100]})
     writer = Writer(home.inbox / "ready.zip")
-    rest, attempt = writes_at_first(lambda: writer.write(whole[100:])), pack._attempt
+    rest, make_zip = writes_at_first(lambda: writer.write(whole[100:])), pack.make_zip
 
-    def attempted(*arguments: object) -> object:
-        made = attempt(*arguments)  # type: ignore[arg-type]
-        rest()
-        return made
+    def make_zip_and_write(*arguments: Any) -> object:
+        try:
+            return make_zip(*arguments)
+        finally:
+            rest()
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pack, "_attempt", attempted)
+        patched.setattr(pack, "make_zip", make_zip_and_write)
         outcome = home.run().result.outcome
     writer.close()
     assert outcome == "imported"
@@ -201,7 +205,7 @@ def stop_before_the_claim(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(_claim, "_move_in", stop)
+        patched.setattr(inbox, "opened", stop)
         with pytest.raises(KeyboardInterrupt):
             home.run()
     assert home.last().state is BatchState.CLAIMED

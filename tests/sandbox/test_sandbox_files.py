@@ -121,9 +121,14 @@ def test_archives_that_cannot_be_used_fail_the_import(account: Client, body: byt
     assert "supplied_batches" not in done["data"]
 
 
-def test_too_many_entries_fail_the_import(account: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canvas_sis_sync.sandbox._supplied._ENTRIES", 2)
-    done = account.run({f"{n}.csv": GOOD for n in range(3)})
+def test_more_than_100_000_entries_fail_the_import(account: Client) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("users.csv", GOOD)
+        for number in range(100_000):
+            archive.writestr(zipfile.ZipInfo(str(number)), b"")
+    done = send(account, content.getvalue())
+    assert done["workflow_state"] == "failed_with_messages"
     assert "too many entries" in done["processing_errors"][0][1]
 
 

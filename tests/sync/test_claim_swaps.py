@@ -250,11 +250,15 @@ def test_a_run_stopped_before_it_saw_what_arrived_sends_the_listed_file_only(
 ) -> None:
     home.drop({"users.csv": USERS})
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    rename = Folder.rename
+
+    def rename_and_stop(self: Folder, old: str, into: Folder, new: str) -> None:
+        rename(self, old, into, new)
+        if old == "users.csv":
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(inbox, "_require_arrived", stop)
+        patched.setattr(Folder, "rename", rename_and_stop)
         if swapped:
             before_the_rename(patched, lambda: put(home.inbox / "users.csv", "file", home.folder))
         with pytest.raises(KeyboardInterrupt):

@@ -5,6 +5,7 @@ The sandbox's diffing is written independently, and is what results are held aga
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -97,7 +98,7 @@ def compared_by(way: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in WAYS[way].items():
             patch.setattr(_kinds, name, value)
-        patch.setattr(_kinds, "may_fork", lambda: way == "two processes")
+        patch.setattr(os, "cpu_count", lambda: 2 if way == "two processes" else 1)
         patch.setattr(_spool, "FLUSH_BYTES", 50)
         patch.setattr(_spool, "CHUNK_BYTES", 1)
         yield
