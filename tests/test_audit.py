@@ -26,7 +26,7 @@ FIXED = {
 def test_lower_bounds_leave_out_versions_with_published_vulnerabilities() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     listed = [*project["dependencies"], *project["optional-dependencies"]["sandbox"]]
-    bounds = dict(match.groups() for each in listed if (match := re.match(r"([\w-]+)>=([\d.]+)", each)))
+    bounds = {match[1]: match[2] for each in listed if (match := re.match(r"([\w-]+)>=([\d.]+)", each))}
     assert {name for name, first in FIXED.items() if tuple(map(int, bounds[name].split("."))) < first} == set()
 
 

@@ -14,8 +14,9 @@ def bare_strings(tree: ast.Module) -> Iterator[int]:
     """Yield the lines of strings that document nothing."""
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
-            block = getattr(node, field, None)
-            for place, statement in enumerate(block if isinstance(block, list) else []):
+            found = getattr(node, field, None)
+            block = found if isinstance(found, list) else []
+            for place, statement in enumerate(block):
                 first = place == 0 and field == "body" and isinstance(node, DOCUMENTED)
                 named = place > 0 and isinstance(block[place - 1], ast.Assign | ast.AnnAssign)
                 if _is_string(statement) and not (first or named):

@@ -64,8 +64,14 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 def interrupted(home: Home, number: signal.Signals, seconds: float, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "-c", BEGUN, "--home", str(home.folder), *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=os.environ | home.env, text=True, **pipes) as process:
+    with subprocess.Popen(
+        command,
+        env=os.environ | home.env,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         time.sleep(seconds)

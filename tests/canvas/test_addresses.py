@@ -364,7 +364,7 @@ def test_a_pool_for_another_origin_is_never_used(monkeypatch: pytest.MonkeyPatch
     with serving(reply_json({"id": 1})) as other, serving(reply_json({"id": 1})) as server:
         keys = HTTPAdapter.build_connection_pool_key_attributes
 
-        def elsewhere(self: HTTPAdapter, *args: object, **keywords: Any) -> object:
+        def elsewhere(self: HTTPAdapter, *args: Any, **keywords: Any) -> object:
             host, pool = keys(self, *args, **keywords)
             return {**host, "port": other.port}, pool
 

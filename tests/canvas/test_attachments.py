@@ -137,7 +137,11 @@ def test_a_host_that_is_gone_is_named() -> None:
 
 
 def until_cut(*pieces: bytes) -> Callable[[socket.socket], None]:
-    return lambda connection: [connection.sendall(piece) for piece in pieces] and None
+    def send(connection: socket.socket) -> None:
+        for piece in pieces:
+            connection.sendall(piece)
+
+    return send
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 from support.scripted_server import TOKEN, Reply, canvas_at, reply, reply_json, reset, serving, sha256
@@ -13,6 +14,8 @@ from canvas_sis_sync.canvas.answers import Offer
 from canvas_sis_sync.canvas.client import Canvas
 
 UNAUTHORIZED = {"status": "unauthorized", "errors": [{"message": "user not authorized"}]}
+
+T = TypeVar("T")
 
 
 def whole_text(error: errors.SyncError) -> str:
@@ -179,7 +182,7 @@ def test_each_look_is_handed_to_the_retry_policy_with_its_reading() -> None:
 
 @pytest.mark.parametrize("question", ["create", "announce", "abort", "upload", "confirm", "may"])
 def test_what_changes_something_is_never_repeated(question: str, tmp_path: Any) -> None:
-    def never(_ask: Any) -> Any:
+    def never(ask: Callable[[], T]) -> T:
         raise AssertionError("handed to the retry policy")
 
     zip_path = tmp_path / "a.zip"

@@ -76,6 +76,10 @@ def after(start: bytes, then: Callable[[socket.socket], None]) -> Callable[[sock
     return send
 
 
+def hear_one_byte(connection: socket.socket) -> None:
+    connection.recv(1)
+
+
 def inflating(start: bytes) -> Callable[[socket.socket], None]:
     """Send a gzip body that grows a thousand times when it is inflated, and does not end."""
 
@@ -107,7 +111,7 @@ NEVER_ENDING: dict[str, Callable[[socket.socket], None]] = {
     "members of gzip": after(
         OK + b"content-encoding: gzip\r\ncontent-length: 99999999\r\n\r\n", again(gzip.compress(b"") * 100, 0)
     ),
-    "nothing": lambda connection: connection.recv(1),
+    "nothing": hear_one_byte,
 }
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from support.samples import checked, delivery, found
+from support.samples import Files, checked, delivery, found
 
 from canvas_sis_sync.check import _names
 from canvas_sis_sync.check._rule import Severity
@@ -22,7 +21,7 @@ USERS = "user_id,login_id,status\nu1,ann,active\n"
 
 
 def on_disk(path: Path, size: int | None = None) -> DeliveryFile:
-    return DeliveryFile(path.name, path.stat().st_size if size is None else size, partial(path.open, "rb"))
+    return DeliveryFile(path.name, path.stat().st_size if size is None else size, lambda: path.open("rb"))
 
 
 def only(rule: str, file: DeliveryFile, **how: Any) -> bool:
@@ -33,7 +32,7 @@ def only(rule: str, file: DeliveryFile, **how: Any) -> bool:
 
 def test_a_file_that_is_gone_is_a_finding(tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
-    assert only("file-unreadable", DeliveryFile("users.csv", 10, partial(path.open, "rb")))
+    assert only("file-unreadable", DeliveryFile("users.csv", 10, lambda: path.open("rb")))
 
 
 def test_a_folder_with_the_name_of_a_file_is_a_finding(tmp_path: Path) -> None:
@@ -119,7 +118,12 @@ def test_a_header_that_is_malformed_is_fatal() -> None:
 
 
 def test_hidden_and_foreign_files_are_not_read() -> None:
-    files = {"__MACOSX/users.csv": USERS, "a/.b/users.csv": USERS, "users.csv.gz": b"\x1f\x8b", "/users.csv": USERS}
+    files: Files = {
+        "__MACOSX/users.csv": USERS,
+        "a/.b/users.csv": USERS,
+        "users.csv.gz": b"\x1f\x8b",
+        "/users.csv": USERS,
+    }
     report = checked(files)
     assert report.counts == {
         "file-hidden": 2,

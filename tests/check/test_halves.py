@@ -135,7 +135,7 @@ def test_a_file_says_the_same_in_halves_and_as_a_whole(monkeypatch: pytest.Monke
     chance = random.Random(SEED)
     for number in range(16):
         text = enrollments(chance).encode()
-        files = {
+        files: Files = {
             "e.csv": mutated(text, chance) if number % 4 == 0 else text,
             "u.csv": "user_id,login_id,status,integration_id\n" + "u1,a,active,i\nu2,a,active,i\n" * 5,
             "x.csv": "what,is,this\n" + "1,2,3\n" * 9,
@@ -150,7 +150,7 @@ def test_files_on_disk_are_read_in_halves(halved: None, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text("user_id,login_id,status\n" + "".join(f"u{n},l{n},active\n" for n in range(5_000)) + "u,,active\n")
     told: list[int] = []
-    file = DeliveryFile("users.csv", path.stat().st_size, partial(path.open, "rb"))
+    file = DeliveryFile("users.csv", path.stat().st_size, lambda: path.open("rb"))
     report = check([file], CheckOptions(), progress=told.append)
     assert report.counts == {"user-login-id-blank": 1, "user-provider-cleared": 1}
     assert report.findings[1].row == 5_002

@@ -13,7 +13,7 @@ HEADER = "user_id,login_id,status\n"
 DEFAULT = parse_error_rows(DEFAULT_ERROR_ROWS)
 
 
-def users(good: int, bad: int, *, alike: bool = False) -> Files:
+def users(good: int, bad: int, *, alike: bool = False) -> dict[str, str]:
     rows = [f"u{number},l{number},active\n" for number in range(good)]
     rows += [f"v{0 if alike else number},,active\n" for number in range(bad)]
     return {"users.csv": HEADER + "".join(rows)}
@@ -65,7 +65,7 @@ def test_exact_duplicates_count_once_where_canvas_may_leave_them_out() -> None:
 
 
 def test_rows_of_files_that_canvas_drops_are_counted() -> None:
-    files = {
+    files: Files = {
         **users(30, 1),
         "not-utf8.csv": b"user_id,login_id,status\n" + b"u,\xe9,active\n" * 40,
         "malformed.csv": 'section_id,name\na,"b"c\n' + "d,e\n" * 9,

@@ -141,6 +141,7 @@ def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(home: Home,
     held = home.last()
     with home.journal_to_write() as journal:
         limits = limits_in_force(replace(home.settings(), canaries=()))
+        assert held.planned is not None
         journal.amend(held.planned_on(held.basis, limits, held.planned, held.notes))
     home.configure(SIS_SYNC_CANARIES="")
     looked = look(home)

@@ -8,7 +8,9 @@ import tracemalloc
 import zipfile
 import zlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,9 +27,7 @@ DATA = b"".join(b"U%05d,login%d,active\r\n" % (row, row * 7919 % 9973) for row i
 
 
 def packed(path: Path, **contents: bytes) -> Bundle:
-    files = [
-        DeliveryFile(f"{name}.csv", len(data), lambda data=data: io.BytesIO(data)) for name, data in contents.items()
-    ]
+    files = [DeliveryFile(f"{name}.csv", len(data), partial(io.BytesIO, data)) for name, data in contents.items()]
     return pack(files, path, observe=None)
 
 
@@ -68,7 +68,7 @@ def test_a_changed_byte_of_a_stored_file_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"crc32": 1}, {"size": 1}, {"size": len(DATA) + 1}, {"name": "other.csv"}])
-def test_a_zip_of_something_else_is_not_taken_for_the_source(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_a_zip_of_something_else_is_not_taken_for_the_source(tmp_path: Path, changed: dict[str, Any]) -> None:
     bundle = packed(tmp_path / "x.zip", users=DATA)
     with pytest.raises(BadZipError, match=r"users\.csv|other\.csv"):
         read_back(bundle.path, [replace(bundle.entries[0], **changed)])

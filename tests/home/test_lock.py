@@ -85,11 +85,15 @@ def test_a_second_sender_waits_until_the_first_is_done(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "state").iterdir()] == ["canvas.example.edu_8443-7.lock"]
 
 
+def no_waiting(seconds: float) -> None:
+    pytest.fail(f"it waits for {seconds} seconds")
+
+
 def test_other_targets_do_not_wait(tmp_path: Path) -> None:
     with (
-        target_lock(tmp_path, TARGET, pytest.fail),
-        target_lock(tmp_path, Target(TARGET.host, 8), pytest.fail),
-        target_lock(tmp_path, Target("canvas.example.edu", 7), pytest.fail),
+        target_lock(tmp_path, TARGET, no_waiting),
+        target_lock(tmp_path, Target(TARGET.host, 8), no_waiting),
+        target_lock(tmp_path, Target("canvas.example.edu", 7), no_waiting),
     ):
         assert len(list(tmp_path.iterdir())) == 3
 
@@ -101,5 +105,5 @@ def test_what_ends_the_waiting_is_raised_and_takes_nothing(tmp_path: Path) -> No
     with target_lock(tmp_path, TARGET, time.sleep), pytest.raises(TimeRanOut):  # noqa: SIM117 - the order is the point
         with target_lock(tmp_path, TARGET, too_late):
             pytest.fail("it was taken")
-    with target_lock(tmp_path, TARGET, pytest.fail):
+    with target_lock(tmp_path, TARGET, no_waiting):
         pass

@@ -63,9 +63,10 @@ def of_type(kind: Any, owner: Any = None, name: str = "") -> st.SearchStrategy[A
     origin, inner = get_origin(kind), get_args(kind)
     if origin is UnionType:
         return st.none() | of_type(next(each for each in inner if each is not NoneType), owner, name)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return st.builds(kind, **{each.name: of_type(hints[each.name], kind, each.name) for each in fields(kind)})
+    made: st.SearchStrategy[Any]
     if origin is tuple:
         made = (
             st.lists(of_type(inner[0]), max_size=2).map(tuple) if inner[-1] is ... else st.tuples(*map(of_type, inner))
@@ -73,12 +74,12 @@ def of_type(kind: Any, owner: Any = None, name: str = "") -> st.SearchStrategy[A
     elif origin is not None:
         made = st.dictionaries(st.text(max_size=4), of_type(inner[1]), max_size=2)
     elif kind is Any:
-        made = st.none() | st.booleans() | st.text(max_size=4) | st.integers()
+        made = st.one_of(st.none(), st.booleans(), st.text(max_size=4), st.integers())
     elif issubclass(kind, StrEnum):
         made = st.sampled_from(list(kind))
     else:
-        plain = {str: st.text(max_size=6), bool: st.booleans()}
-        numbers = {int: st.integers(0, 2**63 - 1), float: st.floats(0, 1e11)}
+        plain: dict[Any, st.SearchStrategy[Any]] = {str: st.text(max_size=6), bool: st.booleans()}
+        numbers: dict[Any, st.SearchStrategy[Any]] = {int: st.integers(0, 2**63 - 1), float: st.floats(0, 1e11)}
         made = (plain | numbers)[kind]
     rule = RULES.get((owner, name))
     if rule is not None and kind is str:

@@ -162,7 +162,7 @@ def test_the_json_has_the_keys_that_are_promised() -> None:
 
 def test_what_does_not_fit_beside_the_numbers_stands_below_them() -> None:
     many = 10_000_000
-    wide = KindChanges("differentiation_tag_membership", many, many, many, many, many, turned={"deleted": many})
+    wide = KindChanges("differentiation_tag_membership", True, True, many, many, many, turned={"deleted": many})
     effect = Effect(wide.kind, Mode.DIFFED, "", removed=many)
     lines = shown(Plan("a", "b", Changes(kinds=(wide,)), Prediction(effects=(effect,))))
     assert lines[3].startswith("differentiation_tag_me..  10,000,000")

@@ -196,10 +196,10 @@ def test_a_read_only_archive_is_a_sentence_under_every_command(
         done = home.call(*command)
         assert done.returncode == EXIT_HELD, (command, done.stderr)
         assert "read-only" in done.stdout + done.stderr
-    for command in (("status",), ("plan", failed.id), ("run", "--dry-run"), ("check",)):
-        done = home.call(*command)
-        assert done.returncode in {0, 2, EXIT_HELD}, (command, done.stderr)
-        assert not crashed or command == ("check",) or "readonly" in done.stderr
+    for reading in (("status",), ("plan", failed.id), ("run", "--dry-run"), ("check",)):
+        done = home.call(*reading)
+        assert done.returncode in {0, 2, EXIT_HELD}, (reading, done.stderr)
+        assert not crashed or reading == ("check",) or "readonly" in done.stderr
         assert "rebuild" not in done.stderr
         assert "did not foresee" not in done.stderr
     disk.let_write(True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Mapping
 
 import pytest
 from support.homes import COURSES, USERS, Home
@@ -15,7 +16,7 @@ from canvas_sis_sync.sandbox.sandbox import Sandbox
 pytestmark = pytest.mark.slow
 
 
-def zipped(files: dict[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(files: Mapping[str, str | bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as written:
         for name, content in files.items():

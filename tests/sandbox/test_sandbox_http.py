@@ -132,7 +132,9 @@ def test_the_user_of_an_import_is_the_one_with_the_token(sandbox: Sandbox, clien
 def test_lists_are_cut_into_pages_that_link_to_each_other(sandbox: Sandbox, client: Client) -> None:
     for _ in range(23):
         sandbox.add_import()
-    seen, url, pages = [], f"{sandbox.url}/api/v1/accounts/1/sis_imports?workflow_state[]=imported", 0
+    seen: list[int] = []
+    url: str | None = f"{sandbox.url}/api/v1/accounts/1/sis_imports?workflow_state[]=imported"
+    pages = 0
     while url:
         answer = client.ask("GET", url)
         seen += [record["id"] for record in answer.json()["sis_imports"]]

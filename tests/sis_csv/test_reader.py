@@ -37,15 +37,15 @@ def counted(data: bytes, size: int) -> Summary:
     return counter.finish()
 
 
-class Dribble(io.RawIOBase):
+class Dribble(io.BytesIO):
     """A stream that gives a few bytes at a time."""
 
     def __init__(self, data: bytes, size: int) -> None:
-        self._stream = io.BytesIO(data)
+        super().__init__(data)
         self._size = size
 
-    def read(self, size: int = -1) -> bytes:
-        return self._stream.read(self._size)
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(self._size)
 
 
 # What values become
@@ -212,13 +212,14 @@ def test_a_record_longer_than_the_limit_is_refused_before_it_fills_memory(
         list(open_csv(Dribble(text.encode(), 100)))
 
 
-class Endless(io.RawIOBase):
+class Endless(io.BytesIO):
     """A stream that repeats a few bytes up to a size."""
 
     def __init__(self, start: bytes, repeated: bytes, size: int, end: bytes = b"") -> None:
+        super().__init__()
         self._pieces = iter([start, *[repeated * 1000] * (size // len(repeated) // 1000), end])
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         return next(self._pieces, b"")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from canvas_sis_sync.check.engine import check
 from canvas_sis_sync.check.findings import Report
@@ -40,7 +41,7 @@ def delivery(files: Files) -> list[DeliveryFile]:
     made = []
     for name, content in files.items():
         data = content.encode() if isinstance(content, str) else content
-        made.append(DeliveryFile(name, len(data), lambda data=data: io.BytesIO(data)))
+        made.append(DeliveryFile(name, len(data), partial(io.BytesIO, data)))
     return made
 
 

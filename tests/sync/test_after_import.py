@@ -100,6 +100,7 @@ def test_statistics_without_numbers_break_nothing(odd: object) -> None:
 def test_another_base_than_expected_is_not_accepted(
     expected: int | None, actual: int | None, parameters: dict[str, str], *, accepted: bool
 ) -> None:
+    assert BATCH.assessment is not None
     batch = replace(
         BATCH,
         assessment=replace(BATCH.assessment, basis=replace(BASIS, base_import=expected)),

@@ -171,7 +171,7 @@ def test_each_attachment_takes_the_entry_that_fits_it_most_closely() -> None:
     assert verdict(batch(uncounted, COURSES), seen(copy(COURSES), state="imported"))[0] is Found.OURS
 
 
-FINAL = {"state": "imported_with_messages"}
+FINAL: dict[str, Any] = {"state": "imported_with_messages"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
@@ -160,7 +161,7 @@ def test_a_breaker_that_is_off_is_silent_in_all_that_looks_at_its_kind() -> None
         kind("user", removed=900, added=900, turned={"deleted": 1}),
     )
     groups = (GroupChanges("account", "S", "user", 500, 400),)
-    arguments = {"groups": groups, "prediction": Prediction((UNCOMPARED,))}
+    arguments: dict[str, Any] = {"groups": groups, "prediction": Prediction((UNCOMPARED,))}
     assert {"removals", "group-removals", "new-keys", "empty", "columns"} == set(ids(judged(*changes, **arguments)))
     assert not judged(*changes, **arguments, limits={"enrollment": Limit(), "user": Limit()})
 
@@ -255,7 +256,7 @@ def test_the_first_delivery_in_batch_mode_holds() -> None:
 )
 @pytest.mark.parametrize("side", ["course_terms_before", "course_terms_now"])
 def test_the_term_of_batch_mode_must_have_a_course(term: str, trips: bool, side: str) -> None:
-    nowhere = {"course_terms_before": frozenset(), "course_terms_now": frozenset()}
+    nowhere: dict[str, Any] = {"course_terms_before": frozenset(), "course_terms_now": frozenset()}
     tripped = judged(
         case=replace(BATCH, term=term),
         limits={},
@@ -301,7 +302,7 @@ def test_a_first_delivery_trips_only_what_needs_no_other() -> None:
     case = replace(DIFFING, has_before=False, newest_before=NOW, newest_now=0, thresholds_in_a_row=9)
     changes = kind("user", removed=900, added=900, turned={"deleted": 90})
     arguments = (changes, kind("login", rows_now=0), *THE_REST)
-    known = {"groups": LAST_TERM, "prediction": Prediction((replace(UNCOMPARED, kind="user"),))}
+    known: dict[str, Any] = {"groups": LAST_TERM, "prediction": Prediction((replace(UNCOMPARED, kind="user"),))}
     assert not judged(*arguments, case=case, **known)
     found = judged(*arguments, case=replace(case, has_before=True), **known)
     assert set(ids(found)) == {"gone", "removals", "new-keys", "empty", "columns", "older", "thresholds"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.breaker_cases import BATCH, DIFFING, NOW, ids, judged, kind, predicted
@@ -58,7 +59,7 @@ def test_of_a_school_only_what_is_in_the_scope_of_batch_mode_counts(in_scope: in
 
 def test_a_school_that_vanishes_outside_the_scope_is_not_gone() -> None:
     school = GroupChanges("account", "A1", "enrollment", 300, 300, removed_by_term={"S31": 300})
-    arguments = {"case": BATCH, "prediction": predicted(enrollment=120)}
+    arguments: dict[str, Any] = {"case": BATCH, "prediction": predicted(enrollment=120)}
     assert not judged(kind("enrollment", 98_000, removed=420), groups=(school,), **arguments)
     inside = replace(school, removed_by_term={"F31": 300})
     assert ids(judged(kind("enrollment", 98_000, removed=420), groups=(inside,), **arguments)) == ["gone"]

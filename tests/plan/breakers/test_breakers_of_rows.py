@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind, predicted
@@ -127,7 +128,7 @@ def test_rows_refused_of_a_kind_that_had_none_are_told_without_a_percentage() ->
 # --- groups ---
 
 
-def school(name: str, before: int = 270, removed: int = 0, **values: int) -> GroupChanges:
+def school(name: str, before: int = 270, removed: int = 0, **values: Any) -> GroupChanges:
     return GroupChanges("account", name, "enrollment", before, removed, **values)
 
 

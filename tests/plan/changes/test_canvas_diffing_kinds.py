@@ -14,6 +14,7 @@ from support.predictions import (
     WHOLE,
     Files,
     Pair,
+    Seen,
     assert_diffed_as_predicted,
     assert_done_as_predicted,
     delivery,
@@ -27,6 +28,7 @@ from support.sandbox_client import Client
 from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
 from canvas_sis_sync.plan.changes.comparing import compare
+from canvas_sis_sync.plan.values import Prediction
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 KEYS = {
@@ -292,7 +294,7 @@ def test_a_kind_without_a_key_on_one_side_is_imported_whole(client: Client, kind
     assert_done_as_predicted(pair, predicted, rehearse(client, pair))
 
 
-def third(client: Client, first: Files, second: Files, then: Files) -> tuple[object, object]:
+def third(client: Client, first: Files, second: Files, then: Files) -> tuple[Prediction, Seen]:
     """Send three uploads; predict the third and look at it."""
     client.run(dict(first), **SET)
     base = client.run(dict(second), **SET)
