@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.golden import Golden
+from support.sentences import in_full
 
 from canvas_sis_sync.errors import DropChanged
 from canvas_sis_sync.files import Folder
@@ -251,7 +253,7 @@ def test_across_file_systems_the_names_of_the_copy_last_before_its_source_goes(
 @pytest.mark.usefixtures("across")
 @pytest.mark.parametrize("when", ["fsync", "utime"])
 def test_a_file_written_to_while_it_is_copied_stays_where_it_is(
-    folder: Path, sources: Path, monkeypatch: pytest.MonkeyPatch, when: str
+    folder: Path, sources: Path, monkeypatch: pytest.MonkeyPatch, when: str, golden: Golden
 ) -> None:
     source = put(folder / "users.csv", "abc")
     real = getattr(os, when)
@@ -263,8 +265,9 @@ def test_a_file_written_to_while_it_is_copied_stays_where_it_is(
 
     file = listed(folder)
     monkeypatch.setattr(os, when, write_to_source)
-    with pytest.raises(DropChanged, match="changed while it was being copied"):
+    with pytest.raises(DropChanged) as caught:
         move(folder, file, sources)
+    golden(in_full(caught.value))
     assert source.read_text() == "xyz and more"
     assert not list(sources.iterdir())
 

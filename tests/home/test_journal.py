@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from support.batches import HERE, batch, full
+from support.golden import Golden
+from support.sentences import in_full
 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Bundle, Entry
@@ -129,11 +131,12 @@ def test_a_record_that_is_none_is_refused(record: dict[str, object]) -> None:
         batch_from_record(record)
 
 
-def test_a_caller_with_an_old_view_of_a_batch_changes_nothing(journal: Journal) -> None:
+def test_a_caller_with_an_old_view_of_a_batch_changes_nothing(journal: Journal, golden: Golden) -> None:
     old = journal.add(batch())
     new = journal.move(old.packed(MADE, "packed"))
-    with pytest.raises(JournalError, match="was expected to be claimed"):
+    with pytest.raises(JournalError) as caught:
         journal.move(old.held("late"))
+    golden(in_full(caught.value))
     with pytest.raises(JournalError):
         journal.amend(old.noted("late"))
     with pytest.raises(JournalError):
@@ -271,38 +274,44 @@ def test_a_file_that_is_no_journal_is_told_with_what_to_do(path: Path) -> None:
         assert "rebuild-journal" in caught.value.hint
 
 
-def test_a_journal_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="cannot be read"):
+def test_a_journal_that_cannot_be_made_is_told(tmp_path: Path, golden: Golden) -> None:
+    with pytest.raises(JournalError) as caught:
         Journal.open(tmp_path / "missing" / FILE_NAME, lambda: 0.0)
+    golden(in_full(caught.value))
 
 
-def test_a_journal_of_a_later_version_is_left_alone(path: Path) -> None:
+def test_a_journal_of_a_later_version_is_left_alone(path: Path, golden: Golden) -> None:
     with sqlite3.connect(path) as later:
         later.execute("PRAGMA user_version = 99")
     later.close()
-    with pytest.raises(JournalError, match="later version"):
+    with pytest.raises(JournalError) as caught:
         Journal.open(path, lambda: 0.0)
+    golden(in_full(caught.value))
 
 
-def test_a_journal_in_use_elsewhere_is_told_as_that(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_in_use_elsewhere_is_told_as_that(
+    path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
     Journal.open(path, lambda: 0.0).close()
     real = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **more: real(*args, **(more | {"timeout": 0})))
     other = real(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(JournalError, match="in use"):
+    with pytest.raises(JournalError) as caught:
         Journal.open(path, lambda: 0.0)
+    golden(in_full(caught.value))
     other.close()
 
 
-def test_a_journal_that_must_not_change_is_not_changed_by_reading(path: Path) -> None:
+def test_a_journal_that_must_not_change_is_not_changed_by_reading(path: Path, golden: Golden) -> None:
     with Journal.open(path, lambda: 0.0) as made:
         made.add(batch())
     before = path.stat().st_mtime_ns, sorted(path.parent.iterdir())
     with Journal.open_to_read(path) as reading:
         assert reading.last() is not None
-        with pytest.raises(JournalError, match="readonly"):
+        with pytest.raises(JournalError) as caught:
             reading.add(batch("20260101-000001"))
+        golden(in_full(caught.value))
     assert (path.stat().st_mtime_ns, sorted(path.parent.iterdir())) == before
 
 

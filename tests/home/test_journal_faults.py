@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from support.commands import COMMANDS
+from support.golden import Golden
 from support.homes import Home
+from support.sentences import in_full
 
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.errors import JournalError
@@ -124,7 +126,7 @@ def test_a_damaged_journal_is_rebuilt(lived: Home, damage: Callable[[Path], obje
     assert lived.last() == before
 
 
-def test_a_broken_index_is_noticed_before_anything_is_sent(lived: Home, sandbox: Sandbox) -> None:
+def test_a_broken_index_is_noticed_before_anything_is_sent(lived: Home, sandbox: Sandbox, golden: Golden) -> None:
     """By its index the journal has no batch that holds, by its table it has one."""
     path = lived.archive / FILE_NAME
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -136,7 +138,7 @@ def test_a_broken_index_is_noticed_before_anything_is_sent(lived: Home, sandbox:
     path.write_bytes(content)
     done = lived.type("run")
     assert done.returncode == 5
-    assert "rebuild-journal" in done.stderr
+    golden(done.stderr)
     assert not sandbox.imports
 
 
@@ -212,13 +214,15 @@ def test_what_could_not_be_read_back_is_not_written(lived: Home, changes: dict[s
         assert journal.last() == before
 
 
-def test_texts_and_numbers_that_sqlite_cannot_take_are_sentences(lived: Home) -> None:
+def test_texts_and_numbers_that_sqlite_cannot_take_are_sentences(lived: Home, golden: Golden) -> None:
     here = Target("canvas.example.edu", 1)
     with lived.journal_to_write() as journal:
-        with pytest.raises(JournalError, match="UTF-8"):
+        with pytest.raises(JournalError) as caught:
             journal.remember_sightings({"\udcff": Sighting("", 0.0)})
-        with pytest.raises(JournalError, match="below 2"):
+        golden(in_full(caught.value))
+        with pytest.raises(JournalError) as caught:
             journal.by_import(here, 2**63)
+        golden(in_full(caught.value), "2")
         assert journal.sightings() == {}
 
 
@@ -242,11 +246,11 @@ def test_canvas_cannot_make_a_batch_unreadable(lived: Home) -> None:
     json.dumps(to_record(found), allow_nan=False)
 
 
-def test_a_link_that_leads_nowhere_is_a_missing_journal(lived: Home) -> None:
+def test_a_link_that_leads_nowhere_is_a_missing_journal(lived: Home, golden: Golden) -> None:
     path = lived.archive / FILE_NAME
     path.unlink()
     path.symlink_to(lived.folder / "nowhere")
     done = lived.type("run")
     assert done.returncode == 5
-    assert "is missing" in done.stderr
+    golden(done.stderr)
     assert not (lived.folder / "nowhere").exists()

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
+from support.sentences import in_full
 
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.errors import HomeError, TimeRanOut
@@ -53,16 +55,18 @@ def test_a_second_run_of_a_home_finds_the_lock_taken_until_the_first_one_dies(tm
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_home_without_archive_is_not_made_by_its_lock(tmp_path: Path) -> None:
-    with pytest.raises(HomeError, match="cannot be worked in"), home_lock(tmp_path / "archive" / ".lock"):
+def test_a_home_without_archive_is_not_made_by_its_lock(tmp_path: Path, golden: Golden) -> None:
+    with pytest.raises(HomeError) as caught, home_lock(tmp_path / "archive" / ".lock"):
         pass
+    golden(in_full(caught.value))
     assert not (tmp_path / "archive").exists()
 
 
-def test_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_written_is_told(tmp_path: Path, golden: Golden) -> None:
     (tmp_path / ".lock").mkdir()
-    with pytest.raises(HomeError, match="cannot be worked in"), home_lock(tmp_path / ".lock"):
+    with pytest.raises(HomeError) as caught, home_lock(tmp_path / ".lock"):
         pass
+    golden(in_full(caught.value))
 
 
 def test_a_second_sender_waits_until_the_first_is_done(tmp_path: Path) -> None:
