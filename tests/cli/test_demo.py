@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 
 from canvas_sis_sync.cli import main as command_line
 from canvas_sis_sync.cli._sandbox import serve
@@ -37,9 +38,9 @@ def main(*arguments: str) -> int:
 # --- the demo ---
 
 
-def test_the_help_counts_the_nights(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_counts_the_nights(capsys: pytest.CaptureFixture[str], golden: Golden) -> None:
     assert main("demo", "--help") == EXIT_DONE
-    assert "Play five nights" in capsys.readouterr().out
+    golden(capsys.readouterr().out)
 
 
 @pytest.mark.slow
@@ -188,14 +189,17 @@ def test_the_options_reach_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("arguments", [("sandbox",), ("demo",)])
 def test_without_werkzeug_the_pip_command_is_told(
-    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     monkeypatch.setitem(sys.modules, "werkzeug", None)
     assert main(*arguments) == EXIT_USAGE
-    assert "Type: pip install 'canvas-sis-sync[sandbox]'" in capsys.readouterr().err
+    golden(capsys.readouterr().err)
 
 
-def test_a_port_in_use_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_is_told(capsys: pytest.CaptureFixture[str], golden: Golden) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert main("sandbox", "--port", str(taken.getsockname()[1])) == EXIT_USAGE
-    assert "Choose another with --port." in capsys.readouterr().err
+        port = str(taken.getsockname()[1])
+        assert main("sandbox", "--port", port) == EXIT_USAGE
+    said = capsys.readouterr().err
+    assert port in said
+    golden(said.replace(port, "PORT"))

@@ -51,9 +51,9 @@ def test_its_zip_is_the_one_that_a_run_sends(home: Home, sandbox: Sandbox) -> No
     assert looked.as_json["zip"] == {"bytes": len(sent), "sha256": hashlib.sha256(sent).hexdigest()}
 
 
-def test_a_home_that_was_never_run_stays_without_a_journal(home: Home, sandbox: Sandbox) -> None:
+def test_a_home_that_was_never_run_stays_without_a_journal(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     assert look(home).exit_code == 0
-    assert look(home).text == "Nothing to do: the inbox is empty."
+    golden(look(home).text)
     assert list(home.archive.iterdir()) == []
 
 
@@ -85,24 +85,24 @@ def test_an_unfinished_import_is_told_to_be_waited_for(home: Home, sandbox: Sand
     golden(looked.text)
 
 
-def test_what_an_earlier_run_left_is_told_with_an_empty_inbox(home: Home, sandbox: Sandbox) -> None:
+def test_what_an_earlier_run_left_is_told_with_an_empty_inbox(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault("slow=1")
     home.drop()
     home.run(patient=False)
     looked = look(home)
     assert (looked.exit_code, looked.as_json["outcome"]) == (0, "waiting")
-    assert "continue what an earlier one left" in looked.text
+    golden(looked.text)
 
 
 @pytest.mark.parametrize(("fault", "code"), [("get-500=100", 13), ("expired-token", 12)])
 def test_a_canvas_that_cannot_be_asked_gives_the_exit_code_of_a_run(
-    home: Home, sandbox: Sandbox, fault: str, code: int
+    home: Home, sandbox: Sandbox, fault: str, code: int, golden: Golden
 ) -> None:
     home.drop()
     sandbox.add_fault(fault)
     looked = look(home)
     assert looked.exit_code == code
-    assert "Canvas could not be asked: " in looked.text
+    golden(looked.text)
     sandbox.clear_faults()
     sandbox.add_fault(fault)
     assert home.run().result.exit_code == code

@@ -16,6 +16,7 @@ import pytest
 from support.college import STUDENTS, college
 from support.golden import Golden
 from support.homes import COURSES, USERS, Home, fast_clock
+from support.sentences import in_full
 
 from canvas_sis_sync.cli._plan import PlanRequest, ShownPlan, plan
 from canvas_sis_sync.errors import BadZipError, CanvasError, HomeError, UsageError
@@ -88,53 +89,61 @@ def test_the_held_batch_comes_before_the_next_drop(home: Home, sandbox: Sandbox,
     assert {each["kind"] for each in found["breakers"]} >= {"user", "enrollment"}
 
 
-def test_an_approved_batch_is_still_the_next_with_who_approved_it(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_an_approved_batch_is_still_the_next_with_who_approved_it(
+    home: Home, sandbox: Sandbox, held: Batch, golden: Golden
+) -> None:
     home.type("approve", held.id, "--reason", "known", "--yes")
     looked = look(home)
     assert (looked.exit_code, looked.as_json["about"], looked.as_json["verdict"]) == (0, held.id, "hold")
     approval = looked.as_json["approval"]
     assert (approval["who"], approval["reason"]) == (getpass.getuser(), "known")
-    assert f"Verdict: hold. Approved by {getpass.getuser()}, {approval['at']}: known\n" in looked.text
-    assert "Next: `sis-sync run` sends it; until then `sis-sync discard" in looked.text
+    golden(looked.text.replace(f"Approved by {getpass.getuser()},", "Approved by WHO,"))
     assert home.run().result.outcome == "imported"
     assert look(home, held.id).as_json["approval"] == approval
 
 
-def test_an_approval_for_something_else_is_told_to_become_void(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_an_approval_for_something_else_is_told_to_become_void(
+    home: Home, sandbox: Sandbox, held: Batch, golden: Golden
+) -> None:
     home.type("approve", held.id, "--reason", "known", "--yes")
     home.configure(SIS_IMPORT_DIFFING_DROP_STATUS="inactive")
     looked = look(home)
     assert (looked.exit_code, looked.as_json["approval"]) == (5, None)
-    assert "The approval is void: the import parameters changed since it was given." in looked.text
-    assert looked.text.endswith("Next: `sis-sync run` holds it.")
+    golden(looked.text)
     sandbox.add_fault("get-500=100")
     assert look(home).as_json["approval"]["reason"] == "known"
 
 
-def test_an_approval_for_another_canvas_is_told_to_become_void(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_an_approval_for_another_canvas_is_told_to_become_void(
+    home: Home, sandbox: Sandbox, held: Batch, golden: Golden
+) -> None:
     home.type("approve", held.id, "--reason", "known", "--yes")
     home.configure(CANVAS_ACCOUNT_ID=sandbox.add_account())
-    assert "The approval is void: the target" in look(home, held.id).text
+    golden(look(home, held.id).text)
 
 
-def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox, held: Batch, golden: Golden) -> None:
     with home.journal_to_write() as journal:
         journal.move(held.released("weighed again"))
-    assert look(home).text.endswith("Next: `sis-sync run` holds it.")
+    golden(look(home).text)
     home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
-    assert look(home).text.endswith("Next: `sis-sync run` continues with it.")
+    golden(look(home).text, "2")
 
 
-def test_a_hold_that_today_would_be_none_is_told_to_be_weighed_again(home: Home, sandbox: Sandbox, held: Batch) -> None:
+def test_a_hold_that_today_would_be_none_is_told_to_be_weighed_again(
+    home: Home, sandbox: Sandbox, held: Batch, golden: Golden
+) -> None:
     home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
     looked = look(home)
     assert (looked.exit_code, looked.as_json["verdict"]) == (0, "go")
-    assert f"Batch {held.id} is held for this: {held.reason}\nBy today's settings nothing trips.\n" in looked.text
-    assert looked.text.endswith("Next: `sis-sync run` weighs it again.")
+    golden(looked.text)
+    assert held.id in looked.text
     assert home.run().result.outcome == "imported"
 
 
-def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(
+    home: Home, sandbox: Sandbox, sent: Batch, golden: Golden
+) -> None:
     home.configure(SIS_SYNC_CANARIES="user:s9999")
     home.drop(college(STUDENTS - 1))
     assert home.run().result.exit_code == 5
@@ -145,21 +154,20 @@ def test_a_hold_that_only_others_have_ended_is_approved_all_the_same(home: Home,
         journal.amend(held.planned_on(held.basis, limits, held.planned, held.notes))
     home.configure(SIS_SYNC_CANARIES="")
     looked = look(home)
-    assert "As things are today nothing trips.\n" in looked.text
-    assert looked.text.splitlines()[-1].startswith(f"Next: `sis-sync approve {held.id} ")
+    golden(looked.text)
+    assert held.id in looked.text.splitlines()[-1]
 
 
 def test_rows_are_counted_and_a_batch_that_is_over_has_none(
-    home: Home, sandbox: Sandbox, held: Batch, sent: Batch, tmp_path: Path
+    home: Home, sandbox: Sandbox, held: Batch, sent: Batch, tmp_path: Path, golden: Golden
 ) -> None:
-    gone = STUDENTS - STUDENTS // 2
     looked = look(home, output=tmp_path / "rows")
-    assert f"\nRows written to {tmp_path / 'rows'}: 0 added, 0 changed, {2 * gone:,} removed.\n" in looked.text
-    with pytest.raises(UsageError, match="no row is compared") as refused:
+    golden(looked.text)
+    with pytest.raises(UsageError) as refused:
         look(home, sent.id, output=tmp_path / "none")
-    assert "--against" in refused.value.hint
+    golden(in_full(refused.value), "2")
     assert not (tmp_path / "none").exists()
-    assert "removed" in look(home, sent.id, held.id, output=tmp_path / "none").text
+    golden(look(home, sent.id, held.id, output=tmp_path / "none").text, "3")
 
 
 def test_a_remaster_that_leaves_rows_behind_for_good_says_so(home: Home, sandbox: Sandbox, sent: Batch) -> None:
@@ -170,15 +178,18 @@ def test_a_remaster_that_leaves_rows_behind_for_good_says_so(home: Home, sandbox
     assert told in look(home).as_json["notes"]
 
 
-def test_a_batch_that_is_over_shows_the_plan_it_had(home: Home, sandbox: Sandbox, held: Batch, sent: Batch) -> None:
+def test_a_batch_that_is_over_shows_the_plan_it_had(
+    home: Home, sandbox: Sandbox, held: Batch, sent: Batch, golden: Golden
+) -> None:
     home.say("discard", held.id, "exported anew")
     looked = look(home, held.id)
     assert (looked.exit_code, looked.as_json["about"]) == (5, held.id)
     assert "Next:" not in looked.text
     assert look(home, sent.id).as_json["against"] == ""
     (home.folder_of(sent) / "plan.json").unlink()
-    with pytest.raises(UsageError, match="there is no plan of it"):
+    with pytest.raises(UsageError) as caught:
         look(home, sent.id)
+    golden(in_full(caught.value))
 
 
 def test_a_path_is_a_csv_a_folder_or_a_zip(home: Home, sandbox: Sandbox, sent: Batch, tmp_path: Path) -> None:
@@ -193,7 +204,9 @@ def test_a_path_is_a_csv_a_folder_or_a_zip(home: Home, sandbox: Sandbox, sent: B
         assert looked.as_json["about"] == str(path)
 
 
-def test_it_compares_with_whatever_it_is_told_to(home: Home, sandbox: Sandbox, held: Batch, tmp_path: Path) -> None:
+def test_it_compares_with_whatever_it_is_told_to(
+    home: Home, sandbox: Sandbox, held: Batch, tmp_path: Path, golden: Golden
+) -> None:
     folder = write(tmp_path / "export", college(STUDENTS // 2))
     looked = look(home, held.id, folder)
     assert (looked.as_json["against"], looked.as_json["verdict"]) == (str(folder), "go")
@@ -202,17 +215,20 @@ def test_it_compares_with_whatever_it_is_told_to(home: Home, sandbox: Sandbox, h
     sent = home.batches()[0]
     assert kind(look(home, sent.id, held.id), "user")["added"] == STUDENTS - STUDENTS // 2
     (home.folder_of(held) / "import.zip").unlink()
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError) as caught:
         look(home, folder, held.id)
+    golden(in_full(caught.value))
     with pytest.raises(HomeError):
         look(home, held.id)
 
 
-def test_the_same_as_the_last_accepted_delivery_is_said_to_be_so(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+def test_the_same_as_the_last_accepted_delivery_is_said_to_be_so(
+    home: Home, sandbox: Sandbox, sent: Batch, golden: Golden
+) -> None:
     home.drop(college())
     looked = look(home)
     assert looked.as_json["unchanged"]
-    assert looked.text.endswith("it is the same as the last accepted delivery.")
+    golden(looked.text)
     assert kind(looked, "user")["rows_now"] == STUDENTS
     other = college()
     other["users.csv"] = other["users.csv"].replace("Ada", "Ben", 1)
@@ -221,7 +237,9 @@ def test_the_same_as_the_last_accepted_delivery_is_said_to_be_so(home: Home, san
     assert home.run().result.outcome == "imported"
 
 
-def test_the_rows_that_differ_are_written_for_their_owner(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_rows_that_differ_are_written_for_their_owner(
+    home: Home, sandbox: Sandbox, tmp_path: Path, golden: Golden
+) -> None:
     home.configure(SIS_IMPORT_DIFFING_DATA_SET_IDENTIFIER="college")
     home.drop(college(password="very~secret"))
     home.run()
@@ -243,20 +261,22 @@ def test_the_rows_that_differ_are_written_for_their_owner(home: Home, sandbox: S
     for path in rows.rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
         assert path.is_dir() or "secret" not in path.read_text()
-    with pytest.raises(UsageError, match="not an empty folder"):
+    with pytest.raises(UsageError) as caught:
         look(home, output=rows)
-    with pytest.raises(UsageError, match="not an empty folder"):
+    golden(in_full(caught.value))
+    with pytest.raises(UsageError) as caught:
         look(home, output=rows / "user" / "added.csv")
+    golden(in_full(caught.value), "2")
 
 
 def test_without_canvas_it_goes_by_the_last_accepted_batch_and_says_so(
-    home: Home, sandbox: Sandbox, held: Batch, sent: Batch
+    home: Home, sandbox: Sandbox, held: Batch, sent: Batch, golden: Golden
 ) -> None:
     sandbox.add_fault("get-500=100")
     looked = look(home)
     assert looked.exit_code == 5
     assert looked.as_json["against"].startswith(f"batch {sent.id}")
-    assert "Canvas was not asked" in looked.text
+    golden(looked.text)
 
 
 def test_an_account_that_was_never_resolved_is_told(home: Home, sandbox: Sandbox) -> None:
@@ -266,10 +286,12 @@ def test_an_account_that_was_never_resolved_is_told(home: Home, sandbox: Sandbox
         look(home)
 
 
-def test_a_first_delivery_says_that_there_is_nothing_to_compare_with(home: Home, sandbox: Sandbox) -> None:
+def test_a_first_delivery_says_that_there_is_nothing_to_compare_with(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop()
     looked = look(home)
-    assert looked.text.startswith("loose files (inbox), with nothing to compare it with:")
+    golden(looked.text)
     assert (looked.exit_code, looked.as_json["against"]) == (0, "")
     assert not (home.archive / "journal.sqlite3").exists()
 
@@ -289,27 +311,32 @@ def test_in_batch_mode_rows_that_canvas_would_refuse_count_as_removed(home: Home
     assert "enrollment" in {each["kind"] for each in looked.as_json["breakers"]}
 
 
-def test_what_is_not_there_is_told(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nothing to plan: no batch is held, and the inbox is empty"):
+def test_what_is_not_there_is_told(home: Home, sandbox: Sandbox, tmp_path: Path, golden: Golden) -> None:
+    with pytest.raises(UsageError) as caught:
         look(home)
-    with pytest.raises(UsageError, match="no batch 20200101-000000 in this home, and no such file"):
+    golden(in_full(caught.value))
+    with pytest.raises(UsageError) as caught:
         look(home, "20200101-000000")
-    with pytest.raises(UsageError, match="no CSV in"):
+    golden(in_full(caught.value), "2")
+    with pytest.raises(UsageError) as caught:
         look(home, write(tmp_path / "empty", {}))
+    golden(in_full(caught.value), "3")
     (tmp_path / "half.zip").write_bytes(b"half")
     with pytest.raises(BadZipError):
         look(home, tmp_path / "half.zip")
     home.drop({"courses.csv": COURSES})
-    with pytest.raises(UsageError, match="and no such file or folder"):
+    with pytest.raises(UsageError) as caught:
         look(home, "", tmp_path / "nowhere")
+    golden(in_full(caught.value), "4")
 
 
-def test_a_batch_without_a_zip_has_no_plan(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+def test_a_batch_without_a_zip_has_no_plan(home: Home, sandbox: Sandbox, sent: Batch, golden: Golden) -> None:
     cut = Batch("20990101-000000", BatchState.HELD, sent.target, "night", sent.drop_kind, 0.0, reason="cut short.")
     with home.journal_to_write() as journal:
         journal.add(cut)
-    with pytest.raises(UsageError, match="has no zip to look into: cut short"):
+    with pytest.raises(UsageError) as caught:
         look(home, cut.id)
+    golden(in_full(caught.value))
     home.drop({"courses.csv": COURSES}, folder="tonight")
     assert look(home).as_json["about"] == "tonight (inbox)"
 
@@ -321,12 +348,13 @@ def test_a_disk_that_cannot_be_written_to_is_told(home: Home, sandbox: Sandbox, 
         look(home, output=tmp_path / "file" / "rows")
 
 
-def test_a_dry_run_shows_the_plan_and_says_whether_it_would_be_held(home: Home, sandbox: Sandbox, sent: Batch) -> None:
+def test_a_dry_run_shows_the_plan_and_says_whether_it_would_be_held(
+    home: Home, sandbox: Sandbox, sent: Batch, golden: Golden
+) -> None:
     home.drop(college(STUDENTS // 2))
     looked = home.type("run", "--dry-run")
     assert looked.returncode == 5
-    assert "Verdict: hold." in looked.stdout
-    assert looked.stdout.endswith("A run would hold this until somebody approves it.\n")
+    golden(looked.stdout)
     shutil.rmtree(home.inbox)
     home.drop(college())
     looked = home.type("run", "--dry-run", "--json")
@@ -362,9 +390,10 @@ def test_a_drop_that_cannot_be_read_is_told(home: Home, sandbox: Sandbox, sent: 
 
 
 def test_a_batch_that_is_held_for_something_else_is_not_told_to_be_approved(
-    home: Home, sandbox: Sandbox, held: Batch
+    home: Home, sandbox: Sandbox, held: Batch, golden: Golden
 ) -> None:
     with home.journal_to_write() as journal:
         journal.amend(held.not_planned())
     last = look(home).text.splitlines()[-1]
-    assert last == f"Next: `sis-sync discard {held.id} --reason TEXT`, and export again."
+    golden(last)
+    assert held.id in last
