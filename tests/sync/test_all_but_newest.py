@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from support.golden import Golden
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
+from support.sentences import in_full
 
 from canvas_sis_sync.cli.main import main
 from canvas_sis_sync.clock import Clock
@@ -50,7 +52,7 @@ def content(home: Home, batch: Batch) -> str:
         return packed.read("users.csv").decode()
 
 
-def test_of_three_drops_behind_a_hold_one_is_sent(home: Home, sandbox: Sandbox, refused: Batch) -> None:
+def test_of_three_drops_behind_a_hold_one_is_sent(home: Home, sandbox: Sandbox, refused: Batch, golden: Golden) -> None:
     drop_nights(home)
     done = home.type("discard", "--all-but-newest", "--reason", "only the newest")
     assert (done.returncode, done.stderr) == (0, "")
@@ -63,7 +65,7 @@ def test_of_three_drops_behind_a_hold_one_is_sent(home: Home, sandbox: Sandbox, 
         assert batch.steps[-1].who == getpass.getuser()
         assert batch.steps[-1].reason == "discard --all-but-newest: only the newest"
         assert f"Batch {batch.id} ({batch.drop_name}) will not be sent." in done.stdout
-    assert done.stdout.endswith("wednesday waits for the next run.\n")
+    golden(done.stdout)
     assert [content(home, batch) for batch in batches[1:]] == [USERS + MORE.format(0), USERS + MORE.format(1)]
     assert not any((home.folder_of(batch) / "files").exists() for batch in batches)
     assert sorted(path.name for path in home.inbox.iterdir()) == ["wednesday"]
@@ -114,7 +116,7 @@ def test_drops_not_seen_before_are_looked_at_twice(home: Home, sandbox: Sandbox,
 
 
 def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
-    home: Home, sandbox: Sandbox, refused: Batch
+    home: Home, sandbox: Sandbox, refused: Batch, golden: Golden
 ) -> None:
     home.configure(SIS_SYNC_SETTLE_SECONDS=60)
     drop_nights(home)
@@ -125,9 +127,8 @@ def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
         quick.sleep(seconds)
 
     text = discard(home, Clock(quick.now, quick.monotonic, sleep))
-    assert "Left alone, for it is still being written to or changed meanwhile: tuesday." in text
-    assert f"So batch {refused.id} is refused as before, and nothing is sent." in text
-    assert "Next: `sis-sync discard --all-but-newest --reason TEXT`" in text
+    golden(text)
+    assert refused.id in text
     assert [(batch.drop_name, batch.state) for batch in home.batches()] == [
         ("ready.zip", BatchState.REFUSED),
         ("monday", BatchState.DISCARDED),
@@ -135,7 +136,7 @@ def test_a_drop_that_is_still_written_to_is_left_alone_and_so_is_the_hold(
     assert sorted(path.name for path in home.inbox.iterdir()) == ["tuesday", "wednesday"]
 
 
-def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sandbox: Sandbox) -> None:
+def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     drop_nights(home, "monday", "tuesday")
 
     def vanish() -> None:
@@ -143,9 +144,9 @@ def test_what_vanishes_on_the_way_to_the_archive_is_held_and_told(home: Home, sa
 
     text = discard(home, show=Watching(end={"reading back": vanish}))
     assert (home.batches()[0].state, home.batches()[0].drop_name) == (BatchState.HELD, "monday")
-    assert f"Batch {home.batches()[0].id} (monday) is held: users.csv vanished from" in text
+    golden(text)
+    assert home.batches()[0].id in text
     assert "Left alone" not in text
-    assert text.endswith("Next: `sis-sync discard --all-but-newest --reason TEXT` once that is over.")
 
 
 def test_what_has_no_marker_yet_is_left_alone_without_waiting(home: Home, sandbox: Sandbox) -> None:
@@ -220,18 +221,23 @@ def test_a_claim_cut_short_between_two_files_is_finished_too(
         assert sorted(packed.namelist()) == ["courses.csv", "users.csv"]
 
 
-def test_a_journal_older_than_the_archive_is_not_written_over(home: Home, sandbox: Sandbox, refused: Batch) -> None:
+def test_a_journal_older_than_the_archive_is_not_written_over(
+    home: Home, sandbox: Sandbox, refused: Batch, golden: Golden
+) -> None:
     unknown = home.archive / "2099" / "01" / "20990101-000000"
     unknown.mkdir(parents=True)
     drop_nights(home)
-    with pytest.raises(JournalError, match="older than the archive"):
+    with pytest.raises(JournalError) as caught:
         discard(home)
+    golden(in_full(caught.value))
     assert home.last() == refused
 
 
 @pytest.mark.parametrize("arguments", [[], ["20200101-000000", "--all-but-newest"]])
-def test_a_batch_or_all_but_the_newest(home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+def test_a_batch_or_all_but_the_newest(
+    home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str], golden: Golden
+) -> None:
     with pytest.raises(SystemExit) as left:
         main(["--home", str(home.folder), "discard", *arguments, "--reason", "x"])
     assert left.value.code == 2
-    assert "Name either a batch or --all-but-newest." in capsys.readouterr().err
+    golden(capsys.readouterr().err)

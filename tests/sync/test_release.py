@@ -6,7 +6,9 @@ import getpass
 from dataclasses import replace
 
 import pytest
+from support.golden import Golden
 from support.homes import COURSES, Home
+from support.sentences import in_full
 
 from canvas_sis_sync.canvas.records import Target
 from canvas_sis_sync.cli.main import main
@@ -48,10 +50,10 @@ def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox)
     assert home.last().state is BatchState.DISCARDED
 
 
-def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: Sandbox) -> None:
+def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     theirs = sandbox.add_import("reconciled")
     done = home.type("skip", "--import", str(theirs), "--reason", "theirs")
-    assert done.stdout.startswith(f"Import {theirs} is released while it is reconciled.")
+    golden(done.stdout)
     with home.journal() as journal:
         assert journal.releases(Target(home.settings().host, 1), 0) == {theirs: frozenset({"reconciled"})}
 
@@ -99,11 +101,12 @@ def test_somebody_elses_import_cannot_be_released_unseen(home: Home, sandbox: Sa
         home.say("skip_import", 1, "known")
 
 
-def test_nobody_is_heard_while_a_run_is_at_work(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+def test_nobody_is_heard_while_a_run_is_at_work(home: Home, sandbox: Sandbox, failed: Batch, golden: Golden) -> None:
     with home_lock(home.archive / ".lock") as free:
         assert free
-        with pytest.raises(HeldError, match="run of this home is at work"):
+        with pytest.raises(HeldError) as caught:
             home.say("skip", failed.id, "known")
+        golden(in_full(caught.value))
     assert home.last() == failed
 
 
@@ -149,7 +152,9 @@ def test_a_released_batch_is_filed_when_its_messages_come(home: Home, sandbox: S
     assert home.receipt()["batch"]["releases"][0]["reason"] == "known"
 
 
-def test_what_is_only_claimed_is_discarded_once_its_bytes_are_in_a_zip(home: Home, failed: Batch) -> None:
+def test_what_is_only_claimed_is_discarded_once_its_bytes_are_in_a_zip(
+    home: Home, failed: Batch, golden: Golden
+) -> None:
     home.say("retry", failed.id, "again")
     retried = home.last()
     assert retried.state is BatchState.CLAIMED
@@ -159,6 +164,7 @@ def test_what_is_only_claimed_is_discarded_once_its_bytes_are_in_a_zip(home: Hom
     loose = replace(retried, id="20990101-000000", retry_of=None, steps=())
     with home.journal_to_write() as journal:
         journal.add(loose)
-    with pytest.raises(UsageError, match="is claimed, and that is not something to discard"):
+    with pytest.raises(UsageError) as caught:
         home.say("discard", loose.id, "a slip")
+    golden(in_full(caught.value))
     assert home.last().state is BatchState.CLAIMED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 from support.homes import TOKEN, Home, fast_clock
 from support.scripted_server import Reply, canvas_at, reply, reply_json, reset, serving
 
@@ -85,12 +86,12 @@ def test_status_shows_an_end_that_is_near(home: Home, sandbox: Sandbox) -> None:
     assert _status.as_text(looked).splitlines()[-1].startswith(ENDS)
 
 
-def test_a_token_that_has_ended_is_called_expired(home: Home, sandbox: Sandbox) -> None:
+def test_a_token_that_has_ended_is_called_expired(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault("token-ends=-1")
     home.drop()
     told = home.run()
     assert told.result.exit_code == 12
-    assert "the access token has expired" in told.text
+    golden(told.text)
 
 
 @pytest.mark.parametrize(
