@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 from support.scripted_server import TOKEN, ScriptedServer, canvas_at, reply, reply_json, serving
+from support.sentences import in_full
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import _connections, answers, client
@@ -221,14 +223,15 @@ def test_a_file_that_trickles_ends_after_its_time(monkeypatch: pytest.MonkeyPatc
     assert client.SLOWEST_BYTES == 200_000
 
 
-def test_a_disk_that_is_full_is_no_fault_of_canvas() -> None:
+def test_a_disk_that_is_full_is_no_fault_of_canvas(golden: Golden) -> None:
     with (
         Path("/dev/full").open("wb", buffering=0) as full,
         serving(reply(200, b"x" * 100_000)) as server,
         canvas_at(server.url) as canvas,
-        pytest.raises(errors.HomeError, match="written"),
+        pytest.raises(errors.HomeError) as caught,
     ):
         canvas.fetch_attachment(f"{server.url}/x", full, most_bytes=1_000_000)
+    golden(in_full(caught.value))
 
 
 def test_the_address_of_an_attachment_is_read_and_kept_nowhere() -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 from support.scripted_server import sha256
+from support.sentences import in_full
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas.client import Canvas
@@ -138,14 +140,16 @@ def test_an_import_is_aborted_once(canvas: Canvas, sandbox: Sandbox) -> None:
         canvas.get_import(1, 4711)
 
 
-def test_tokens_without_rights_are_told_apart_from_wrong_ones(sandbox: Sandbox) -> None:
+def test_tokens_without_rights_are_told_apart_from_wrong_ones(sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_user("other-token", "Guest", may_import=False)
     with canvas_at(sandbox.url, "other-token") as guest:
         assert guest.may_import(1) is False
-        with pytest.raises(errors.AccessRefused, match="permission"):
+        with pytest.raises(errors.AccessRefused) as caught:
             guest.list_imports(1)
-    with canvas_at(sandbox.url, "nobody") as nobody, pytest.raises(errors.AccessRefused, match="access token"):
+        golden(in_full(caught.value))
+    with canvas_at(sandbox.url, "nobody") as nobody, pytest.raises(errors.AccessRefused) as caught:
         nobody.current_user()
+    golden(in_full(caught.value), "2")
     with canvas_at(sandbox.url) as admin:
         assert admin.may_import(1) is True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 import ssl
 import time
@@ -11,7 +12,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 from support.scripted_server import TOKEN, BeforeRequest, Reply, canvas_at, reply, reply_json, reset, serving, sha256
+from support.sentences import in_full
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import _connections, _wire, client
@@ -46,44 +49,50 @@ def nothing_arrived_at(url: str, zip_path: Path) -> errors.CanvasError:
     return error
 
 
+def without_reason(error: errors.CanvasError) -> str:
+    """Return what is said of an error without the words of the TLS library or of requests, which vary."""
+    return re.sub(r" \(.+\)\. Nothing", " (REASON). Nothing", in_full(error))
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
-def test_a_refused_connection_proves_that_nothing_was_sent(zip_path: Path) -> None:
+def test_a_refused_connection_proves_that_nothing_was_sent(zip_path: Path, golden: Golden) -> None:
     port = free_port()
-    assert (
-        f"127.0.0.1:{port} refused the connection" in nothing_arrived_at(f"http://127.0.0.1:{port}", zip_path).sentence
-    )
+    error = nothing_arrived_at(f"http://127.0.0.1:{port}", zip_path)
+    assert f"127.0.0.1:{port} " in error.sentence
+    golden(in_full(error))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'long' * 20}.example"])
 def test_an_unresolvable_name_proves_that_nothing_was_sent(host: str, zip_path: Path) -> None:
     error = nothing_arrived_at(f"https://{host}", zip_path)
     assert host in error.sentence
-    assert "resolved" in error.sentence or "cannot" in error.sentence
+    assert "resolved" in error.sentence or "cannot" in error.sentence  # by the resolver of the system
     assert "CANVAS_BASE_URL" in error.hint
 
 
 def test_an_unknown_authority_gets_nothing_and_the_hint_names_the_ca_variable(
-    tls: Callable[[str], ssl.SSLContext], zip_path: Path
+    tls: Callable[[str], ssl.SSLContext], zip_path: Path, golden: Golden
 ) -> None:
     with serving(IMPORT, tls=tls("127.0.0.1")) as server:
         error = nothing_arrived_at(server.url, zip_path)
         assert server.asked == []
-    assert "TLS could not be agreed on" in error.sentence
     assert "certificate" in error.sentence
-    assert "REQUESTS_CA_BUNDLE" in error.hint
+    golden(without_reason(error))
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_certificate_for_another_name_gets_nothing(tls: Callable[[str], ssl.SSLContext], zip_path: Path) -> None:
+def test_a_certificate_for_another_name_gets_nothing(
+    tls: Callable[[str], ssl.SSLContext], zip_path: Path, golden: Golden
+) -> None:
     with serving(IMPORT, tls=tls("other.example")) as server:
         error = nothing_arrived_at(server.url, zip_path)
         assert server.asked == []
     assert "127.0.0.1" in error.sentence
-    assert "REQUESTS_CA_BUNDLE" in error.hint
+    golden(without_reason(error))
 
 
 @pytest.mark.usefixtures("trusted")
@@ -93,26 +102,28 @@ def test_a_trusted_authority_is_spoken_to(tls: Callable[[str], ssl.SSLContext], 
         assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_a_server_without_tls_gets_nothing(zip_path: Path) -> None:
+def test_a_server_without_tls_gets_nothing(zip_path: Path, golden: Golden) -> None:
     with serving(BeforeRequest(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad\r\n\r\n"))) as server:
-        assert "TLS" in nothing_arrived_at(server.url.replace("http:", "https:"), zip_path).sentence
+        golden(without_reason(nothing_arrived_at(server.url.replace("http:", "https:"), zip_path)))
 
 
 def test_a_missing_ca_file_proves_that_nothing_was_sent(
-    zip_path: Path, monkeypatch: pytest.MonkeyPatch, tls: Callable[[str], ssl.SSLContext]
+    zip_path: Path, monkeypatch: pytest.MonkeyPatch, tls: Callable[[str], ssl.SSLContext], golden: Golden
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(zip_path.parent / "gone.pem"))
     with serving(IMPORT, tls=tls("127.0.0.1")) as server:
-        assert "gone.pem" in nothing_arrived_at(server.url, zip_path).sentence
+        error = nothing_arrived_at(server.url, zip_path)
+    assert "gone.pem" in error.sentence
+    golden(without_reason(error))
 
 
 def test_a_server_that_never_agrees_on_tls_proves_that_nothing_was_sent(
-    zip_path: Path, monkeypatch: pytest.MonkeyPatch
+    zip_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     monkeypatch.setattr(_wire, "CONNECT_SECONDS", 0.2)
     started = time.monotonic()
     with serving(BeforeRequest(until_the_client_leaves)) as server:
-        assert "in time" in nothing_arrived_at(server.url.replace("http:", "https:"), zip_path).sentence
+        golden(in_full(nothing_arrived_at(server.url.replace("http:", "https:"), zip_path)))
     assert time.monotonic() - started < 5
 
 
@@ -137,12 +148,14 @@ def test_garbage_after_the_agreement_is_a_lost_answer(tls: Callable[[str], ssl.S
         assert type(create_at(server.url, zip_path)) is errors.AnswerLost
 
 
-def test_an_answer_that_does_not_come_is_lost_after_its_time(zip_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_does_not_come_is_lost_after_its_time(
+    zip_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
     monkeypatch.setattr(client, "CREATE_SECONDS", 0.2)
     with serving(until_the_client_leaves) as server:
         error = create_at(server.url, zip_path)
     assert isinstance(error, errors.AnswerLost)
-    assert "did not answer in time" in error.sentence
+    golden(in_full(error))
     assert 0.2 <= error.seconds < 0.9
 
 
@@ -158,7 +171,7 @@ def trickle(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
-def test_an_answer_that_trickles_for_ever_is_lost() -> None:
+def test_an_answer_that_trickles_for_ever_is_lost(golden: Golden) -> None:
     asking = HttpRequest("GET", "/x", "ask", answer_seconds=0.2)
     with (
         serving(trickle) as server,
@@ -166,7 +179,7 @@ def test_an_answer_that_trickles_for_ever_is_lost() -> None:
         pytest.raises(LOST) as caught,
     ):
         each.ask(asking)
-    assert "in time" in caught.value.sentence
+    golden(in_full(caught.value))
     assert caught.value.seconds < 1
 
 
@@ -185,11 +198,11 @@ def test_an_answer_in_compressed_pieces_is_put_together() -> None:
         assert "gzip" in server.asked[0].headers["accept-encoding"]
 
 
-def test_an_answer_without_end_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_without_end_is_lost(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr(_connections, "LARGEST_ANSWER_BYTES", 1000)
     with serving(reply(200, "x" * 1001)) as server, canvas_at(server.url) as canvas, pytest.raises(LOST) as caught:
         canvas.current_user()
-    assert "too large" in caught.value.sentence
+    golden(in_full(caught.value))
 
 
 def test_the_times_are_those_of_the_design() -> None:
@@ -214,14 +227,14 @@ def test_a_slow_network_is_given_longer_to_take_data_than_to_connect(
         assert canvas.create_import(1, path, {}, sha256=sha256(path)).id == 1
 
 
-def test_data_that_no_byte_moves_of_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_no_byte_moves_of_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr(_connections, "STALL_SECONDS", 0.2)
     path = tmp_path / "large.zip"
     path.write_bytes(bytes(30_000_000))
     with serving(BeforeRequest(lambda connection: time.sleep(0.5))) as server:
         error = create_at(server.url, path)
     assert isinstance(error, errors.AnswerLost)
-    assert "in time" in error.sentence
+    golden(in_full(error))
 
 
 def test_what_changes_something_gets_a_connection_of_its_own(zip_path: Path) -> None:
@@ -255,14 +268,15 @@ def test_a_kept_connection_that_the_server_has_closed_is_opened_anew() -> None:
         assert canvas.current_user().id == 1
 
 
-def test_a_redirect_to_another_host_is_not_followed() -> None:
+def test_a_redirect_to_another_host_is_not_followed(golden: Golden) -> None:
     with serving(USER) as other, serving(reply(302, Location=f"{other.url}/api/v1/users/self")) as server:
         with canvas_at(server.url) as canvas, pytest.raises(errors.RedirectRefused) as caught:
             canvas.current_user()
         assert other.asked == []
     assert server.host in caught.value.sentence
     assert other.host in caught.value.sentence
-    assert f"CANVAS_BASE_URL={other.url}" in caught.value.hint
+    golden(in_full(caught.value))
+    assert other.url in in_full(caught.value)
 
 
 def test_a_next_page_on_another_host_is_not_asked_for() -> None:
@@ -305,10 +319,11 @@ def test_home_is_the_same_scheme_host_and_port(url: str, home: bool) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://canvas.example", "http://127.0.0.1.example", "http://10.0.0.1"])
-def test_nothing_goes_over_the_network_without_tls(url: str, zip_path: Path) -> None:
-    assert "without TLS" in nothing_arrived_at(url, zip_path).sentence
-    with canvas_at("https://canvas.example") as canvas, pytest.raises(errors.NothingArrived, match="without TLS"):
+def test_nothing_goes_over_the_network_without_tls(url: str, zip_path: Path, golden: Golden) -> None:
+    golden(in_full(nothing_arrived_at(url, zip_path)))
+    with canvas_at("https://canvas.example") as canvas, pytest.raises(errors.NothingArrived) as caught:
         canvas.upload_to_offer(Offer(f"{url}/up", ()), zip_path, sha256=sha256(zip_path))
+    golden(in_full(caught.value), "2")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
@@ -318,7 +333,9 @@ def test_loopback_may_do_without_tls(host: str) -> None:
         assert server.asked[0].target == "/api/v1/users/self"
 
 
-def test_a_proxy_is_honoured_and_named_when_it_refuses(zip_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_honoured_and_named_when_it_refuses(
+    zip_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
     with serving(reply(407)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://someone:secret@{proxy.host}")
         error = nothing_arrived_at("https://canvas.example", zip_path)
@@ -327,7 +344,7 @@ def test_a_proxy_is_honoured_and_named_when_it_refuses(zip_path: Path, monkeypat
     assert "127.0.0.1" in error.sentence
     assert "407" in error.sentence
     assert "secret" not in error.sentence
-    assert "HTTPS_PROXY" in error.hint
+    golden(without_reason(error))
 
 
 def test_a_proxy_that_is_no_address_proves_that_nothing_was_sent(

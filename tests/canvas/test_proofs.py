@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 from support.scripted_server import CHANGES, canvas_at, questions, reply, reply_json, serving, sha256
+from support.sentences import in_full
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas.answers import Offer
@@ -102,12 +104,11 @@ def test_everything_else_after_a_change_is_a_lost_answer(question: str, answer: 
     assert "y=1" not in error.sentence
 
 
-def test_the_sentence_says_what_answered(zip_path: Path) -> None:
+def test_the_sentence_says_what_answered(zip_path: Path, golden: Golden) -> None:
     page = failure_of("create", reply(403, HTML, "text/html"), zip_path)
-    assert "a web page that is not Canvas's own (403)" in page.sentence
-    assert "proxy or firewall" in page.hint
+    golden(in_full(page))
     redirect = failure_of("create", reply(302, Location="https://other.example/x"), zip_path)
-    assert "a redirect to https://other.example (302)" in redirect.sentence
+    golden(in_full(redirect), "2")
 
 
 @pytest.mark.parametrize(
