@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind, predicted
+from support.golden import Golden
 
 from canvas_sis_sync.plan.breakers.case import Case, gone_groups
 from canvas_sis_sync.plan.breakers.limits import Limit
@@ -43,15 +44,12 @@ def test_more_than_the_limit_trips_and_exactly_the_limit_does_not(
     assert ids(tripped) == (["removals"] if trips else [])
 
 
-def test_the_message_tells_how_much_of_what_and_which_setting() -> None:
+def test_the_message_tells_how_much_of_what_and_which_setting(golden: Golden) -> None:
     (tripped,) = judged(kind("enrollment", 98_000, removed=4000, ended=20, turned={"completed": 140, "deleted": 2000}))
-    assert tripped.message == (
-        "enrollment: 6,120 of 98,000 rows (6.2 %) would be removed: 3,980 missing, 140 now completed and 2,000 now"
-        " deleted; the limit is 10 % or 5,000 rows (SIS_SYNC_BREAKER_ENROLLMENT)."
-    )
+    golden(tripped.message)
     assert tripped.kind == "enrollment"
     (tripped,) = judged(kind("user", 50, removed=3), limits={"user": Limit(percent=2, count=2)})
-    assert "the limit is 2 rows (" in tripped.message
+    golden(tripped.message, "2")
 
 
 def test_a_kind_without_a_limit_never_trips() -> None:
@@ -98,11 +96,11 @@ def test_the_prediction_counts_where_it_is_larger_because_the_base_is_another_on
     assert ids(judged(kind("user", removed=500), prediction=predicted(user=1))) == ["removals"]
 
 
-def test_with_skipped_deletes_only_the_prediction_knows_what_becomes_completed() -> None:
+def test_with_skipped_deletes_only_the_prediction_knows_what_becomes_completed(golden: Golden) -> None:
     case = replace(DIFFING, skip_deletes=True)
     found = judged(kind("enrollment", removed=900), case=case, prediction=predicted(enrollment=101))
     assert ids(found) == ["removals"]
-    assert "101 missing" in found[0].message
+    golden(found[0].message)
 
 
 def test_batch_mode_removes_what_is_predicted_in_its_scope() -> None:
@@ -111,18 +109,18 @@ def test_batch_mode_removes_what_is_predicted_in_its_scope() -> None:
     assert not judged(kind("user", removed=500), case=BATCH, prediction=predicted(user=500))
 
 
-def test_batch_mode_removes_what_canvas_refuses() -> None:
+def test_batch_mode_removes_what_canvas_refuses(golden: Golden) -> None:
     refused = {"section": 101, "user": 900}
     (tripped,) = judged(kind("section"), kind("user"), case=replace(BATCH, refused=refused))
     assert (tripped.breaker, tripped.kind) == ("removals", "section")
-    assert "101 that Canvas would refuse and then delete" in tripped.message
+    golden(tripped.message)
     assert not judged(kind("section"), kind("user"), case=replace(DIFFING, refused=refused))
 
 
-def test_rows_refused_of_a_kind_that_had_none_are_told_without_a_percentage() -> None:
+def test_rows_refused_of_a_kind_that_had_none_are_told_without_a_percentage(golden: Golden) -> None:
     case = replace(BATCH, refused={"section": 5001})
     (tripped,) = judged(kind("section", 0, rows_now=9000), case=case)
-    assert "section: 5,001 of 0 rows would be removed" in tripped.message
+    golden(tripped.message)
 
 
 # --- groups ---
@@ -132,7 +130,7 @@ def school(name: str, before: int = 270, removed: int = 0, **values: Any) -> Gro
     return GroupChanges("account", name, "enrollment", before, removed, **values)
 
 
-def test_one_broken_school_among_370_is_seen() -> None:
+def test_one_broken_school_among_370_is_seen(golden: Golden) -> None:
     broken = school("S200", removed=200)
     others = [school(f"S{number}", removed=10) for number in range(370) if number != 200]
     total = kind("enrollment", 370 * 270, removed=200 + 369 * 10)
@@ -143,19 +141,16 @@ def test_one_broken_school_among_370_is_seen() -> None:
         "account",
         "S200",
     )
-    assert tripped.message == (
-        "enrollment: 200 of 270 rows (74.1 %) would be removed in account S200;"
-        " the limit is 10 % or 5,000 rows (SIS_SYNC_BREAKER_ENROLLMENT)."
-    )
+    golden(tripped.message)
 
 
-def test_when_all_schools_are_broken_the_worst_dozen_is_named() -> None:
+def test_when_all_schools_are_broken_the_worst_dozen_is_named(golden: Golden) -> None:
     groups = tuple(school(f"S{number}", removed=100 + number % 100) for number in range(370))
     total = kind("enrollment", 10**7, removed=sum(part.removed for part in groups))
     tripped = judged(total, groups=groups, limits={"enrollment": Limit(percent=10)})
     assert len(tripped) == 13
     assert [each.group for each in tripped[:3]] == ["S99", "S199", "S299"]
-    assert tripped[12].message == "The same holds for 358 more."
+    golden(tripped[12].message)
     assert (tripped[12].breaker, tripped[12].group) == ("group-removals", "")
 
 
@@ -229,20 +224,17 @@ def test_where_the_scope_cannot_be_told_every_group_counts() -> None:
 # --- gone ---
 
 
-def test_a_term_that_vanishes_is_told_apart_and_not_counted_in_the_total() -> None:
+def test_a_term_that_vanishes_is_told_apart_and_not_counted_in_the_total(golden: Golden) -> None:
     (tripped,) = judged(*THE_REST, groups=LAST_TERM, term_ends={"F30": "2031-12-19"})
     assert (tripped.breaker, tripped.by, tripped.group) == ("gone", "term", "F30")
-    assert tripped.message == (
-        "Nothing is left of term F30, which had 60 course rows and 40,000 enrollment rows;"
-        " it ended on 2031-12-19, 3 days ago."
-    )
+    golden(tripped.message)
 
 
-def test_what_is_missing_besides_still_counts() -> None:
+def test_what_is_missing_besides_still_counts(golden: Golden) -> None:
     rest = kind("enrollment", 98_000, removed=40_000 + 5001, ended=10)
     tripped = judged(rest, groups=LAST_TERM)
     assert ids(tripped) == ["gone", "removals"]
-    assert tripped[1].message.startswith("enrollment: 5,001 of 98,000 rows (5.1 %) would be removed: 5,001 missing;")
+    golden(tripped[1].message)
 
 
 @pytest.mark.parametrize(
@@ -263,11 +255,11 @@ def test_it_is_told_whether_the_term_is_over(text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(("by", "name"), [("account", "SCHOOL-7"), ("course", "C1"), ("term", "")])
-def test_other_groups_have_no_end(by: str, name: str) -> None:
+def test_other_groups_have_no_end(by: str, name: str, golden: Golden) -> None:
     groups = tuple(replace(part, by=by, name=name) for part in LAST_TERM)
     (tripped,) = judged(*THE_REST, groups=groups)
     assert tripped.breaker == "gone"
-    assert tripped.message.endswith("which had 60 course rows and 40,000 enrollment rows.")
+    golden(tripped.message)
 
 
 def test_a_group_that_was_remembered_neither_trips_nor_counts() -> None:

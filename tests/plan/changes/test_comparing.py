@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
+from support.sentences import in_full
 from support.tables import delivered, delivery
 
 from canvas_sis_sync.delivery.files import DeliveryFile
@@ -531,17 +533,19 @@ def test_it_works_where_processes_cannot_read_a_file_at_once(spread: None, monke
     assert compare(old, new) == expected
 
 
-def test_no_room_is_told_in_a_sentence(spread: None, tmp_path: Path) -> None:
-    with pytest.raises(HomeError, match="cannot be compared on disk: no such file"):
+def test_no_room_is_told_in_a_sentence(spread: None, tmp_path: Path, golden: Golden) -> None:
+    with pytest.raises(HomeError) as caught:
         compare(*large(), scratch=tmp_path / "missing")
+    golden(in_full(caught.value))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
-def test_a_full_disk_is_told_in_a_sentence(spread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_in_a_sentence(spread: None, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     full = Path("/dev/full")
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda buffering, **_options: full.open("r+b", buffering))
-    with pytest.raises(HomeError, match="no space left on device"):
+    with pytest.raises(HomeError) as caught:
         compare(*large())
+    golden(in_full(caught.value))
 
 
 def test_compare_kind_passes_over_other_kinds() -> None:
