@@ -10,6 +10,8 @@ import zlib
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
+from support.sentences import in_full
 
 from canvas_sis_sync.delivery import judging
 from canvas_sis_sync.delivery._records import STORED, Record, directory, local_header
@@ -135,70 +137,81 @@ def test_dots_inside_a_name_are_no_way_out(tmp_path: Path) -> None:
     assert look_into(made(tmp_path / "x.zip", "users..csv", "a..b/courses.csv")).plain
 
 
-def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+def test_an_encrypted_zip_is_refused(tmp_path: Path, golden: Golden) -> None:
     (tmp_path / "users.csv").write_bytes(DATA)
     if not shutil.which("zip"):
         pytest.skip("zip is not installed")
     subprocess.run(["zip", "-q", "-P", "made-up", "x.zip", "users.csv"], cwd=tmp_path, check=True)
-    with pytest.raises(BadZipError, match=r"users\.csv is encrypted"):
+    with pytest.raises(BadZipError) as caught:
         look_into(tmp_path / "x.zip")
+    golden(in_full(caught.value))
 
 
-def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_refused(tmp_path: Path, golden: Golden) -> None:
     (tmp_path / "users.csv").symlink_to("/etc/passwd")
     if not shutil.which("zip"):
         pytest.skip("zip is not installed")
     subprocess.run(["zip", "-q", "-y", "x.zip", "users.csv"], cwd=tmp_path, check=True)
     with zipfile.ZipFile(tmp_path / "x.zip") as zip_file:
         assert stat.S_ISLNK(zip_file.infolist()[0].external_attr >> 16)
-    with pytest.raises(BadZipError, match=r"users\.csv is a symbolic link"):
+    with pytest.raises(BadZipError) as caught:
         look_into(tmp_path / "x.zip")
+    golden(in_full(caught.value))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_other_compression_is_refused(tmp_path: Path, method: int) -> None:
-    with pytest.raises(BadZipError, match="compressed in a way"):
+def test_other_compression_is_refused(tmp_path: Path, method: int, golden: Golden) -> None:
+    with pytest.raises(BadZipError) as caught:
         look_into(made(tmp_path / "x.zip", "users.csv", method=method))
+    golden(in_full(caught.value))
 
 
-def test_duplicates_are_refused(tmp_path: Path) -> None:
+def test_duplicates_are_refused(tmp_path: Path, golden: Golden) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         made(tmp_path / "x.zip", "users.csv", "users.csv")
-    with pytest.raises(BadZipError, match=r"holds users\.csv 2 times"):
+    with pytest.raises(BadZipError) as caught:
         look_into(tmp_path / "x.zip")
+    golden(in_full(caught.value))
 
 
 @pytest.mark.parametrize("name", ["readme.txt", ".users.csv", "night/"])
-def test_a_zip_without_a_csv_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadZipError, match="holds no CSV"):
+def test_a_zip_without_a_csv_is_refused(tmp_path: Path, name: str, golden: Golden) -> None:
+    with pytest.raises(BadZipError) as caught:
         look_into(made(tmp_path / "x.zip", name))
+    golden(in_full(caught.value))
 
 
-def test_a_zip_without_anything_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadZipError, match="holds no CSV"):
+def test_a_zip_without_anything_is_refused(tmp_path: Path, golden: Golden) -> None:
+    with pytest.raises(BadZipError) as caught:
         look_into(made(tmp_path / "x.zip"))
+    golden(in_full(caught.value))
 
 
-def test_a_zip_that_shrinks_too_far_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadZipError, match="more than 100 times smaller"):
+def test_a_zip_that_shrinks_too_far_is_refused(tmp_path: Path, golden: Golden) -> None:
+    with pytest.raises(BadZipError) as caught:
         look_into(made(tmp_path / "x.zip", "users.csv", data=bytes(1_000_000)))
+    golden(in_full(caught.value))
     assert look_into(made(tmp_path / "y.zip", "users.csv", data=bytes(1_000_000), method=zipfile.ZIP_STORED)).plain
 
 
-def test_a_zip_with_too_many_entries_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zip_with_too_many_entries_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
     assert judging.MOST_ENTRIES == 100_000
     monkeypatch.setattr(judging, "MOST_ENTRIES", 3)
     assert len(look_into(made(tmp_path / "x.zip", "a.csv", "b/", "b/c.csv")).files) == 2
-    with pytest.raises(BadZipError, match=r"x\.zip has 4 files and folders"):
+    with pytest.raises(BadZipError) as caught:
         look_into(made(tmp_path / "x.zip", "a.csv", "b/", "b/c.csv", "d.csv"))
+    golden(in_full(caught.value))
 
 
-def test_a_zip_that_says_it_is_larger_than_canvas_takes_is_refused(tmp_path: Path) -> None:
+def test_a_zip_that_says_it_is_larger_than_canvas_takes_is_refused(tmp_path: Path, golden: Golden) -> None:
     record = Record(b"users.csv", 0, judging.MOST_BYTES + 1, 1, 0, STORED)
     start = local_header(record) + b"x"
     (tmp_path / "x.zip").write_bytes(start + directory([record], len(start)))
-    with pytest.raises(BadZipError, match=r"x\.zip is 50\.0 GiB decompressed"):
+    with pytest.raises(BadZipError) as caught:
         look_into(tmp_path / "x.zip")
+    golden(in_full(caught.value))
 
 
 def test_a_zip_that_is_still_being_written_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.golden import Golden
+from support.sentences import in_full
 
 from canvas_sis_sync.delivery._records import DEFLATED, STORED, Record, directory, local_header
 from canvas_sis_sync.delivery.files import Bundle, DeliveryFile
@@ -60,26 +62,32 @@ def test_every_changed_byte_of_the_data_is_found(tmp_path: Path) -> None:
             read_back(bundle.path, bundle.entries)
 
 
-def test_a_changed_byte_of_a_stored_file_is_found(tmp_path: Path) -> None:
+def test_a_changed_byte_of_a_stored_file_is_found(tmp_path: Path, golden: Golden) -> None:
     bundle = packed(tmp_path / "x.zip", flat=b"a" * 100_000)
     bundle.path.write_bytes(bundle.path.read_bytes().replace(b"aa", b"ab", 1))
-    with pytest.raises(BadZipError, match=r"flat\.csv in x\.zip is damaged"):
+    with pytest.raises(BadZipError) as caught:
         read_back(bundle.path, bundle.entries)
+    golden(in_full(caught.value))
 
 
 @pytest.mark.parametrize("changed", [{"crc32": 1}, {"size": 1}, {"size": len(DATA) + 1}, {"name": "other.csv"}])
-def test_a_zip_of_something_else_is_not_taken_for_the_source(tmp_path: Path, changed: dict[str, Any]) -> None:
+def test_a_zip_of_something_else_is_not_taken_for_the_source(
+    tmp_path: Path, changed: dict[str, Any], golden: Golden
+) -> None:
     bundle = packed(tmp_path / "x.zip", users=DATA)
-    with pytest.raises(BadZipError, match=r"users\.csv|other\.csv"):
+    with pytest.raises(BadZipError) as caught:
         read_back(bundle.path, [replace(bundle.entries[0], **changed)])
+    golden(in_full(caught.value))
 
 
-def test_a_missing_and_a_surplus_entry_are_found(tmp_path: Path) -> None:
+def test_a_missing_and_a_surplus_entry_are_found(tmp_path: Path, golden: Golden) -> None:
     bundle = packed(tmp_path / "x.zip", users=DATA, courses=DATA)
-    with pytest.raises(BadZipError, match=r"courses\.csv"):
+    with pytest.raises(BadZipError) as caught:
         read_back(bundle.path, bundle.entries[1:])
-    with pytest.raises(BadZipError, match=r"more\.csv"):
+    golden(in_full(caught.value))
+    with pytest.raises(BadZipError) as caught:
         read_back(bundle.path, [*bundle.entries, replace(bundle.entries[0], name="more.csv")])
+    golden(in_full(caught.value), "2")
 
 
 def test_a_description_is_what_packing_said(tmp_path: Path) -> None:
@@ -129,30 +137,33 @@ def test_little_more_than_the_said_size_is_decompressed(tmp_path: Path) -> None:
     assert most < 1_000_000
 
 
-def test_a_zip_whose_end_of_an_entry_is_missing_is_damaged(tmp_path: Path) -> None:
+def test_a_zip_whose_end_of_an_entry_is_missing_is_damaged(tmp_path: Path, golden: Golden) -> None:
     compressor = zlib.compressobj(wbits=-15)
     raw = compressor.compress(DATA) + compressor.flush(zlib.Z_SYNC_FLUSH)
     record = Record(b"users.csv", 0, len(DATA) + 1, len(raw), zlib.crc32(DATA), DEFLATED)
     start = local_header(record) + raw
     (tmp_path / "x.zip").write_bytes(start + directory([record], len(start)))
-    with pytest.raises(BadZipError, match="its end is missing"):
+    with pytest.raises(BadZipError) as caught:
         describe(tmp_path / "x.zip")
+    golden(in_full(caught.value))
 
 
 @pytest.mark.parametrize("offset", [7, 1_000_000])
-def test_an_entry_that_is_not_where_the_zip_says_is_named(tmp_path: Path, offset: int) -> None:
+def test_an_entry_that_is_not_where_the_zip_says_is_named(tmp_path: Path, offset: int, golden: Golden) -> None:
     record = Record(b"users.csv", 0, 10, 10, 0, STORED)
     start = local_header(record) + b"0123456789"
     (tmp_path / "x.zip").write_bytes(start + directory([replace(record, offset=offset)], len(start)))
-    with pytest.raises(BadZipError, match=r"users\.csv in x\.zip cannot be found"):
+    with pytest.raises(BadZipError) as caught:
         describe(tmp_path / "x.zip")
+    golden(in_full(caught.value))
 
 
-def test_a_zip_whose_beginning_is_missing_is_damaged(tmp_path: Path) -> None:
+def test_a_zip_whose_beginning_is_missing_is_damaged(tmp_path: Path, golden: Golden) -> None:
     bundle = packed(tmp_path / "x.zip", users=DATA)
     bundle.path.write_bytes(bundle.path.read_bytes()[10:])
-    with pytest.raises(BadZipError, match=r"users\.csv in x\.zip cannot be found"):
+    with pytest.raises(BadZipError) as caught:
         describe(bundle.path)
+    golden(in_full(caught.value))
 
 
 def test_a_zip_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
@@ -212,7 +223,8 @@ def test_an_entry_can_be_sought_forward_only_and_is_verified_all_the_same(tmp_pa
         stream.seek(len(data) + 1)
 
 
-def test_an_entry_that_is_asked_for_and_not_there_is_named(tmp_path: Path) -> None:
+def test_an_entry_that_is_asked_for_and_not_there_is_named(tmp_path: Path, golden: Golden) -> None:
     bundle = packed(tmp_path / "x.zip", **{"users.csv": b"x"})
-    with pytest.raises(BadZipError, match=r"courses\.csv"):
+    with pytest.raises(BadZipError) as caught:
         from_zip(bundle.path, ["users.csv", "courses.csv"])
+    golden(in_full(caught.value))
