@@ -238,20 +238,20 @@ def test_what_is_missing_besides_still_counts(golden: Golden) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    "text",
     [
-        ("2031-12-21T23:59:59Z", "it ended on 2031-12-21, 1 day ago"),
-        ("2029-12-22 00:00", "it ended on 2029-12-22, 730 days ago"),
-        ("2031-12-22", "it has not ended: its last day is 2031-12-22, today"),
-        ("2032-1-31", "it has not ended: its last day is 2032-01-31, in 40 days"),
-        ("", "there is no end date in terms.csv"),
-        ("2032-02-30", "terms.csv gives its end as 2032-02-30, which is no date that is understood here"),
-        ("Dec 19", "terms.csv gives its end as Dec 19, which is no date that is understood here"),
+        "2031-12-21T23:59:59Z",
+        "2029-12-22 00:00",
+        "2031-12-22",
+        "2032-1-31",
+        "",
+        "2032-02-30",
+        "Dec 19",
     ],
 )
-def test_it_is_told_whether_the_term_is_over(text: str, words: str) -> None:
+def test_it_is_told_whether_the_term_is_over(text: str, golden: Golden) -> None:
     (tripped,) = judged(*THE_REST, groups=LAST_TERM, term_ends={"F30": text})
-    assert tripped.message.endswith(f"; {words}.")
+    golden(tripped.message)
 
 
 @pytest.mark.parametrize(("by", "name"), [("account", "SCHOOL-7"), ("course", "C1"), ("term", "")])
