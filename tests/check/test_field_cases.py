@@ -40,10 +40,10 @@ def test_a_header_cell_is_near_the_column_that_was_meant(cell: str, near: str) -
     assert nearest(cell, sorted(columns)) == near
 
 
-def test_a_mistyped_column_is_named_with_the_one_that_was_meant() -> None:
+def test_a_mistyped_column_is_named_with_the_one_that_was_meant(golden: Golden) -> None:
     report = checked({"e.csv": "course_id,user_id,role,sectionid,status\nC1,U1,student,S1,active\n"})
     assert found(report, "header-mistyped") == [("e.csv", None, "sectionid")]
-    assert said(report, "header-mistyped") == ["sectionid is unknown to Canvas; section_id was probably meant."]
+    golden("\n".join(said(report, "header-mistyped")))
 
 
 def test_a_column_that_is_there_was_not_mistyped_elsewhere() -> None:
@@ -56,7 +56,7 @@ def test_a_missing_required_column_names_the_one_that_is_near(golden: Golden) ->
     (message,) = said(report, "enrollment-status-bad")
     golden(message)
     report = checked({"e.csv": "course_id,user_id,role\nC1,U1,student\n"})
-    assert said(report, "enrollment-status-bad")[0].endswith(" The file has no such column.")
+    golden(said(report, "enrollment-status-bad")[0], "none near")
 
 
 def test_a_header_that_nobody_recognizes_names_what_was_meant(golden: Golden) -> None:
@@ -66,17 +66,17 @@ def test_a_header_that_nobody_recognizes_names_what_was_meant(golden: Golden) ->
 
 
 @pytest.mark.parametrize(
-    ("separator", "name"),
-    [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")],
+    "separator",
+    [";", "\t", "|"],
     ids=["semicolon", "tab", "bar"],
 )
 @pytest.mark.parametrize("quote", ["", '"'], ids=["bare", "quoted"])
-def test_another_separator_is_named_with_the_header_line(separator: str, name: str, quote: str) -> None:
+def test_another_separator_is_named_with_the_header_line(separator: str, quote: str, golden: Golden) -> None:
     line = separator.join(f"{quote}{cell}{quote}" for cell in ("user_id", "Login_ID", "status"))
     report = checked({"u.csv": f"{line}\nu1{separator}ann{separator}active\n"})
     (message,) = [each.message for each in report.findings if each.severity is Severity.FATAL]
-    assert f"separated by {name}" in message
-    assert message.endswith(f"First line: {line}")
+    assert line in message
+    golden(message)
 
 
 def test_a_line_that_may_be_a_row_is_shown_to_nobody() -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 from support.examples.every import EXAMPLES
+from support.golden import Golden
 from support.samples import checked, found
+from support.sentences import listed
 
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.registry import RULES, explain
@@ -33,9 +35,18 @@ def test_a_rule_finds_its_bad_sample_and_passes_its_good_one(rule: str) -> None:
     assert not found(good, rule)
 
 
-def test_a_rule_is_described_by_its_columns_and_without_gaps() -> None:
-    assert RULES["user-id-blank"].description == "user_id is blank."
-    assert RULES["header-cell-padded"].description == "The header cell of a column is padded."
+def test_what_a_rule_says_of_its_bad_sample(golden: Golden) -> None:
+    said = {}
+    for rule in RULES.keys() - BY_HAND:
+        report = checked(EXAMPLES[rule].bad, EXAMPLES[rule].options)
+        said[rule] = "\n".join(
+            f"{each.file} row {each.row} {each.column}: {each.message}" for each in report.findings if each.rule == rule
+        )
+    golden(listed(said))
+
+
+def test_a_rule_is_described_by_its_columns_and_without_gaps(golden: Golden) -> None:
+    golden(listed({rule: RULES[rule].description for rule in ("user-id-blank", "header-cell-padded")}))
     texts = {rule: explain(rule) for rule in RULES}
     assert not [rule for rule, text in texts.items() if "{" in text or "The column " in text]
 
