@@ -171,6 +171,36 @@ def test_only_settings_read_the_environment() -> None:
     assert {name for name in FILES if reads_environment(name)} <= {"home.settings", "home._network"}
 
 
+def reaches_inside(path: Path) -> Iterator[str]:
+    """Yield the places where a test takes or patches a private name of ours, or patches code in a private module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    ours = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE)
+    ]
+    modules = {alias.asname or alias.name for node in ours for alias in node.names}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in modules and is_private(attribute):
+                yield f"{path.name}:{node.lineno}: {name}.{attribute}"
+            case ast.Call(func=ast.Attribute(attr="setattr"), args=[ast.Constant(value=str(target)), *_]):
+                if target.startswith(PACKAGE) and any(map(is_private, target.split("."))):
+                    yield f"{path.name}:{node.lineno}: {target}"
+            case ast.Call(
+                func=ast.Attribute(attr="setattr"), args=[ast.Name(id=name), ast.Constant(value=str(patched)), *_]
+            ):
+                if name in modules and (is_private(patched) or (is_private(name) and not patched.isupper())):
+                    yield f"{path.name}:{node.lineno}: {name}.{patched}"
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def test_tests_reach_no_private_code() -> None:
+    """But for limits of a private module, which a test may lower: they are constants in capitals."""
+    assert not [place for path in Path(__file__).parent.rglob("*.py") for place in reaches_inside(path)]
+
+
 def test_files_stay_short() -> None:
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in FILES.items()}
     assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
