@@ -32,7 +32,7 @@ sys.dont_write_bytecode = False
 # A job in the background is started with SIGINT ignored, which the processes of the tests would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["support.golden"]
+pytest_plugins = ["pytester", "support.golden"]
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 

@@ -1,44 +1,79 @@
-"""Golden files: written on request, compared otherwise, and none left over after a whole run."""
+"""Golden files: written on request, compared otherwise, and none left over after a run of their module."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import golden as module
-from support.golden import Golden, masked
+from support.golden import masked
+
+TWO = """
+import pytest
+
+def test_fast(golden):
+    golden({fast!r})
+
+@pytest.mark.slow
+def test_slow(golden):
+    golden("slow", "named")
+"""
+Run = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the golden files of a test elsewhere, beside a `tests` folder of its own."""
-    made = tmp_path / "golden"
-    monkeypatch.setattr(module, "FOLDER", made)
-    return made
+def run(pytester: pytest.Pytester) -> Run:
+    """Run pytest in a project with one module, which has a fast test and a slow one; both have their golden file."""
+    pytester.makeini("[pytest]\ntestpaths = tests\nmarkers = slow")
+    module = pytester.mkpydir("tests") / "test_here.py"
+
+    def run(*arguments: str, fast: str = "one") -> pytest.RunResult:
+        module.write_text(TWO.format(fast=fast))
+        return pytester.runpytest("-p", "support.golden", "-p", "no:cacheprovider", *arguments)
+
+    assert run("--update-golden").ret == 0
+    return run
 
 
-@pytest.fixture
-def kept(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(request.node, "path", folder.parent / "test_here.py")
-    used = request.config.stash[module.USED]
-    before = set(used)
-    yield folder / "here" / "a_text_is_compared.txt"
-    used &= before
+def test_a_text_is_compared_and_written_on_request(run: Run, pytester: pytest.Pytester) -> None:
+    file = pytester.path / "tests" / "golden" / "here" / "fast.txt"
+    assert file.read_text() == "one\n"
+    assert run().ret == 0
+    assert run(fast="two").ret == 1
+    assert file.read_text() == "one\n"
+    assert run("--update-golden", fast="two").ret == 0
+    assert file.read_text() == "two\n"
+    file.unlink()
+    missing = run()
+    missing.assert_outcomes(passed=1, failed=1)
+    missing.stdout.fnmatch_lines("*is missing: pytest --update-golden writes it*")
 
 
-def test_a_text_is_compared(request: pytest.FixtureRequest, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    golden: Golden = request.getfixturevalue("golden")
-    monkeypatch.setattr(request.config.option, "update_golden", False)
-    with pytest.raises(AssertionError, match="is missing"):
-        golden("one")
-    monkeypatch.setattr(request.config.option, "update_golden", True)
-    golden("one")
-    monkeypatch.setattr(request.config.option, "update_golden", False)
-    golden("one")
-    with pytest.raises(AssertionError):
-        golden("two")
-    assert kept.read_text() == "one\n"
+USED = {"here/fast.txt", "here/slow-named.txt"}
+UNUSED = {"here/gone.txt", "here/fast-gone.txt", "here/slow-gone.txt", "gone/fast.txt"}
+RUNS = {
+    "all": ((), UNUSED),
+    "fast": (("-m", "not slow"), UNUSED - {"here/slow-gone.txt"}),
+    "fast in two processes": (("-n", "2", "-m", "not slow"), UNUSED - {"here/slow-gone.txt"}),
+    "slow": (("-m", "slow"), UNUSED - {"here/fast-gone.txt"}),
+    "a module": (("tests/test_here.py",), UNUSED),
+    "one test": (("tests/test_here.py::test_fast",), set()),
+}
+
+
+@pytest.mark.parametrize(("arguments", "found"), RUNS.values(), ids=RUNS)
+def test_a_run_finds_the_files_that_it_shows_to_be_unused_and_leaves_those_of_tests_that_did_not_run(
+    run: Run, pytester: pytest.Pytester, arguments: tuple[str, ...], found: set[str]
+) -> None:
+    assert run(*arguments).ret == 0
+    folder = pytester.path / "tests" / "golden"
+    for name in UNUSED:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("left\n")
+    looked = run(*arguments)
+    assert (looked.ret, {line.strip() for line in looked.outlines if line.endswith(".txt")}) == (bool(found), found)
+    assert run("--update-golden", *arguments).ret == 0
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.txt")} == (USED | UNUSED) - found
 
 
 @pytest.mark.parametrize(

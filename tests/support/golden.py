@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "golden"
-USED = pytest.StashKey[set[str]]()
 BATCH = re.compile(r"\b20\d{6}-\d{6}(?:-\d{3})?\b")
 MASKS = (
     (re.compile(r"\b(127\.0\.0\.1|localhost):\d+"), r"\1:PORT"),
@@ -29,27 +27,45 @@ MASKS = (
 Golden = Callable[..., None]
 
 
+class Seen(NamedTuple):
+    """What a session has collected, got through and used: tests by the start of their files' names, and files."""
+
+    collected: set[str]
+    passed: set[str]
+    used: set[str]
+
+
+SEEN = pytest.StashKey[Seen]()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the texts of tests/golden as they are now")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[USED] = set()
+    config.stash[SEEN] = Seen(set(), set(), set())
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.config.stash[SEEN].collected.add(stem(item))
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    if call.when == "call" and call.excinfo is None:
+        item.config.stash[SEEN].passed.add(stem(item))
 
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
     """Compare a text, or what becomes JSON, with its file; `name` tells several of one test apart."""
-    assert request.node.get_closest_marker("slow") is None, "the fast suite has to find every file used"
     config = request.config
-    module = request.path.relative_to(FOLDER.parent).with_suffix("").as_posix().replace("test_", "")
-    test = re.sub(r"[^\w]+", "-", request.node.name.removeprefix("test_")).strip("-")
 
     def compare(value: object, name: str = "") -> None:
         text = value if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True)
         text = masked(text, tmp_path).rstrip("\n") + "\n"
-        path = FOLDER / module / f"{test}{name and f'-{name}'}.txt"
-        config.stash[USED].add(path.relative_to(FOLDER).as_posix())
+        file = f"{stem(request.node)}{name and f'-{name}'}.txt"
+        path = folder(config) / file
+        config.stash[SEEN].used.add(file)
         if config.option.update_golden:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
@@ -57,6 +73,17 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+def folder(config: pytest.Config) -> Path:
+    return config.rootpath / "tests" / "golden"
+
+
+def stem(test: pytest.Item) -> str:
+    """Return how the names of a test's files begin, below the folder: `runs/life/what-it-is-named`."""
+    module = test.path.relative_to(test.config.rootpath / "tests")
+    name = re.sub(r"\W+", "-", test.name.removeprefix("test_")).strip("-")
+    return (module.with_name(module.stem.removeprefix("test_")) / name).as_posix()
 
 
 def masked(text: str, folder: Path) -> str:
@@ -69,31 +96,42 @@ def masked(text: str, folder: Path) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Collect what a worker of xdist has used."""
-    node.config.stash[USED].update(getattr(node, "workeroutput", {}).get("golden", ()))
+    """Collect what a worker of xdist has seen."""
+    for ours, theirs in zip(node.config.stash[SEEN], getattr(node, "workeroutput", {}).get("golden", ()), strict=False):
+        ours.update(theirs)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail a whole run that leaves a file unused; with --update-golden the file goes."""
+    """Fail a run that shows a file to be unused; with --update-golden the file goes."""
     config = session.config
-    used: set[str] = config.stash[USED]
     if hasattr(config, "workeroutput"):
-        config.workeroutput["golden"] = sorted(used)
-    elif exitstatus == 0 and is_whole(config):
-        unused = sorted(set(files()) - used)
+        config.workeroutput["golden"] = [sorted(each) for each in config.stash[SEEN]]
+    elif exitstatus == 0 and (names := unused(config)):
         if config.option.update_golden:
-            for name in unused:
-                (FOLDER / name).unlink()
-        elif unused:
+            for name in names:
+                (folder(config) / name).unlink()
+        else:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            print(f"\nNo test uses these files of {FOLDER} (pytest --update-golden removes them):", *unused, sep="\n  ")
+            print(
+                "\nNo test uses these files of tests/golden (pytest --update-golden removes them):", *names, sep="\n  "
+            )
 
 
-def is_whole(config: pytest.Config) -> bool:
-    asked: Any = config.option
-    source = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    return source and not asked.keyword and not asked.collectonly and asked.markexpr == "not slow"
+def unused(config: pytest.Config) -> list[str]:
+    """Return the files that no test of their module has used, or can use that did not run here.
 
+    A module of which only single tests were collected shows nothing about its files.
+    """
+    if any("::" in argument for argument in config.args) or config.getoption("lf", default=False):
+        return []
+    seen = config.stash[SEEN]
+    waiting = tuple(f"{test}{end}" for test in seen.collected - seen.passed for end in "-.")
+    modules = {test.rpartition("/")[0] for test in seen.collected}
 
-def files() -> Iterable[str]:
-    return (path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.txt"))
+    def is_known(module: str) -> bool:
+        path = folder(config).parent / module
+        return module in modules or not path.with_name(f"test_{path.name}.py").exists()
+
+    paths = (path.relative_to(folder(config)) for path in sorted(folder(config).rglob("*.txt")))
+    names = [path.as_posix() for path in paths if is_known(path.parent.as_posix())]
+    return [name for name in names if name not in seen.used and not name.startswith(waiting)]
