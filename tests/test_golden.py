@@ -80,6 +80,7 @@ def test_a_run_finds_the_files_that_it_shows_to_be_unused_and_leaves_those_of_te
     ("text", "shown"),
     [
         ("/tmp/x/home/inbox", "FOLDER/home/inbox"),
+        ("read archive/2026/12/20261201-002500/errors.csv", "read archive/YYYY/MM/BATCH-1/errors.csv"),
         ("http://127.0.0.1:40001/accounts/1", "http://127.0.0.1:PORT/accounts/1"),
         ("20261128-094903 after 20261127-094903-002, 20261128-094903", "BATCH-1 after BATCH-2, BATCH-1"),
         ("claimed 2026-11-28T09:49:03Z (3 s ago)", "claimed TIME (N s ago)"),

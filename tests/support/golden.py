@@ -17,7 +17,7 @@ import pytest
 BATCH = re.compile(r"\b20\d{6}-\d{6}(?:-\d{3})?\b")
 MASKS = (
     (re.compile(r"\b(127\.0\.0\.1|localhost):\d+"), r"\1:PORT"),
-    (re.compile(r"/archive/20\d\d/\d\d/"), "/archive/YYYY/MM/"),
+    (re.compile(r"\barchive/20\d\d/\d\d/"), "archive/YYYY/MM/"),
     (re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (s|seconds?)\b"), "N s"),
     (re.compile(r"\b[\d,]+(\.\d+)? (bytes|[kMG]B)\b"), "SIZE"),
