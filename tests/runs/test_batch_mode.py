@@ -19,6 +19,7 @@ from support.exports import (
     places,
     plan,
 )
+from support.golden import Golden
 from support.homes import Home
 
 from canvas_sis_sync.home.batch import BatchState
@@ -29,13 +30,13 @@ pytestmark = pytest.mark.slow
 FULL = export()
 
 
-@pytest.mark.parametrize(("mode", "words"), [({}, "of this home to this Canvas"), (DIFFING, "of data set nightly")])
+@pytest.mark.parametrize("mode", [{}, DIFFING], ids=["of a home", "of a data set"])
 def test_a_first_delivery_goes_and_says_that_it_is_one(
-    home: Home, sandbox: Sandbox, mode: dict[str, str], words: str
+    home: Home, sandbox: Sandbox, mode: dict[str, str], golden: Golden
 ) -> None:
     home.configure(**mode)
     batch = accepted(home, FULL)
-    assert batch.notes == (f"This is the first delivery {words}: there is nothing to compare with.",)
+    golden("\n".join(batch.notes))
     assert plan(home, batch)["against"] == ""
 
 
@@ -54,12 +55,12 @@ def test_a_first_delivery_in_batch_mode_is_held_and_can_be_approved(
     assert enrolled(sandbox) == places(few) | stays
 
 
-def test_a_first_delivery_of_a_data_set_of_somebody_else_is_held(home: Home, sandbox: Sandbox) -> None:
+def test_a_first_delivery_of_a_data_set_of_somebody_else_is_held(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     import_by_hand(sandbox, FULL, diffing_data_set_identifier="nightly")
     home.configure(**DIFFING)
     few = leaving(FULL, 6)
     batch = held(home, few, "unknown-base")
-    assert "import 1, which was not sent from here" in batch.reason
+    golden(batch.reason)
     assert enrolled(sandbox) == places(FULL)
     approve(home, batch)
     assert home.run().result.outcome == "imported"
@@ -76,27 +77,29 @@ def test_who_is_missing_is_dropped_in_the_term_and_in_no_other(home: Home, sandb
 
 
 @pytest.mark.slow
-def test_an_import_that_canvas_aborts_deletes_nobody_and_is_explained(home: Home, sandbox: Sandbox) -> None:
+def test_an_import_that_canvas_aborts_deletes_nobody_and_is_explained(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     first = accepted(home, FULL)
     home.configure(**BATCH_MODE | {"SIS_IMPORT_CHANGE_THRESHOLD": "4"})
     home.drop(leaving(FULL, 6))
     told = home.run()
     assert (told.result.exit_code, home.last().state) == (4, BatchState.ABORTED)
-    assert "its rows were applied, nothing missing from it was deleted" in told.message
+    golden(told.message)
     assert enrolled(sandbox) == places(FULL)
     home.say("skip", home.last().id, "seen")
     batch = held(home, leaving(FULL, 13), "group-removals")
     assert plan(home, batch)["against"] == f"batch {first.id} (import 1)"
 
 
-def test_more_deletions_than_planned_end_with_4_and_the_numbers(home: Home, sandbox: Sandbox) -> None:
+def test_more_deletions_than_planned_end_with_4_and_the_numbers(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     accepted(home, FULL)
     course = "course_id,short_name,long_name,status,term_id\nlaw-F25,Law,Law,active,F25\n"
     import_by_hand(sandbox, {"courses.csv": course})
     home.configure(**BATCH_MODE)
     batch = deliver(home, export(121))
     assert batch.state is BatchState.NOT_ACCEPTED
-    assert "1 of Course, and by the plan it is 0 at most" in batch.reason
+    golden(batch.reason)
     assert "law-F25" not in existing(sandbox, "course")
     assert enrolled(sandbox) == places(export(121))
     assert home.run().result.exit_code == 5
