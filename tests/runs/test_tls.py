@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
+from support.golden import Golden
 from support.homes import TOKEN, Home, Watching
 from support.proxy import Proxy, Reply, Request
 
@@ -53,19 +55,26 @@ def refused(home: Home) -> str:
     return told.message
 
 
-def test_an_unknown_authority_is_refused_with_a_sentence(canvas: Sandbox, new_home: Callable[..., Home]) -> None:
+def without_openssl(message: str) -> str:
+    """Return the message without what OpenSSL says in it, which differs between its versions."""
+    return re.sub(r"(?<=\d )\([^()]*\)", "(WHY)", message)
+
+
+def test_an_unknown_authority_is_refused_with_a_sentence(
+    canvas: Sandbox, new_home: Callable[..., Home], golden: Golden
+) -> None:
     message = refused(new_home(canvas.url))
-    assert "TLS could not be agreed on" in message
+    golden(without_openssl(message))
     assert "REQUESTS_CA_BUNDLE" in message
     assert not canvas.requests
 
 
 def test_a_certificate_for_another_name_is_refused_with_a_sentence(
-    authority: trustme.CA, trusted: Path, new_home: Callable[..., Home]
+    authority: trustme.CA, trusted: Path, new_home: Callable[..., Home], golden: Golden
 ) -> None:
     with Sandbox(token=TOKEN, ssl_context=certified(authority, "canvas.example.edu")) as canvas:
         message = refused(new_home(canvas.url))
-        assert "TLS could not be agreed on" in message
+        golden(without_openssl(message))
         assert "CANVAS_BASE_URL" in message
         assert not canvas.requests
 
