@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from support.golden import Golden
 from support.homes import COURSES, USERS, Home, Watching, fast_clock
 
 from canvas_sis_sync.canvas.records import Target
@@ -36,42 +37,47 @@ def sent(sandbox: Sandbox) -> int:
     return sum(not record.planted for record in sandbox.imports)
 
 
-def test_our_own_unfinished_import_is_waited_for_with_the_drop_in_the_inbox(second: Home, sandbox: Sandbox) -> None:
+def test_our_own_unfinished_import_is_waited_for_with_the_drop_in_the_inbox(
+    second: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     (record,) = sandbox.imports
     record.planted = True  # the sandbox would import it once more
     for state in WAITS:
         sandbox.set_state(record.id, state)
         told = second.run()
         assert (told.result.outcome, told.result.exit_code) == ("waiting", 6), state
-        assert "nothing was sent onto it" in told.message
+        golden(told.message)
         assert (second.inbox / "courses.csv").exists()
         assert len(second.batches()) == len(sandbox.imports) == 1
     sandbox.set_state(record.id, "imported")
     assert second.run().result.outcome == "imported"
 
 
-def test_our_own_import_that_did_not_end_well_holds_until_it_is_skipped(second: Home, sandbox: Sandbox) -> None:
+def test_our_own_import_that_did_not_end_well_holds_until_it_is_skipped(
+    second: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     first = second.last()
     for state in HOLDS:
         sandbox.set_state(first.sent_as, state)
         told = second.run()
         assert (told.result.outcome, told.result.exit_code) == ("held", 5), state
-        assert f"Import {first.import_id} of batch {first.id} is {state}: " in told.message
+        golden(told.message, state)
+        assert first.id in told.message
         assert f"{sandbox.url}/accounts/1/sis_import" in told.message
-        assert "It has applied: 2 users." in told.message
-        assert f"Next: sis-sync skip {first.id} --reason TEXT" in told.message
         assert (second.inbox / "courses.csv").exists()
         assert len(second.batches()) == sent(sandbox) == 1
     second.say("skip", first.id, "known")
     assert second.run().result.outcome == "imported"
 
 
-def test_our_own_import_that_canvas_no_longer_knows_holds_until_it_is_skipped(second: Home, sandbox: Sandbox) -> None:
+def test_our_own_import_that_canvas_no_longer_knows_holds_until_it_is_skipped(
+    second: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     first = second.last()
     sandbox.add_fault(f"forget={first.import_id}")
     told = second.run()
     assert told.result.exit_code == 5
-    assert f"Canvas no longer knows import {first.import_id} of batch {first.id}" in told.message
+    golden(told.message)
     second.say("skip", first.id, "a new Canvas")
     assert second.run().result.outcome == "imported"
 
@@ -101,12 +107,12 @@ def test_somebody_elses_unfinished_import_is_waited_for(second: Home, sandbox: S
 
 
 def test_somebody_elses_upload_that_will_never_be_complete_is_passed_over_with_a_note(
-    second: Home, sandbox: Sandbox
+    second: Home, sandbox: Sandbox, golden: Golden
 ) -> None:
-    theirs = sandbox.add_import("initializing", created_at=time.time() - 31 * 60)
+    sandbox.add_import("initializing", created_at=time.time() - 31 * 60)
     watching = Watching()
     assert second.run(show=watching).result.outcome == "imported"
-    assert any(f"Import {theirs} is initializing for more than 30 minutes" in note for note in watching.notes)
+    golden("\n".join(watching.notes))
 
 
 def test_somebody_elses_finished_import_lets_us_go_unless_the_whole_account_is_looked_at(
@@ -123,36 +129,36 @@ def test_somebody_elses_finished_import_lets_us_go_unless_the_whole_account_is_l
 
 
 def test_with_the_gate_set_to_the_account_their_failure_holds_until_it_is_skipped(
-    second: Home, sandbox: Sandbox
+    second: Home, sandbox: Sandbox, golden: Golden
 ) -> None:
     theirs = sandbox.add_import("failed")
     second.configure(SIS_SYNC_GATE="account")
     told = second.run()
     assert (told.result.outcome, told.result.exit_code) == ("held", 5)
-    assert f"Import {theirs}, which is somebody else's, is failed: " in told.message
-    assert "It tells of no applied row, but some may have been applied." in told.message
-    assert f"Next: sis-sync skip --import {theirs} --reason TEXT" in told.message
+    golden(told.message)
+    assert f"sis-sync skip --import {theirs}" in told.message
     second.say("skip_import", theirs, "it was a rehearsal")
     assert second.run().result.outcome == "imported"
 
 
-def test_a_state_that_nobody_knows_holds_whosever_it_is(second: Home, sandbox: Sandbox) -> None:
+def test_a_state_that_nobody_knows_holds_whosever_it_is(second: Home, sandbox: Sandbox, golden: Golden) -> None:
     theirs = sandbox.add_import("reconciled")
     told = second.run()
     assert told.result.exit_code == 5
-    assert "this version does not know that state" in told.message
+    golden(told.message, "reconciled")
     second.say("skip_import", theirs, "looked at it")
     assert second.run().result.outcome == "imported"
     sandbox.set_state(theirs, "reconciled_again")
     second.drop({"users.csv": USERS.replace("Ben", "Bob"), "courses.csv": COURSES})
     told = second.run()
     assert told.result.exit_code == 5
-    assert f"Import {theirs}, which is somebody else's, is reconciled_again" in told.message
+    golden(told.message, "reconciled_again")
 
 
-def test_an_import_that_canvas_does_not_know_cannot_be_released(second: Home, sandbox: Sandbox) -> None:
-    with pytest.raises(UsageError, match="has no import 999"):
+def test_an_import_that_canvas_does_not_know_cannot_be_released(second: Home, sandbox: Sandbox, golden: Golden) -> None:
+    with pytest.raises(UsageError) as refused:
         second.say("skip_import", 999, "known")
+    golden(str(refused.value))
 
 
 @pytest.mark.parametrize(("state", "code"), [("failed", 0), ("importing", 6)])
@@ -167,29 +173,27 @@ def test_before_our_first_batch_only_unfinished_imports_count_and_a_failure_is_m
     assert any(str(theirs) in note for note in watching.notes)
 
 
-def test_the_gate_is_asked_again_right_before_sending(home: Home, sandbox: Sandbox) -> None:
+def test_the_gate_is_asked_again_right_before_sending(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     """Somebody else begins while the drop is being zipped: the batch waits, packed."""
     home.configure(SIS_SYNC_POLL_LIMIT="2s")
     home.drop()
     told = home.run(show=Watching(begin={"zipping": lambda: sandbox.add_import("importing")}))
     assert (told.result.outcome, told.result.exit_code) == ("waiting", 6)
     assert home.last().state == "packed"
-    assert "Canvas has nothing of it" in told.message
+    golden(told.message)
     assert sent(sandbox) == 0
     sandbox.set_state(sandbox.imports[0].id, "imported")
     assert home.run().result.outcome == "imported"
 
 
 def test_a_packed_batch_is_held_by_the_gate_and_says_that_canvas_has_nothing_of_it(
-    second: Home, sandbox: Sandbox
+    second: Home, sandbox: Sandbox, golden: Golden
 ) -> None:
     first = second.last()
     second.run(show=Watching(begin={"zipping": lambda: sandbox.set_state(first.sent_as, "restored")}))
     told = second.run()
     assert told.result.exit_code == 5
-    assert f"Import {first.import_id} of batch {first.id} is restored" in told.message
-    assert f"Batch {second.last().id} (loose files) is packed." in told.message
-    assert "Canvas has nothing of it" in told.message
+    golden(told.message)
 
 
 def test_drops_pile_up_untouched_while_held_and_go_one_by_one_afterwards(
