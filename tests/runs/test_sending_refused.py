@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.golden import Golden
 from support.homes import COURSES, TOKEN, USERS, Home, Watching, fast_clock
 from support.proxy import Proxy, Reply, Request
 
@@ -32,14 +33,15 @@ def states(sandbox: Sandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", ["refuse=400", "refuse=404", "refuse=422"])
-def test_a_rejected_upload_is_never_repeated_by_itself(home: Home, sandbox: Sandbox, fault: str) -> None:
+def test_a_rejected_upload_is_never_repeated_by_itself(
+    home: Home, sandbox: Sandbox, fault: str, golden: Golden
+) -> None:
     home.drop()
     sandbox.add_fault(fault)
     told = home.run()
     batch = home.last()
     assert (told.result.exit_code, batch.state) == (10, BatchState.REJECTED)
-    assert fault[-3:] in told.message
-    assert f"sis-sync retry {batch.id} --reason TEXT" in told.message
+    golden(told.message)
     assert home.run().result.exit_code == 5
     assert posts(sandbox) == 1
     release.retry(home.settings(), batch.id, "mended", fast_clock())
@@ -72,12 +74,12 @@ def without_permission(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("refuse", [expired, without_permission])
 def test_an_upload_that_the_token_may_not_make_goes_on_once_it_may(
-    home: Home, sandbox: Sandbox, refuse: Callable[[Sandbox], None]
+    home: Home, sandbox: Sandbox, refuse: Callable[[Sandbox], None], golden: Golden
 ) -> None:
     home.drop()
     told = home.run(show=Watching({"uploading": lambda: refuse(sandbox)}))
     assert (told.result.exit_code, home.last().state) == (12, BatchState.PACKED)
-    assert told.message
+    golden(told.message)
     assert home.run().result.exit_code == 12
     sandbox.clear_faults()
     sandbox.add_user(TOKEN, "Somebody")
@@ -119,7 +121,7 @@ def test_a_throttled_upload_is_left_to_the_next_run_without_waiting(home: Home, 
 
 
 def test_an_upload_whose_connection_is_refused_goes_on_when_canvas_is_back(
-    new_home: Callable[..., Home], tmp_path: Path
+    new_home: Callable[..., Home], tmp_path: Path, golden: Golden
 ) -> None:
     data = tmp_path / "canvas"
     with Sandbox(token=TOKEN, data=data) as sandbox:
@@ -128,14 +130,14 @@ def test_an_upload_whose_connection_is_refused_goes_on_when_canvas_is_back(
         home.drop()
         told = home.run(show=Watching({"uploading": sandbox.stop}))
     assert (told.result.exit_code, home.last().state) == (13, BatchState.PACKED)
-    assert "refused the connection" in told.message
+    golden(told.message)
     with Sandbox(token=TOKEN, data=data, port=port) as sandbox:
         assert home.run().result.outcome == "imported"
         assert len(sandbox.imports) == 1
 
 
 def test_an_upload_to_a_name_that_is_not_resolved_goes_on_when_it_is(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     home.drop()
 
@@ -145,7 +147,7 @@ def test_an_upload_to_a_name_that_is_not_resolved_goes_on_when_it_is(
     told = home.run(show=Watching({"uploading": lambda: monkeypatch.setattr(socket, "getaddrinfo", unknown)}))
     monkeypatch.undo()
     assert (told.result.exit_code, home.last().state) == (13, BatchState.PACKED)
-    assert "could not be resolved" in told.message
+    golden(told.message)
     assert home.run().result.outcome == "imported"
     assert (posts(sandbox), len(sandbox.imports)) == (1, 1)
 
@@ -195,33 +197,39 @@ def test_an_abort_that_canvas_did_not_answer_is_repeated(sandbox: Sandbox, new_h
     assert states(sandbox) == ["aborted"]
 
 
-def test_an_abort_that_comes_too_late_leaves_an_import_that_is_not_accepted(home: Home, sandbox: Sandbox) -> None:
+def test_an_abort_that_comes_too_late_leaves_an_import_that_is_not_accepted(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.configure(SIS_IMPORT_SKIP_DELETES="true")
     home.drop()
     sandbox.add_fault("ignore-option=skip_deletes")
     told = home.run(show=Watching({"importing": sandbox.wait_idle}, end={"uploading": sandbox.wait_idle}))
     assert (told.result.exit_code, home.last().state) == (4, BatchState.NOT_ACCEPTED)
     assert states(sandbox) == ["imported"]
-    assert "skip_deletes" in told.message
+    golden(told.message)
 
 
-def test_an_option_that_deletes_nothing_and_was_not_taken_is_told_at_the_end(home: Home, sandbox: Sandbox) -> None:
+def test_an_option_that_deletes_nothing_and_was_not_taken_is_told_at_the_end(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.configure(SIS_IMPORT_OVERRIDE_SIS_STICKINESS="true")
     home.drop()
     sandbox.add_fault("ignore-option=override_sis_stickiness")
     told = home.run()
     assert (told.result.exit_code, home.last().state) == (4, BatchState.NOT_ACCEPTED)
     assert states(sandbox) == ["imported"]
-    assert "override_sis_stickiness" in told.message
+    golden(told.message)
     assert not any(asked.path.endswith("/abort") for asked in sandbox.requests)
 
 
-def test_a_state_that_nobody_knows_holds_until_it_is_one_that_is_known(home: Home, sandbox: Sandbox) -> None:
+def test_a_state_that_nobody_knows_holds_until_it_is_one_that_is_known(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop()
     sandbox.add_fault("unknown-state=reconciled")
     told = home.run()
     assert (told.result.exit_code, home.last().state) == (5, BatchState.IMPORTING)
-    assert "reconciled" in told.message
+    golden(told.message)
     home.drop({"users.csv": USERS, "courses.csv": COURSES})
     assert home.run().result.exit_code == 5
     assert len(sandbox.imports) == 1
@@ -229,11 +237,13 @@ def test_a_state_that_nobody_knows_holds_until_it_is_one_that_is_known(home: Hom
     assert [batch.state for batch in home.run().result.batches] == [BatchState.IMPORTED, BatchState.IMPORTED]
 
 
-def test_an_import_that_canvas_forgets_is_not_accepted_and_can_be_skipped(home: Home, sandbox: Sandbox) -> None:
+def test_an_import_that_canvas_forgets_is_not_accepted_and_can_be_skipped(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop()
     told = home.run(show=Watching({"importing": lambda: sandbox.add_fault("forget")}))
     assert (told.result.exit_code, home.last().state) == (4, BatchState.NOT_ACCEPTED)
-    assert "no longer knows import 1" in told.message
+    golden(told.message)
     home.drop()
     assert home.run().result.exit_code == 5
     release.skip(home.settings(), home.last().id, "looked at it", fast_clock())
@@ -280,13 +290,14 @@ def _interrupt() -> None:
 
 
 def test_a_direct_upload_cut_after_more_than_45_seconds_holds_and_names_the_setting(
-    home: Home, sandbox: Sandbox
+    home: Home, sandbox: Sandbox, golden: Golden
 ) -> None:
     home.drop()
     cut_after(home, 61.0)
     told = home.run()
     assert (told.result.exit_code, told.result.outcome) == (5, "held")
-    assert "61 seconds" in told.message
+    golden(told.message)
+    assert "61" in told.message
     assert "SIS_SYNC_UPLOAD=two-step" in told.message
     assert home.run().result.exit_code == 5
     assert posts(sandbox) == 0
@@ -326,7 +337,7 @@ def test_how_long_a_lost_upload_lasted_is_journalled(
 
 @pytest.mark.parametrize("upload", ["direct", "two-step"])
 def test_a_zip_that_changes_while_it_is_sent_never_arrives_and_is_held(
-    home: Home, sandbox: Sandbox, upload: str
+    home: Home, sandbox: Sandbox, upload: str, golden: Golden
 ) -> None:
     home.configure(SIS_SYNC_UPLOAD=upload, SIS_SYNC_LOST_SECONDS=1)
     home.drop()
@@ -340,14 +351,14 @@ def test_a_zip_that_changes_while_it_is_sent_never_arrives_and_is_held(
     altered = home.run(show=Watching(begin={"uploading": alter}))
     assert altered.result.exit_code == 5
     assert "import.zip" in altered.message
-    assert "changes files in the archive" in altered.message
+    golden(altered.message)
     held = home.run()
     assert (held.result.exit_code, home.last().state) == (5, BatchState.HELD)
     assert all(record.workflow_state in {"initializing", "aborted"} for record in sandbox.imports)
     assert sandbox.count("user") == 0
 
 
-def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox) -> None:
+def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     home.configure(SIS_IMPORT_BATCH_MODE="true", SIS_IMPORT_BATCH_MODE_TERM_ID="sis_term_id:2031F")
     home.configure(SIS_IMPORT_CHANGE_THRESHOLD=10)
     home.drop()
@@ -356,11 +367,13 @@ def test_a_term_that_canvas_does_not_find_is_named(home: Home, sandbox: Sandbox)
         home.type("approve", home.last().id, "--yes", "--reason", "the first delivery of this home")
         told = home.run()
     assert (told.result.exit_code, home.last().state) == (10, BatchState.REJECTED)
-    assert "2031F" in told.message
+    golden(told.message)
     assert "SIS_IMPORT_BATCH_MODE_TERM_ID" in told.message
 
 
-def test_an_expired_token_is_tried_once_a_run_and_a_new_one_continues(home: Home, sandbox: Sandbox) -> None:
+def test_an_expired_token_is_tried_once_a_run_and_a_new_one_continues(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop()
     home.run(patient=False)
     sandbox.add_fault("expired-token")
@@ -368,6 +381,6 @@ def test_an_expired_token_is_tried_once_a_run_and_a_new_one_continues(home: Home
     before = len(sandbox.requests)
     told = home.run()
     assert (told.result.exit_code, len(sandbox.requests) - before) == (12, 1)
-    assert "the access token has expired. It says: Expired access token." in told.message
+    golden(told.message)
     sandbox.clear_faults()
     assert home.run().result.outcome == "imported"
