@@ -41,6 +41,7 @@ COMMANDS = {
     "status": "status",
 }
 """The module of this package that each command is in."""
+UNFORESEEN = "something happened that sis-sync did not foresee"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -87,8 +88,7 @@ def _unforeseen(error: Exception, given: list[str]) -> int:
         sentence = f"{where}{(error.strerror or str(error)).lower()}. Nothing that was claimed is lost."
         return fail(HomeError(sentence, next_step(error)), as_json="--json" in given)
     told = [
-        f"Error: something happened that sis-sync did not foresee ({type(error).__name__}: {error}). Nothing that was"
-        " claimed is lost.",
+        f"Error: {UNFORESEEN} ({type(error).__name__}: {error}). Nothing that was claimed is lost.",
         "Run it again with -vv and report what it prints as a bug.",
     ]
     say(lines([*told, *said]), err=True)

@@ -14,6 +14,7 @@ from support.homes import COURSES, ENROLLMENTS, USERS, Home
 from support.nasty import IN_NAMES, IN_ROWS, IN_UTF8, NASTY, each, faults
 from support.proxy import Proxy, Reply, Request
 
+from canvas_sis_sync.cli.main import UNFORESEEN
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
 pytestmark = [
@@ -32,7 +33,7 @@ def plain(home: Home) -> Iterator[Home]:
 
 def assert_plain(home: Home) -> None:
     assert any(home.outputs)
-    assert not [text for text in home.outputs if "did not foresee" in text]
+    assert not [text for text in home.outputs if UNFORESEEN in text]
     found = {text[:200]: faults(text) for text in (*home.outputs, *logs(home)) if faults(text)}
     assert not found
 

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from canvas_sis_sync.cli.main import UNFORESEEN
+
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
-FORBIDDEN = ("did not foresee", "Traceback", "Exception ignored")
+FORBIDDEN = (UNFORESEEN, "Traceback", "Exception ignored")
 
 
 def as_anybody() -> None:
