@@ -13,6 +13,7 @@ import pytest
 
 def test_fast(golden):
     golden({fast!r})
+    golden({again!r})
 
 @pytest.mark.slow
 def test_slow(golden):
@@ -27,8 +28,8 @@ def run(pytester: pytest.Pytester) -> Run:
     pytester.makeini("[pytest]\ntestpaths = tests\nmarkers = slow")
     module = pytester.mkpydir("tests") / "test_here.py"
 
-    def run(*arguments: str, fast: str = "one") -> pytest.RunResult:
-        module.write_text(TWO.format(fast=fast))
+    def run(*arguments: str, fast: str = "one", again: str = "") -> pytest.RunResult:
+        module.write_text(TWO.format(fast=fast, again=again or fast))
         return pytester.runpytest("-p", "support.golden", "-p", "no:cacheprovider", *arguments)
 
     assert run("--update-golden").ret == 0
@@ -47,6 +48,11 @@ def test_a_text_is_compared_and_written_on_request(run: Run, pytester: pytest.Py
     missing = run()
     missing.assert_outcomes(passed=1, failed=1)
     missing.stdout.fnmatch_lines("*is missing: pytest --update-golden writes it*")
+
+
+def test_one_file_cannot_hold_two_texts(run: Run) -> None:
+    assert run("--update-golden", fast="one", again="one").ret == 0
+    assert run("--update-golden", fast="one", again="two").ret == 1
 
 
 USED = {"here/fast.txt", "here/slow-named.txt"}
@@ -84,6 +90,8 @@ def test_a_run_finds_the_files_that_it_shows_to_be_unused_and_leaves_those_of_te
         ("http://127.0.0.1:40001/accounts/1", "http://127.0.0.1:PORT/accounts/1"),
         ("20261128-094903 after 20261127-094903-002, 20261128-094903", "BATCH-1 after BATCH-2, BATCH-1"),
         ("claimed 2026-11-28T09:49:03Z (3 s ago)", "claimed TIME (N s ago)"),
+        ("it ended 1,347 days ago, not in 1 day", "it ended N days ago, not in N days"),
+        ("kept for 30 days as journal.1796085605.old", "kept for 30 days as journal.TIME.old"),
         ("2 rows, 1.5 kB zipped", "2 rows, SIZE zipped"),
         ("12 rows of import 3", "12 rows of import 3"),
     ],

@@ -20,6 +20,9 @@ MASKS = (
     (re.compile(r"\barchive/20\d\d/\d\d/"), "archive/YYYY/MM/"),
     (re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (s|seconds?)\b"), "N s"),
+    (re.compile(r"\b[\d,]+ days? ago\b"), "N days ago"),
+    (re.compile(r"\bin [\d,]+ days?\b"), "in N days"),
+    (re.compile(r"\bjournal\.\d+\.old\b"), "journal.TIME.old"),
     (re.compile(r"\b[\d,]+(\.\d+)? (bytes|[kMG]B)\b"), "SIZE"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
 )
@@ -65,10 +68,11 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Golden:
         text = masked(text, tmp_path).rstrip("\n") + "\n"
         file = f"{stem(request.node)}{name and f'-{name}'}.txt"
         path = folder(config) / file
-        config.stash[SEEN].used.add(file)
-        if config.option.update_golden:
+        used = config.stash[SEEN].used
+        if config.option.update_golden and file not in used:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+        used.add(file)
         assert path.exists(), f"{path} is missing: pytest --update-golden writes it"
         assert text == path.read_text(encoding="utf-8")
 
