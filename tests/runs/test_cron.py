@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 from support.homes import TOKEN, Home
 
 from canvas_sis_sync.home.batch import BatchState
@@ -75,7 +76,7 @@ def ticks_held(home: Home) -> int:
 @pytest.mark.slow
 @pytest.mark.timeout(LONGEST_SECONDS + 30)
 def test_cron_imports_in_silence_and_tells_a_hold_once(
-    sandbox: Sandbox, new_home: Callable[..., Home], cron: Callable[[str], None], tmp_path: Path
+    sandbox: Sandbox, new_home: Callable[..., Home], cron: Callable[[str], None], tmp_path: Path, golden: Golden
 ) -> None:
     until = time.monotonic() + LONGEST_SECONDS
     shell = tmp_path / "shell"
@@ -93,7 +94,7 @@ def test_cron_imports_in_silence_and_tells_a_hold_once(
     assert [record.workflow_state for record in sandbox.imports] == ["imported"]
     assert held.last().state is BatchState.FAILED
     output = (tmp_path / "output").read_text()
-    assert output.count(f"Batch {held.last().id}") == 1
+    golden(output)
     assert output.count(f" retry {held.last().id} ") == 1
     assert str(quiet.folder) not in output
     assert "Traceback" not in output
