@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.commits import Commit, watch_commits
+from support.golden import Golden
 from support.homes import USERS, Home, Watching
 
 from canvas_sis_sync.cli._run import RunReport
@@ -40,13 +41,14 @@ def rows_of(size: int) -> bytes:
     return (HEADER + "".join(rows)).encode()
 
 
-def assert_held(told: RunReport, *words: str) -> None:
-    """Hold a run to one sentence, a next step and exit code 5."""
+def assert_held(told: RunReport, *words: str) -> str:
+    """Hold a run to a sentence with these names, a next step and exit code 5, and return its message."""
     assert told.result.exit_code == EXIT_HELD, told.message
     assert told.result.trouble is not None
     assert told.result.trouble.hint
     for word in words:
         assert word in told.message
+    return told.message
 
 
 def assert_goes_on(home: Home, sandbox: Sandbox, content: bytes) -> None:
@@ -108,12 +110,12 @@ def mount() -> Iterator[Callable[[Path, int], Disk]]:
 
 @pytest.mark.slow
 def test_without_room_for_the_drop_nothing_is_claimed(
-    home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk]
+    home: Home, sandbox: Sandbox, mount: Callable[[Path, int], Disk], golden: Golden
 ) -> None:
     content = rows_of(2 * MEGABYTE)
     disk = mount(home.archive, 18 * MEGABYTE)
     home.drop({"users.csv": content})
-    assert_held(home.run(), "MB free", "Nothing was touched", "Make room")
+    golden(assert_held(home.run()))
     assert (home.inbox / "users.csv").read_bytes() == content
     with home.journal() as journal:
         assert journal.last() is None
@@ -145,7 +147,7 @@ def test_a_disk_that_becomes_full_at_any_stage_stops_the_run_with_a_sentence(
         told = home.run(show=Watching(end={stage: fill}) if end else Watching({stage: fill}))
         if told.result.exit_code:
             stopped += 1
-            assert_held(told, "Make room")
+            assert_held(told)
         disk.make_room()
         for _ in range(3):
             told = home.run()
@@ -201,7 +203,6 @@ def test_a_read_only_archive_is_a_sentence_under_every_command(
         assert done.returncode in {0, 2, EXIT_HELD}, (reading, done.stderr)
         assert not crashed or reading == ("check",) or "readonly" in done.stderr
         assert "rebuild" not in done.stderr
-        assert "did not foresee" not in done.stderr
     disk.let_write(True)
     assert home.last() == failed
 
@@ -243,11 +244,13 @@ def files_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_zip_that_the_disk_does_not_take_is_packed_anew_by_the_next_run(home: Home, sandbox: Sandbox) -> None:
+def test_a_zip_that_the_disk_does_not_take_is_packed_anew_by_the_next_run(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     content = rows_of(400_000)
     home.drop({"users.csv": content})
     with files_at_most(150_000):
-        assert_held(home.run(), "too large", "nothing is lost", "next run continues")
+        golden(assert_held(home.run()))
     assert home.last().state is BatchState.CLAIMED
     assert not sandbox.imports
     assert_goes_on(home, sandbox, content)
@@ -255,7 +258,7 @@ def test_a_zip_that_the_disk_does_not_take_is_packed_anew_by_the_next_run(home: 
 
 @pytest.mark.parametrize("commits", range(9))
 def test_a_journal_that_cannot_be_written_stops_the_run_with_a_sentence(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, commits: int
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, commits: int, golden: Golden
 ) -> None:
     home.configure(SIS_SYNC_LOST_SECONDS=1)
     home.drop({"users.csv": USERS})
@@ -269,12 +272,14 @@ def test_a_journal_that_cannot_be_written_stops_the_run_with_a_sentence(
         commit()
 
     watch_commits(commit_while_there_is_room, monkeypatch)
-    assert_held(home.run(), f"{FILE_NAME} cannot be written", "full", "not done", "Make room")
+    golden(assert_held(home.run(), FILE_NAME))
     monkeypatch.undo()
     assert_goes_on(home, sandbox, USERS.encode())
 
 
-def test_after_a_failed_commit_the_journal_can_be_written_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_failed_commit_the_journal_can_be_written_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch, golden: Golden
+) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
     errors = [error]
@@ -286,8 +291,9 @@ def test_after_a_failed_commit_the_journal_can_be_written_again(home: Home, monk
 
     watch_commits(fail_once, monkeypatch)
     with Journal.open(home.archive / "journal.sqlite3", lambda: 0.0) as journal:
-        with pytest.raises(JournalError, match="full or failing"):
+        with pytest.raises(JournalError) as failed:
             journal.remember_sightings({"a": Sighting("one", 1.0)})
+        golden(f"{failed.value}\n{failed.value.hint}")
         assert journal.sightings() == {}
         journal.remember_sightings({"a": Sighting("one", 1.0)})
         assert list(journal.sightings()) == ["a"]
@@ -348,11 +354,13 @@ def test_a_newer_export_of_the_same_name_is_a_drop_of_its_own(home_on_two_disks:
     assert [record.workflow_state for record in sandbox.imports] == ["imported", "imported"]
 
 
-def test_a_state_folder_that_cannot_be_made_is_named(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_made_is_named(
+    home: Home, sandbox: Sandbox, tmp_path: Path, golden: Golden
+) -> None:
     (tmp_path / "no-folder").write_text("")
     home.env["XDG_STATE_HOME"] = str(tmp_path / "no-folder")
     home.drop({"users.csv": USERS})
-    assert_held(home.run(), "no-folder", "Nothing was sent", "XDG_STATE_HOME")
+    golden(assert_held(home.run(), "no-folder", "XDG_STATE_HOME"))
     assert not sandbox.imports
     home.env["XDG_STATE_HOME"] = str(tmp_path / "state")
     assert_goes_on(home, sandbox, USERS.encode())
