@@ -114,9 +114,13 @@ def test_a_batch_that_ends_badly_holds_what_comes_next_and_says_so_each_time(
     for told in (home.run(), home.run()):
         assert (told.result.outcome, told.result.exit_code) == ("held", 5)
         golden(told.message, "later")
-    for word in {word for word, after in WORDS.items() if after not in TRANSITIONS[state]}:
-        with pytest.raises(UsageError, match=f"is {state}, and that is not something to {word}"):
+    refusals = []
+    for word in (word for word, after in WORDS.items() if after not in TRANSITIONS[state]):
+        with pytest.raises(UsageError) as refused:
             home.say(word, batch.id, "because")
+        refusals.append(str(refused.value))
+    if refusals:
+        golden("\n".join(refusals), "other-words")
     assert (home.inbox / "later.csv").exists()
     assert len(sandbox.imports) == imports
     assert home.last() == batch
@@ -142,7 +146,7 @@ def test_a_person_leads_out_by_the_words_that_fit(home: Home, sandbox: Sandbox, 
         assert told.result.outcome == "imported"
 
 
-def test_a_retried_batch_sends_the_same_zip_as_a_new_batch(home: Home, sandbox: Sandbox) -> None:
+def test_a_retried_batch_sends_the_same_zip_as_a_new_batch(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     first = end(home, sandbox, BatchState.FAILED)
     answer = home.say("retry", first.id, "Canvas had a bad day")
     told = home.run()
@@ -150,7 +154,8 @@ def test_a_retried_batch_sends_the_same_zip_as_a_new_batch(home: Home, sandbox: 
     old, new = home.batches()
     assert (old.state, new.state, new.retry_of) == (BatchState.RETRIED, BatchState.IMPORTED, first.id)
     assert new.zip.sha256 == old.zip.sha256
-    assert f"as {new.id} by the next run" in answer
+    golden(answer)
+    assert new.id in answer
     assert sandbox.count("user") >= 2
 
 
@@ -162,20 +167,21 @@ def test_a_retry_of_a_refused_zip_is_judged_again(home: Home, sandbox: Sandbox) 
     assert [batch.state for batch in home.batches()] == [BatchState.RETRIED, BatchState.REFUSED]
 
 
-def test_a_retry_whose_zip_is_gone_is_held(home: Home, sandbox: Sandbox) -> None:
+def test_a_retry_whose_zip_is_gone_is_held(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     first = end(home, sandbox, BatchState.FAILED)
     home.say("retry", first.id, "again")
     (home.folder_of(first) / "import.zip").unlink()
     told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("held", 5)
-    assert "is no longer in the archive" in told.message
+    golden(told.message)
 
 
-def test_a_held_claim_names_both_halves(home: Home, sandbox: Sandbox) -> None:
+def test_a_held_claim_names_both_halves(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     ENDINGS[BatchState.HELD].arrange(home, sandbox)
     told = home.run()
-    assert f"users.csv changed or vanished in {home.inbox}" in told.message
-    assert f"Already claimed, in {home.archive / '2026' / '01' / home.last().id / 'files'}: courses.csv" in told.message
+    golden(told.message)
+    for place in (home.inbox, home.archive / "2026" / "01" / home.last().id / "files", "users.csv", "courses.csv"):
+        assert str(place) in told.message
     assert (home.inbox / "users.csv").read_text() == USERS
 
 
@@ -197,7 +203,7 @@ def test_a_run_that_is_interrupted_is_finished_by_the_next_one(home: Home, sandb
 
 @pytest.mark.parametrize("state", ["sending", "importing"])
 def test_the_poll_limit_leaves_the_batch_to_the_next_run_with_exit_code_6(
-    home: Home, sandbox: Sandbox, state: str
+    home: Home, sandbox: Sandbox, state: str, golden: Golden
 ) -> None:
     sandbox.add_fault("stuck-initializing" if state == "sending" else "slow=1")
     home.configure(SIS_SYNC_POLL_LIMIT="3s", SIS_SYNC_UPLOAD="two-step" if state == "sending" else "direct")
@@ -208,25 +214,28 @@ def test_the_poll_limit_leaves_the_batch_to_the_next_run_with_exit_code_6(
         batch = home.last()
         assert batch.state == state
         assert "SIS_SYNC_POLL_LIMIT" in told.message
-        assert f"import {batch.import_id} at {sandbox.url}" in told.message
-        assert "The next run continues with it" in told.message.splitlines()[-1]
+        first, *how_far, last = told.message.splitlines()
+        golden(f"{first}\n{last}")
+        assert f"import {batch.import_id} at {sandbox.url}" in "".join(how_far)
     sandbox.set_state(batch.sent_as, "imported")
     home.run()
     assert len(sandbox.imports) == 1
 
 
-def test_an_import_in_an_unknown_state_holds_until_its_state_is_known(home: Home, sandbox: Sandbox) -> None:
+def test_an_import_in_an_unknown_state_holds_until_its_state_is_known(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     sandbox.add_fault("unknown-state=reconciled")
     home.drop()
     told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("held", 5)
-    assert "does not know: reconciled" in told.message
+    golden(told.message)
     assert home.last().state is BatchState.IMPORTING
     sandbox.set_state(home.last().sent_as, "imported")
     assert home.run().result.exit_code == 0
 
 
-def test_a_lost_batch_can_be_adopted_or_retried_by_a_person(home: Home, sandbox: Sandbox) -> None:
+def test_a_lost_batch_can_be_adopted_or_retried_by_a_person(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault("cut-before-accept")
     home.configure(SIS_SYNC_POLL_LIMIT="0s")
     home.drop()
@@ -234,46 +243,46 @@ def test_a_lost_batch_can_be_adopted_or_retried_by_a_person(home: Home, sandbox:
     lost = home.last()
     assert lost.state is BatchState.SENDING
     planted = sandbox.add_import("imported", user_id=sandbox.user.id)
-    with pytest.raises(UsageError, match="has no import 999"):
+    with pytest.raises(UsageError) as refused:
         home.say("adopt", lost.id, 999, "this one")
-    assert f"is import {planted} (imported)" in home.say("adopt", lost.id, planted, "this one")
+    golden(str(refused.value), "unknown")
+    golden(home.say("adopt", lost.id, planted, "this one"), "adopted")
     assert home.last().state is BatchState.IMPORTING
-    with pytest.raises(UsageError, match="not something to adopt"):
+    with pytest.raises(UsageError) as refused:
         home.say("adopt", lost.id, planted, "this one")
+    golden(str(refused.value), "again")
     home.configure(SIS_SYNC_POLL_LIMIT="1h")
     home.run()
     assert home.last().import_id == planted
 
 
-def test_an_import_of_another_batch_cannot_be_adopted(home: Home, sandbox: Sandbox) -> None:
+def test_an_import_of_another_batch_cannot_be_adopted(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     home.drop()
     home.run()
     sandbox.add_fault("cut-before-accept")
     home.configure(SIS_SYNC_POLL_LIMIT="0s")
     home.drop()
     home.run()
-    with pytest.raises(UsageError, match="belongs to another batch"):
+    with pytest.raises(UsageError) as refused:
         home.say("adopt", home.last().id, home.batches()[0].sent_as, "this one")
+    golden(str(refused.value))
 
 
-def test_a_retry_of_what_may_have_arrived_says_what_it_repeats(home: Home, sandbox: Sandbox) -> None:
+def test_a_retry_of_what_may_have_arrived_says_what_it_repeats(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault("cut-before-accept")
     home.configure(SIS_SYNC_POLL_LIMIT="0s")
     enrollments = "course_id,user_id,role,status,notify\nc1,u1,student,active,true\n"
     home.drop({"users.csv": USERS, "ids.csv": "old_id,new_id,type\nu1,u9,user\n", "e.csv": enrollments})
     assert home.run().result.exit_code == 6
-    answer = home.say("retry", home.last().id, "looked in Canvas: it is not there")
-    assert "all its rows are applied twice" in answer
-    assert "change_sis_id rows are sent again" in answer
-    assert "notification a second time" in answer
+    golden(home.say("retry", home.last().id, "looked in Canvas: it is not there"))
 
 
-def test_a_retry_of_applied_rows_says_how_many(home: Home, sandbox: Sandbox) -> None:
+def test_a_retry_of_applied_rows_says_how_many(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     batch = end(home, sandbox, BatchState.NOT_ACCEPTED)
-    assert "2 rows that Canvas has applied already" in home.say("retry", batch.id, "again")
+    golden(home.say("retry", batch.id, "again"))
 
 
-def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox: Sandbox) -> None:
+def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     first = end(home, sandbox, BatchState.HELD)
     home.say("discard", first.id, "exported anew")
     sandbox.add_fault("fail")
@@ -293,20 +302,22 @@ def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox:
             filed=True,
         )
         journal.add(later)
-    with pytest.raises(UsageError, match=f"20990101-000000 was imported after {failed.id}") as caught:
+    with pytest.raises(UsageError) as refused:
         home.say("retry", failed.id, "again")
-    assert f"sis-sync skip {failed.id}" in caught.value.hint
+    golden(f"{refused.value}\n{refused.value.hint}")
+    assert "20990101-000000" in str(refused.value)
+    assert failed.id in refused.value.hint
 
 
-def test_a_release_counts_for_that_import_in_that_state_only(home: Home, sandbox: Sandbox) -> None:
+def test_a_release_counts_for_that_import_in_that_state_only(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     batch = end(home, sandbox, BatchState.FAILED)
     home.say("skip", batch.id, "known")
     sandbox.set_state(batch.sent_as, "restored")
     home.drop({"later.csv": COURSES})
     told = home.run()
     assert (told.result.outcome, told.result.exit_code) == ("held", 5)
-    assert f"Import {batch.import_id} of batch {batch.id} is restored" in told.message
-    assert f"sis-sync skip {batch.id}" in told.message
+    golden(told.message)
+    assert batch.id in told.message
     home.say("skip", batch.id, "restored on purpose")
     assert home.run().result.outcome == "imported"
 
@@ -321,14 +332,15 @@ def test_what_canvas_still_works_on_is_waited_for_although_its_batch_is_skipped(
     assert len(sandbox.imports) == 1
 
 
-def test_there_is_no_word_for_a_batch_that_is_over_or_unknown(home: Home, sandbox: Sandbox) -> None:
+def test_there_is_no_word_for_a_batch_that_is_over_or_unknown(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     home.drop()
     home.run()
     for word in WORDS:
-        with pytest.raises(UsageError, match="is imported, and that is not something to"):
+        with pytest.raises(UsageError) as over:
             home.say(word, home.last().id, "because")
-        with pytest.raises(UsageError, match="no batch 2020"):
+        with pytest.raises(UsageError) as unknown:
             home.say(word, "2020", "because")
+        golden(f"{over.value}\n{unknown.value}", word)
 
 
 def test_a_rejected_batch_keeps_its_zip_and_its_stray_is_passed_over(home: Home, sandbox: Sandbox) -> None:
