@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from support.golden import Golden
 from support.homes import USERS, Home
 
 MANY = "".join(f",c{number}" for number in range(30_000))
@@ -18,14 +19,14 @@ def used() -> float:
     return times.children_user + times.children_system
 
 
-def test_thirty_thousand_columns_are_checked_within_two_seconds(home: Home) -> None:
+def test_thirty_thousand_columns_are_checked_within_two_seconds(home: Home, golden: Golden) -> None:
     home.drop({"users.csv": WIDE, "others.csv": WIDE.replace("login_id", "")})
     before = used()
     done = home.call("check")
     assert used() - before < 2
     assert done.returncode == 3
-    assert "others.csv: fatal file-too-many-columns" in done.stdout
-    assert "The header has 30,003 columns; files with more than 1,000 are not read." in done.stdout
+    golden(done.stdout)
+    assert "file-too-many-columns" in done.stdout
 
 
 @pytest.mark.slow
