@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.cron import Cron
+from support.golden import Golden
 from support.homes import COURSES, USERS, Home, Watching
 from support.imports import HEAVY, modules_of
 
@@ -52,28 +53,30 @@ def cron(home: Home) -> Cron:
 
 
 @pytest.mark.parametrize("streams", CANNOT_BE_READ)
-def test_a_hold_that_nobody_could_read_is_reported_by_the_next_run(home: Home, sandbox: Sandbox, streams: str) -> None:
+def test_a_hold_that_nobody_could_read_is_reported_by_the_next_run(
+    home: Home, sandbox: Sandbox, streams: str, golden: Golden
+) -> None:
     sandbox.add_fault("fail")
     home.drop()
     assert as_cron_does(home, streams).returncode == 4
     told = as_cron_does(home)
     assert (told.returncode, told.stdout) == (5, "")
-    assert "Import 1 is failed" in told.stderr
+    golden(told.stderr)
     silent = as_cron_does(home)
     assert (silent.returncode, silent.stdout, silent.stderr) == (5, "", "")
 
 
 @pytest.mark.parametrize(("streams", "carrier"), [("2>/dev/full", "stdout"), ("2>&-", "stdout"), (">&-", "stderr")])
 def test_the_stream_that_still_takes_something_carries_the_message(
-    home: Home, sandbox: Sandbox, streams: str, carrier: str
+    home: Home, sandbox: Sandbox, streams: str, carrier: str, golden: Golden
 ) -> None:
     sandbox.add_fault("fail")
     home.drop()
-    assert "Import 1 is failed" in getattr(as_cron_does(home, streams), carrier)
+    golden(getattr(as_cron_does(home, streams), carrier))
     assert as_cron_does(home).stderr == ""
 
 
-def test_a_run_from_a_folder_that_is_gone_reports(home: Home, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_run_from_a_folder_that_is_gone_reports(home: Home, sandbox: Sandbox, tmp_path: Path, golden: Golden) -> None:
     sandbox.add_fault("fail")
     home.drop()
     gone = tmp_path / "gone"
@@ -85,13 +88,16 @@ def test_a_run_from_a_folder_that_is_gone_reports(home: Home, sandbox: Sandbox, 
         env=os.environ | home.env | package, cwd=gone, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 4
-    assert f"sis-sync --home {home.folder} skip" in done.stderr
+    golden(done.stderr)
+    assert f"sis-sync --home {home.folder} " in done.stderr
 
 
-def test_news_that_nobody_could_read_is_reported_by_a_run_without_work(home: Home, sandbox: Sandbox) -> None:
+def test_news_that_nobody_could_read_is_reported_by_a_run_without_work(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop(night())
     assert as_cron_does(home, ">/dev/full 2>&1").returncode == 0
-    assert "left 9 messages" in as_cron_does(home).stdout
+    golden(as_cron_does(home).stdout)
     assert as_cron_does(home).stdout == ""
 
 
@@ -108,19 +114,25 @@ def night(students: int = STUDENTS, enrolled: int = 100, courses: str = COURSES)
     }
 
 
-def test_rows_that_canvas_newly_rejects_are_reported_once_and_grouped(home: Home, sandbox: Sandbox) -> None:
+def without_user(rows: int) -> str:
+    return in_words({Rejection("enrollment", "user_id … leads to no user"): rows})
+
+
+def test_rows_that_canvas_newly_rejects_are_reported_once_and_grouped(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop(night())
     first = as_cron_does(home)
     assert (first.returncode, first.stderr) == (0, "")
-    assert "left 9 messages, usually about rows that it rejected" in first.stdout
-    assert "enrollment: 'user_id … leads to no user' (9)" in first.stdout
+    golden(first.stdout)
+    assert without_user(9) in first.stdout
     assert str(home.folder_of(home.last()) / "errors.csv") in first.stdout
     assert "u95" not in first.stdout
     home.drop(night() | {"courses.csv": COURSES.replace("One", "Two")})
     known = as_cron_does(home)
     assert (known.returncode, known.stdout, known.stderr) == (0, "", "")
-    assert any("leads to no user' (9)" in note for note in home.receipt()["batch"]["notes"])
-    assert (home.folder / "logs" / "sis-sync.log").read_text().count("leads to no user' (9)") == 2
+    assert any(without_user(9) in note for note in home.receipt()["batch"]["notes"])
+    assert (home.folder / "logs" / "sis-sync.log").read_text().count(without_user(9)) == 2
 
 
 def test_known_rejected_rows_are_shown_to_a_person_who_watches(home: Home, sandbox: Sandbox) -> None:
@@ -128,19 +140,17 @@ def test_known_rejected_rows_are_shown_to_a_person_who_watches(home: Home, sandb
         show = Watching()
         home.drop(night(enrolled=enrolled))
         home.run(show=show)
-    assert any("leads to no user' (10)" in note for note in show.notes)
+    assert any(without_user(10) in note for note in show.notes)
 
 
-def test_each_newly_rejected_row_is_reported_and_no_known_one(cron: Cron, sandbox: Sandbox) -> None:
+def test_each_newly_rejected_row_is_reported_and_no_known_one(cron: Cron, sandbox: Sandbox, golden: Golden) -> None:
     cron.home.configure(SIS_SYNC_MAX_ERROR_ROWS="off", SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
     said = []
     for files in (night(), night(enrolled=101), night(enrolled=150), night(courses=COURSES + ",,No id,active\n")):
         cron.home.drop(files)
         said.append(cron.run().news)
     assert [len(news) for news in said] == [1, 1, 1, 1]
-    assert "did not have 1 of them" in said[1][0]
-    assert "did not have 49 of them" in said[2][0]
-    assert "course: " in said[3][0]
+    golden("\n".join(news[0] for news in said))
     assert "enrollment" not in said[3][0]
 
 
@@ -178,16 +188,18 @@ def test_messages_that_differ_in_values_are_one_group(message: str, known_as: st
     assert group_of(message) == known_as
 
 
-def test_groups_are_of_kind_and_text_and_the_largest_are_named_first(home: Home, sandbox: Sandbox) -> None:
+def test_groups_are_of_kind_and_text_and_the_largest_are_named_first(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop(night())
     home.run()
     messages = [
         ImportMessage("enrollments.csv", f"user_id 'u{number}' leads to no user", number) for number in range(1_200)
     ]
     found = counted([*messages, ImportMessage(None, "No file of 3", None)], home.last().entries)
-    assert in_words(found) == "enrollment: 'user_id … leads to no user' (1,200); 'No file of …' (1)"
+    golden(in_words(found), "two")
     many = {Rejection("user", f"bad {chr(97 + each)}"): 1 for each in range(7)}
-    assert in_words(many).endswith("; 2 more kinds of messages")
+    golden(in_words(many), "many")
 
 
 def test_errors_csv_is_read_back_as_it_was_written(home: Home, sandbox: Sandbox) -> None:
@@ -213,11 +225,11 @@ def leave(home: Home) -> None:
         os.utime(path, (time.time() - 5 * 86_400,) * 2)
 
 
-def test_files_that_will_never_be_sent_are_reported_once(home: Home, sandbox: Sandbox) -> None:
+def test_files_that_will_never_be_sent_are_reported_once(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     leave(home)
     first = as_cron_does(home)
     assert (first.returncode, first.stderr) == (0, "")
-    assert "never sent: below/grades.xlsx, courses.csv, student.export.text, users.txt." in first.stdout
+    golden(first.stdout)
     assert [as_cron_does(home).stdout for _ in range(2)] == ["", ""]
     home.drop()
     assert as_cron_does(home).stdout == ""
@@ -375,7 +387,7 @@ def test_a_full_disk_is_one_trouble_however_much_is_free(
     monkeypatch.setattr(shutil, "disk_usage", usage)
     cron.home.drop()
     runs = [cron.run() for _ in range(3)]
-    assert ["5 MB free" in runs[0].text, "3 MB free" in runs[2].message] == [True, True]
+    assert ["5 MB" in runs[0].text, "3 MB" in runs[2].message] == [True, True]
     assert [told.tell for told in runs] == [True, False, False]
 
 
@@ -399,4 +411,4 @@ def test_messages_about_a_file_without_its_repeated_lines_name_its_kind(home: Ho
             "enrollments.csv": "course_id,user_id,role,status\n" + "".join(f"c1,{row},active\n" for row in rows),
         }
     )
-    assert "enrollment: 'user_id … leads to no user' (1)" in as_cron_does(home).stdout
+    assert without_user(1) in as_cron_does(home).stdout
