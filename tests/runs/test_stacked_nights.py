@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from support.golden import Golden
 from support.homes import Home
 
 from canvas_sis_sync.home import inbox
@@ -51,12 +52,14 @@ def test_all_but_the_newest_night_can_be_discarded(home: Home, sandbox: Sandbox)
     assert len(sandbox.imports) == 1
 
 
-def test_files_that_contradict_each_other_and_have_no_dates_are_held_and_named(home: Home, sandbox: Sandbox) -> None:
+def test_files_that_contradict_each_other_and_have_no_dates_are_held_and_named(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.drop({"users.csv": USERS, "courses.csv": COURSES, "enrollments-a.csv": ENROLLED, "enrollments-b.csv": DROPPED})
     dry = home.type("run", "--dry-run")
     held = home.run()
     assert (dry.returncode, held.result.exit_code, home.last().state) == (5, 5, BatchState.HELD)
-    assert "1 row says something else than a row of another file about the same object" in held.message
+    golden(held.message)
     assert not sandbox.imports
     home.type("approve", home.last().id, "--yes", "--reason", "both are of this morning")
     assert home.run().result.outcome == "imported"
@@ -90,11 +93,11 @@ def test_a_night_copied_before_an_older_one_is_not_taken_for_an_export_sent_befo
     assert enrolled(sandbox) == 0
 
 
-def test_an_older_night_after_a_newer_one_is_held_by_its_time(home: Home, sandbox: Sandbox) -> None:
+def test_an_older_night_after_a_newer_one_is_held_by_its_time(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     for night, when in ("10_1", 1_900_000_060), ("9_30", 1_900_000_000):
         home.drop({name: text for name, text in NIGHTS.items() if night in name})
         for path in home.inbox.iterdir():
             os.utime(path, (when, when))
         home.run()
     assert [batch.state for batch in home.batches()] == [BatchState.IMPORTED, BatchState.HELD]
-    assert "older than that of the last accepted one" in home.last().reason
+    golden(home.last().reason)
