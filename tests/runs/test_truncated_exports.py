@@ -25,6 +25,7 @@ from support.exports import (
     turned,
     without,
 )
+from support.golden import Golden
 from support.homes import TOKEN, Home
 
 from canvas_sis_sync.sandbox.sandbox import Sandbox
@@ -110,28 +111,22 @@ def test_a_header_alone_is_held(home: Home, mode: str, breakers: tuple[str, ...]
 
 
 @pytest.mark.parametrize(
-    ("files", "breakers", "words"),
+    ("files", "breakers"),
     [
-        (cut(FULL, STUDENTS // 2, "users.csv"), ("removals",), "user: 60 of 120 rows (50.0 %) would be removed"),
-        (with_other_ids(FULL), (*TOO_MANY, "new-keys"), "user: 120 of 120 rows"),
-        (
-            with_a_column(cut(FULL, ROWS - 3)),
-            ("columns",),
-            "would never remove 3 missing rows, as it cannot compare all of this kind with import 2 (its columns",
-        ),
-        (
-            with_a_column(cut(FULL, ROWS // 2)),
-            ("columns",),
-            "would never remove 180 missing rows, as it cannot compare all of this kind with import 2 (its columns",
-        ),
-        ({**FULL, "enrollments.csv": ""}, ("empty",), "its file is missing or empty"),
-        (export(STUDENTS - 2), ("canary",), "user:s0119 must be in every delivery"),
+        (cut(FULL, STUDENTS // 2, "users.csv"), ("removals",)),
+        (with_other_ids(FULL), (*TOO_MANY, "new-keys")),
+        (with_a_column(cut(FULL, ROWS - 3)), ("columns",)),
+        (with_a_column(cut(FULL, ROWS // 2)), ("columns",)),
+        ({**FULL, "enrollments.csv": ""}, ("empty",)),
+        (export(STUDENTS - 2), ("canary",)),
     ],
     ids=["users cut", "other ids", "a column", "a column and half the rows", "an empty file", "a canary"],
 )
-def test_what_diffing_would_carry_out_is_held(home: Home, files: Files, breakers: tuple[str, ...], words: str) -> None:
+def test_what_diffing_would_carry_out_is_held(
+    home: Home, files: Files, breakers: tuple[str, ...], golden: Golden
+) -> None:
     home.configure(**DIFFING, SIS_SYNC_CANARIES="user:s0000,user:s0119" if "canary" in breakers else "")
-    assert words in held(home, files, *breakers).reason
+    golden(held(home, files, *breakers).reason)
 
 
 @pytest.mark.parametrize(
@@ -147,17 +142,15 @@ def test_what_diffing_would_carry_out_is_held(home: Home, files: Files, breakers
     ids=["no such term", "a term by word", "no terms", "terms without a row", "sections without a row", "refused rows"],
 )
 def test_what_batch_mode_would_clean_up_for_nothing_is_held(
-    home: Home, settings: dict[str, str], files: Files, breakers: tuple[str, ...]
+    home: Home, settings: dict[str, str], files: Files, breakers: tuple[str, ...], golden: Golden
 ) -> None:
     home.configure(**settings)
-    batch = held(home, files, *breakers)
-    assert ("40 that Canvas would refuse and then delete" in batch.reason) is (breakers is REFUSED)
+    golden(held(home, files, *breakers).reason)
 
 
 @pytest.mark.parametrize("status", ["deleted", "completed", "inactive"])
-def test_rows_that_end_places_are_held_without_any_mode(home: Home, status: str) -> None:
-    batch = held(home, turned(FULL, status, ROWS // 6), *TOO_MANY)
-    assert f"60 now {status}" in batch.reason
+def test_rows_that_end_places_are_held_without_any_mode(home: Home, status: str, golden: Golden) -> None:
+    golden(held(home, turned(FULL, status, ROWS // 6), *TOO_MANY).reason)
 
 
 def test_a_delivery_from_before_the_last_one_is_held(home: Home) -> None:
@@ -169,15 +162,11 @@ def test_a_delivery_from_before_the_last_one_is_held(home: Home) -> None:
     assert "2001-09-09" in home.last().reason
 
 
-def test_the_message_says_what_tripped_and_where(home: Home) -> None:
+def test_the_message_says_what_tripped_and_where(home: Home, golden: Golden) -> None:
     home.configure(**DIFFING)
     home.drop(cut(FULL, ROWS // 2))
     told = home.run()
     assert told.result.exit_code == 5
-    for words in (
-        "enrollment: 180 of 360 rows (50.0 %) would be removed: 180 missing; the limit is 10 % or 5,000 rows",
-        "enrollment: 120 of 240 rows (50.0 %) would be removed in term F25",
-        f"`sis-sync approve {home.last().id} --reason TEXT`",
-    ):
-        assert words in told.message
+    golden(told.message)
+    assert f"sis-sync approve {home.last().id} " in told.message
     assert home.run().result.exit_code == 5
