@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from filelock import FileLock, Timeout
+from support.golden import Golden
 from support.homes import COURSES, Home
 
 from canvas_sis_sync.home.batch import BatchState
@@ -95,24 +96,24 @@ def test_runs_of_one_home_at_once_make_one_import(home: Home, sandbox: Sandbox) 
     assert [record.workflow_state for record in sandbox.imports] == ["imported"]
 
 
-def test_a_second_run_says_that_it_leaves_the_work_to_the_first(home: Home, sandbox: Sandbox) -> None:
+def test_a_second_run_says_that_it_leaves_the_work_to_the_first(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     home.drop()
     with FileLock(home.archive / ".lock"):
         told = home.run()
     assert (told.result.outcome, told.result.exit_code, told.tell) == ("locked", 0, True)
-    assert "Another run" in told.message
+    golden(told.message)
     assert not sandbox.requests
     assert home.run().result.outcome == "imported"
 
 
-def test_a_home_waits_while_another_one_is_sending_to_the_account(home: Home, sandbox: Sandbox) -> None:
+def test_a_home_waits_while_another_one_is_sending_to_the_account(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     home.configure(SIS_SYNC_POLL_LIMIT=5)
     home.drop()
     lock = lock_of(home, sandbox)
     with lock:
         told = home.run()
         assert told.result.exit_code == 6
-        assert "another home was sending" in told.message
+        golden(told.message)
         assert home.run(patient=False).result.exit_code == 0
     assert (home.last().state, len(sandbox.imports)) == (BatchState.PACKED, 0)
     assert home.run().result.outcome == "imported"
