@@ -20,6 +20,7 @@ from support.exports import (
     plan,
     restore,
 )
+from support.golden import Golden
 from support.homes import Home
 
 from canvas_sis_sync.home.batch import BatchState
@@ -53,17 +54,12 @@ def send_by_hand(home: Home, files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by_hand", "missing"),
-    [
-        (ONE_ROW, "120 of 360 rows (33.3 %)"),
-        (LATE_COURSE, "120 of 360 rows (33.3 %)"),
-        (NEW_ROW, "121 of 361 rows (33.5 %)"),
-        (LATE_IN_TERM, "121 of 361 rows (33.5 %)"),
-    ],
+    "by_hand",
+    [ONE_ROW, LATE_COURSE, NEW_ROW, LATE_IN_TERM],
     ids=["a row again", "a late course", "a new row", "a late course in the term"],
 )
 def test_a_small_file_by_hand_does_not_let_a_truncated_night_pass(
-    home: Home, sandbox: Sandbox, by_hand: Files, missing: str
+    home: Home, sandbox: Sandbox, by_hand: Files, golden: Golden
 ) -> None:
     accepted(home, FULL)
     home.configure(**BATCH_MODE)
@@ -72,9 +68,10 @@ def test_a_small_file_by_hand_does_not_let_a_truncated_night_pass(
     sent = home.last()
     before = enrolled(sandbox)
     batch = held(home, HALF, "removals", "group-removals")
-    assert batch.reason.startswith(f"enrollment: {missing} would be removed: ")
+    golden(batch.reason, "reason")
     assert plan(home, batch)["against"] == f"batch {night.id} (import 2)"
-    assert f"and with what was sent since: batch {sent.id} (import 3)." in batch.notes[0]
+    golden(batch.notes[0], "note")
+    assert sent.id in batch.notes[0]
     assert batch.basis is not None
     assert (batch.basis.before, batch.basis.since) == (night.id, (sent.id,))
     assert enrolled(sandbox) == before
@@ -97,19 +94,19 @@ def test_a_kind_that_batch_mode_does_not_delete_is_not_asked_for_after_it_was_se
 
 
 def test_before_the_first_night_in_batch_mode_a_small_file_stands_for_nothing_either(
-    home: Home, sandbox: Sandbox
+    home: Home, sandbox: Sandbox, golden: Golden
 ) -> None:
     accepted(home, FULL)
     send_by_hand(home, NEW_ROW)
     batch = held(home, HALF, "removals", "group-removals")
-    assert "121 of 361 rows" in batch.reason
+    golden(batch.reason)
     assert enrolled(sandbox) == places(FULL)
     home.say("discard", batch.id, "half an export")
     accepted(home, FULL)
 
 
 @pytest.mark.slow
-def test_another_term_in_between_stands_for_nothing(home: Home, sandbox: Sandbox) -> None:
+def test_another_term_in_between_stands_for_nothing(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     accepted(home, FULL)
     fall, spring = export(terms=["F25"]), export(terms=["S99"])
     for term, files in (("F25", fall), ("S99", spring)) * 2:
@@ -117,7 +114,7 @@ def test_another_term_in_between_stands_for_nothing(home: Home, sandbox: Sandbox
         accepted(home, files)
     home.configure(**BATCH_MODE)
     half = {**fall, "enrollments.csv": "".join(fall["enrollments.csv"].splitlines(keepends=True)[:121])}
-    assert "120 of " in held(home, half, "removals", "group-removals").reason
+    golden(held(home, half, "removals", "group-removals").reason)
     assert enrolled(sandbox) == places(FULL)
 
 
@@ -154,7 +151,7 @@ def test_what_was_undone_since_does_not_count(home: Home, sandbox: Sandbox) -> N
     assert home.last().state is BatchState.IMPORTED
 
 
-def test_an_approval_is_for_the_parameters_that_it_was_held_with(home: Home, sandbox: Sandbox) -> None:
+def test_an_approval_is_for_the_parameters_that_it_was_held_with(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     accepted(home, FULL)
     home.configure(**BATCH_MODE)
     accepted(home, FULL)
@@ -170,7 +167,7 @@ def test_an_approval_is_for_the_parameters_that_it_was_held_with(home: Home, san
     assert home.last().approval is not None
     assert home.last().approval.basis.parameters == {}
     assert home.type("run").returncode == 5
-    assert "The approval is void: the import parameters" in home.last().reason
+    golden(home.last().reason)
     assert enrolled(sandbox) == places(FULL)
     approve(home, batch)
     assert home.last().approval.basis.parameters != {}
@@ -218,13 +215,15 @@ def test_what_canvas_was_never_given_again_is_sent_each_night(home: Home, sandbo
     assert len(sandbox.imports) == 4
 
 
-def test_rows_that_diffing_never_sends_again_are_no_reason_to_send_nothing(home: Home, sandbox: Sandbox) -> None:
+def test_rows_that_diffing_never_sends_again_are_no_reason_to_send_nothing(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
     home.configure(**DIFFING)
     files = {**FULL, "enrollments.csv": FULL["enrollments.csv"] + "art-F25,nobody,student,active\n"}
     for _ in range(4):
         accepted(home, files)
     assert len(sandbox.imports) == 4
-    assert any("1 rows that Canvas refused" in note for note in home.last().notes)
+    golden("\n".join(home.last().notes))
 
 
 @pytest.mark.slow
