@@ -146,7 +146,7 @@ def test_an_upload_that_is_redirected_to_another_host_is_not_followed_and_may_ha
             home.drop()
             told = home.run()
             assert (told.result.exit_code, home.last().state) == (exit_code, state)
-            assert f"redirect to {elsewhere.url}" in told.message + (home.folder / "logs" / "sis-sync.log").read_text()
+            assert elsewhere.url in told.message + (home.folder / "logs" / "sis-sync.log").read_text()
             assert home.run().result.exit_code == 0
         assert not elsewhere.requests
     assert len(sandbox.imports) == 1
