@@ -20,7 +20,7 @@ from support.homes import Home
 from support.processes import call
 
 from canvas_sis_sync.__main__ import Stream
-from canvas_sis_sync.cli.main import COMMANDS
+from canvas_sis_sync.cli.main import COMMANDS, UNFORESEEN
 from canvas_sis_sync.home.batch import BatchState
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 
@@ -194,7 +194,7 @@ def shell(home: Home, streams: str, *arguments: str) -> subprocess.CompletedProc
         env=os.environ | home.env, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     home.outputs += [done.stdout, done.stderr]
-    for word in ("Traceback", "did not foresee", "Exception ignored"):
+    for word in ("Traceback", UNFORESEEN, "Exception ignored"):
         assert word not in done.stdout + done.stderr
     return done
 
@@ -255,7 +255,7 @@ def typed(home: Home, words: list[str]) -> None:
     done = home.type(*words)
     said = done.stdout + done.stderr
     assert done.returncode in DOCUMENTED, (words, said)
-    assert "did not foresee" not in said, (words, said)
+    assert UNFORESEEN not in said, (words, said)
 
 
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

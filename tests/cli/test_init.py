@@ -144,12 +144,13 @@ def test_every_token_is_read_back_as_it_was(home: Path, token: str) -> None:
 
 
 def test_a_token_file_is_named_and_not_copied(
-    sis_init: Init, home: Path, tmp_path: Path, sandbox: Sandbox, golden: Golden
+    sis_init: Init, home: Path, tmp_path: Path, sandbox: Sandbox, golden: Golden, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "the office's #token"
     file.write_text(TOKEN, encoding="utf-8")
     file.chmod(0o600)
-    code, _, err = sis_init("--url", sandbox.url, "--token-file", os.path.relpath(file), CANVAS_API_TOKEN="fake-other")
+    code, _, err = sis_init("--url", sandbox.url, "--token-file", file.name, CANVAS_API_TOKEN="fake-other")
     assert (code, err) == (EXIT_DONE, "")
     assert written(home).token.reveal() == TOKEN
     text = (home / ".env").read_text(encoding="utf-8")

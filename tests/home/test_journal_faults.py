@@ -17,6 +17,7 @@ from support.homes import Home
 from support.sentences import in_full
 
 from canvas_sis_sync.canvas.records import SisImport, Target
+from canvas_sis_sync.cli.main import UNFORESEEN
 from canvas_sis_sync.errors import JournalError
 from canvas_sis_sync.home import _journal_faults
 from canvas_sis_sync.home._record import to_record
@@ -109,7 +110,7 @@ def test_a_damaged_journal_holds_every_command_with_a_next_step(
         assert done.returncode == 5, (command, said)
         assert str(path) in said, (command, said)
         assert "rebuild-journal" in said, (command, said)
-        assert "did not foresee" not in said
+        assert UNFORESEEN not in said
         assert "Traceback" not in said
     assert lived.type("check", str(lived.inbox)).returncode == 0
     assert not sandbox.imports

@@ -25,6 +25,7 @@ MASKS = (
     (re.compile(r"\bjournal\.\d+\.old\b"), "journal.TIME.old"),
     (re.compile(r"\b[\d,]+(\.\d+)? (bytes|[kMG]B)\b"), "SIZE"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
+    (re.compile(r"/\S+/bin/sis-sync\b"), "BIN/sis-sync"),
 )
 
 Golden = Callable[..., None]

@@ -15,6 +15,7 @@ import pytest
 from support.homes import COURSES, TOKEN, USERS, Home
 
 from canvas_sis_sync.cli._run import RunReport
+from canvas_sis_sync.cli.main import UNFORESEEN
 from canvas_sis_sync.errors import EXIT_HELD
 from canvas_sis_sync.files import Folder
 from canvas_sis_sync.home import inbox
@@ -331,7 +332,7 @@ def test_a_process_that_swaps_all_the_time_never_gets_a_strangers_file_sent(
         told = home.run()
         swapper.kill()
         swapper.communicate()
-        assert "did not foresee" not in told.message
+        assert UNFORESEEN not in told.message
         if told.result.exit_code == EXIT_HELD:
             home.say("discard", home.last().id, "swapped")
         for path in (home.inbox / "night", kept, link):

@@ -12,6 +12,7 @@ import pytest
 from support.homes import Home, fast_clock
 
 from canvas_sis_sync.canvas.records import SisImport, Target
+from canvas_sis_sync.cli.main import UNFORESEEN
 from canvas_sis_sync.errors import HeldError
 from canvas_sis_sync.home.archive import Archive, read_receipt
 from canvas_sis_sync.home.batch import Batch, BatchState
@@ -188,7 +189,7 @@ def test_a_stray_file_named_like_a_year_is_a_sentence_at_the_next_claim(home: Ho
     home.drop()
     done = home.type("run")
     assert done.returncode == 5
-    assert "did not foresee" not in done.stderr
+    assert UNFORESEEN not in done.stderr
 
 
 def test_a_rebuild_of_sound_receipts_needs_no_journal_at_all(old: Home) -> None:
