@@ -32,6 +32,7 @@ from canvas_sis_sync.sync.assess import Assessment, Comparison, assess, would_be
 from canvas_sis_sync.sync.baseline import Baseline, Earlier, baseline_as_known, earlier
 from canvas_sis_sync.sync.candidate import Candidate, of_batch
 from canvas_sis_sync.sync.checking import options_by_canvas
+from canvas_sis_sync.sync.next_steps import discard, in_words, next_steps
 from canvas_sis_sync.sync.parameters import options_for
 from canvas_sis_sync.sync.planning import sent_before
 from canvas_sis_sync.sync.session import Session, assemble, open_canvas, require_journal
@@ -260,22 +261,21 @@ def _write_rows(rows: RowsFolder, candidate: Candidate, baseline: Baseline) -> l
 
 
 def _standing(session: Session, batch: Batch, found: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is next for a batch that was weighed before."""
-    discard = f"`sis-sync discard {batch.id} --reason TEXT`"
+    """Yield what is next for a batch that was assessed before."""
     yield ""
     if found["approval"]:
-        yield f"Next: `sis-sync run` sends it; until then {discard} takes that back."
+        yield f"Next: `sis-sync run` sends it; until then {discard(batch, 'takes that back')}."
     elif batch.state is BatchState.PACKED:
         yield f"Next: `sis-sync run` {'holds' if found['verdict'] == 'hold' else 'continues with'} it."
     elif batch.basis is None:
-        yield f"Next: {report.next_command(batch)}"
+        yield f"Next: {in_words(next_steps(batch))}"
     elif found["verdict"] == "hold":
-        yield f"Next: {report.after_plan(batch, gone=bool(found['gone']))}"
+        yield f"Next: {in_words(next_steps(batch, gone=bool(found['gone']), is_plan_shown=True))}"
     else:
         yield f"Batch {batch.id} is held for this: {batch.reason}"
         if would_be_assessed_otherwise(session, batch):
             yield "By today's settings nothing trips."
-            yield "Next: `sis-sync run` weighs it again."
+            yield "Next: `sis-sync run` assesses it again."
         else:
             yield "As things are today nothing trips."
-            yield f"Next: {report.after_plan(batch, gone=False)}"
+            yield f"Next: {in_words(next_steps(batch, is_plan_shown=True))}"

@@ -23,7 +23,7 @@ from canvas_sis_sync.sync import outcome, report
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
 from canvas_sis_sync.sync.gate import GONE, ask
 from canvas_sis_sync.sync.idle import not_a_home
-from canvas_sis_sync.sync.recover import which_import
+from canvas_sis_sync.sync.next_steps import in_words, next_steps
 from canvas_sis_sync.sync.run import require_whole_journal
 from canvas_sis_sync.sync.session import Session, assemble, open_canvas, require_journal
 from canvas_sis_sync.sync.token_end import near_end
@@ -142,7 +142,7 @@ def _by_journal(journal: Journal, target: Target | None) -> GateDecision:
         if waiting.holds:
             batch = journal.batch(waiting.id)
             reason = f"Batch {waiting.id} is {waiting.state}" + (f": {batch.reason}" if batch else "")
-            return GateDecision(Verdict.HOLD, reason, report.next_command(batch) if batch else "")
+            return GateDecision(Verdict.HOLD, reason, in_words(next_steps(batch)) if batch else "")
     for waiting in ours:
         if waiting.is_open:
             return _under_way(journal.batch(waiting.id), f"Batch {waiting.id} is {waiting.state}")
@@ -158,7 +158,7 @@ def _under_way(batch: Batch | None, what: str) -> GateDecision:
         return GateDecision(Verdict.WAIT, f"{what}.", "`sis-sync run` finds out whether Canvas has it.")
     choices = ", ".join(map(str, undecided))
     reason = f"{what}, and it cannot be determined from here which import it became: {choices}."
-    return GateDecision(Verdict.HOLD, reason, which_import(batch, undecided))
+    return GateDecision(Verdict.HOLD, reason, in_words(next_steps(batch)))
 
 
 def _oldest(drops: Inbox, now: float) -> float | None:

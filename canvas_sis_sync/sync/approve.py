@@ -20,8 +20,8 @@ from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan import text as plan_text
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.progress import Silent
-from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync.assess import assess_batch, still_stands, would_be_assessed_otherwise
+from canvas_sis_sync.sync.next_steps import in_words, next_steps
 from canvas_sis_sync.sync.session import Session, assemble, does_not_fit, for_a_person, open_canvas
 
 FEW_ATTEMPTS = 2
@@ -49,11 +49,11 @@ def show(settings: Settings, batch_id: str, clock: Clock) -> Shown:
     with for_a_person(settings, clock) as session:
         held = session.batch(batch_id)
         _basis(held, session.archive.read_plan(held.id))
-        batch = _weighed_now(session, held)
+        batch = _assessed_now(session, held)
         plan = session.archive.read_plan(batch.id)
     if batch.state is BatchState.REFUSED:
         refused = f"Batch {batch.id} was checked again, and is refused now: {batch.reason}"
-        return Shown(lines([refused, f"Next: {report.next_command(batch)}"]), None, EXIT_REFUSED)
+        return Shown(lines([refused, f"Next: {in_words(next_steps(batch))}"]), None, EXIT_REFUSED)
     if batch.state is not BatchState.HELD:
         return Shown(
             f"Batch {batch.id} was compared again with what Canvas has now, and nothing holds it any longer. There is"
@@ -88,7 +88,7 @@ def approve(
         basis = _basis(batch, plan)
         if shown is not None and shown != basis:
             raise HeldError(
-                f"Batch {batch.id} was weighed again meanwhile, and its plan is another one now.",
+                f"Batch {batch.id} was assessed again meanwhile, and its plan has changed.",
                 f"Nothing was changed. Look at it with `sis-sync plan {batch.id}`.",
             )
         gone = _gone(batch, plan) if remember else ()
@@ -100,8 +100,8 @@ def approve(
     return lines([f"Batch {batch.id} is approved, exactly as it is. The next run sends it.", *remembered])
 
 
-def _weighed_now(session: Session, batch: Batch) -> Batch:
-    """Weigh a held batch again when its plan was made of something else than it would be made of now.
+def _assessed_now(session: Session, batch: Batch) -> Batch:
+    """Assess a held batch again when its plan was made of something else than it would be made of now.
 
     The import parameters stay those of its plan: they may have been given for one run, and under others, such as batch
     mode, a person would approve something else than what was held.
@@ -114,10 +114,10 @@ def _weighed_now(session: Session, batch: Batch) -> Batch:
             elsewhere = session.target != batch.target
             if elsewhere or (still_stands(session, batch) and not would_be_assessed_otherwise(session, batch)):
                 return batch
-            reason = "weighed again: what its plan was made of has changed"
+            reason = "assessed again: what its plan was made of has changed"
             return assess_batch(session, session.move(batch.released(reason), who=session.who))
     except CanvasError as error:
-        log.get_logger(batch.id).warning("not weighed again: %s", error.sentence)
+        log.get_logger(batch.id).warning("not assessed again: %s", error.sentence)
         return session.batch(batch.id)
 
 

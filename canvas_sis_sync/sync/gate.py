@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from canvas_sis_sync.canvas.records import CANVAS_FINISHED, CANVAS_UNFINISHED, Listing, SisImport
 from canvas_sis_sync.errors import HeldError, NotFound
-from canvas_sis_sync.home.batch import HOLDING, TRANSITIONS, Batch, BatchState
+from canvas_sis_sync.home.batch import HOLDING, Batch, BatchState
 from canvas_sis_sync.sync import outcome, report
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
+from canvas_sis_sync.sync.next_steps import in_words, past_import, skip
 from canvas_sis_sync.sync.session import Session, log
 
 GONE = "404"
@@ -213,16 +214,12 @@ def _name(seen: SisImport, known: JournalView) -> str:
 
 
 def _hint(seen: SisImport, known: JournalView) -> str:
-    """Name the commands that open the gate; retry only where the batch's state allows it."""
-    batch = known.previous
+    """Return the commands that open the gate."""
     if known.current and seen.id == known.current.import_id:
-        return f"sis-sync skip {known.current.id} --reason TEXT"
-    if not batch or seen.id != known.previous_id:
-        return f"sis-sync skip --import {seen.id} --reason TEXT"
-    skip = f"sis-sync skip {batch.id} --reason TEXT"
-    return (
-        f"{skip} or sis-sync retry {batch.id} --reason TEXT" if BatchState.RETRIED in TRANSITIONS[batch.state] else skip
-    )
+        return in_words([skip(known.current, "continues with the next drop")])
+    if known.previous and seen.id == known.previous_id:
+        return in_words(past_import(known.previous))
+    return f"`sis-sync skip --import {seen.id} --reason TEXT` continues with the next drop."
 
 
 FIRST_PAGE = 50

@@ -9,10 +9,11 @@ from typing import Any
 from canvas_sis_sync.canvas.records import SisImport, Target
 from canvas_sis_sync.delivery.files import Entry
 from canvas_sis_sync.errors import HeldError, SyncError
-from canvas_sis_sync.home.batch import ACCEPTED, HOLDING, IN_FLIGHT, Batch, BatchState
+from canvas_sis_sync.home.batch import ACCEPTED, IN_FLIGHT, Batch, BatchState
 from canvas_sis_sync.plain_text import Lines, lines
 from canvas_sis_sync.plan.values import Approval
 from canvas_sis_sync.sync.decision import GateDecision
+from canvas_sis_sync.sync.next_steps import in_words, next_steps
 
 SCHEMA = 1
 
@@ -68,7 +69,12 @@ def batch_message(
     `left` is a sentence about what waits meanwhile; `gone` says that terms, accounts or courses vanish whole in it.
     """
     happened = f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {_sentence(batch.reason)}"
-    said = [happened, *_in_canvas(batch, base_url, first_messages), left, f"Next: {next_command(batch, gone=gone)}"]
+    said = [
+        happened,
+        *_in_canvas(batch, base_url, first_messages),
+        left,
+        f"Next: {in_words(next_steps(batch, gone=gone))}",
+    ]
     return lines(filter(None, said))
 
 
@@ -102,41 +108,6 @@ def _in_canvas(batch: Batch, base_url: str, first_messages: Callable[[SisImport]
     if batch.sis_import is not None:
         said += [f"  Canvas: {text}" for text in first_messages(batch.sis_import)]
     return said
-
-
-def next_command(batch: Batch, *, gone: bool = False) -> str:
-    """Say what somebody can type about a batch that keeps the gate shut."""
-    if batch.state is BatchState.HELD and batch.basis is not None:
-        return f"`sis-sync plan {batch.id}` shows what it would change; {after_plan(batch, gone=gone)}"
-    if batch.state is BatchState.HELD:
-        return f"`sis-sync discard {batch.id} --reason TEXT`, and export again."
-    if batch.state is BatchState.REFUSED:
-        return f"repair the export and `sis-sync discard {batch.id} --reason TEXT`."
-    if batch.state is BatchState.REJECTED:
-        return (
-            f"mend what Canvas objects to and `sis-sync retry {batch.id} --reason TEXT`, or `sis-sync discard"
-            f" {batch.id} --reason TEXT`."
-        )
-    if batch.over_limit:
-        return (
-            f"read archive/{batch.id[:4]}/{batch.id[4:6]}/{batch.id}/errors.csv, then `sis-sync skip {batch.id}"
-            " --reason TEXT`."
-        )
-    if batch.state in HOLDING:
-        return (
-            f"`sis-sync retry {batch.id} --reason TEXT` to send the same files again, or `sis-sync skip {batch.id}"
-            " --reason TEXT` to continue with the next drop."
-        )
-    return "`sis-sync run` continues with it."
-
-
-def after_plan(batch: Batch, *, gone: bool) -> str:
-    """Say what somebody can type who has seen the plan that holds a batch; `gone` as for `batch_message`."""
-    remember = " (with --remember, what vanishes may be missing from then on)" if gone else ""
-    return (
-        f"`sis-sync approve {batch.id} --reason TEXT` lets exactly that go{remember}, `sis-sync discard {batch.id}"
-        " --reason TEXT` passes it over."
-    )
 
 
 def _sentence(text: str) -> str:

@@ -24,11 +24,11 @@ from canvas_sis_sync.home.journal_questions import Questions
 from canvas_sis_sync.sync._claim import claim, is_back, look, resume
 from canvas_sis_sync.sync._finish import file_away
 from canvas_sis_sync.sync._poll import follow
+from canvas_sis_sync.sync._recover import recover
 from canvas_sis_sync.sync._send import send
 from canvas_sis_sync.sync.assess import assess_batch, would_be_assessed_otherwise
 from canvas_sis_sync.sync.gate import wait_for_go
 from canvas_sis_sync.sync.pack import pack
-from canvas_sis_sync.sync.recover import recover
 from canvas_sis_sync.sync.session import Session, log
 from canvas_sis_sync.sync.token_end import report_token_end
 

@@ -23,7 +23,8 @@ OURS = 50
 OWN_SCOPE, ACCOUNT_SCOPE = Policy(), Policy(account_scope=True)
 RUNNING = sorted(CANVAS_UNFINISHED - {"initializing"})
 FAILED = ["failed", "failed_with_messages", "aborted"]
-SKIP, RETRY = "sis-sync skip 2026-night --reason TEXT", "sis-sync retry 2026-night --reason TEXT"
+SKIP = "`sis-sync skip 2026-night --reason TEXT` continues with the next drop."
+RETRY = "`sis-sync retry 2026-night --reason TEXT` sends the same files again"
 
 
 def batch(state: BatchState = BatchState.IMPORTED) -> Batch:
@@ -99,7 +100,9 @@ def test_somebody_elses_import_decides_by_its_state(
     else:
         assert decision.reason.startswith("Import 60")
         assert (decision.import_id, decision.workflow_state) == (60, state)
-        assert decision.hint == ("sis-sync skip --import 60 --reason TEXT" if verdict is HOLD else "")
+        assert decision.hint == (
+            "`sis-sync skip --import 60 --reason TEXT` continues with the next drop." if verdict is HOLD else ""
+        )
 
 
 @pytest.mark.parametrize("import_id", [OURS - 1, OURS + 1])
@@ -152,14 +155,14 @@ def test_too_many_refused_rows_hold(golden: Golden) -> None:
 def test_a_batch_that_is_not_accepted_holds_although_canvas_is_content(golden: Golden) -> None:
     decision = ask(ours="imported", knowing=known(BatchState.NOT_ACCEPTED))
 
-    assert (decision.verdict, decision.hint) == (HOLD, f"{SKIP} or {RETRY}")
+    assert (decision.verdict, decision.hint) == (HOLD, f"{RETRY}; {SKIP}")
     golden(decision.reason)
     assert ask(ours="imported", knowing=known(BatchState.SKIPPED)).verdict is GO
 
 
 @pytest.mark.parametrize("state", [BatchState.FAILED, BatchState.FAILED_WITH_MESSAGES, BatchState.ABORTED])
 def test_retry_is_offered_where_the_batch_allows_it(state: BatchState) -> None:
-    assert ask(ours=state.value, knowing=known(state)).hint == f"{SKIP} or {RETRY}"
+    assert ask(ours=state.value, knowing=known(state)).hint == f"{RETRY}; {SKIP}"
     assert ask(ours=state.value, knowing=known(BatchState.IMPORTED)).hint == SKIP
 
 
@@ -366,7 +369,7 @@ def test_never_go_onto_something_unfinished_or_unknown(
     if any(found.workflow_state in running for found in [*first, *second]):
         assert decision.verdict is not GO
     if decision.verdict is HOLD:
-        assert decision.hint.startswith("sis-sync skip ")
+        assert "`sis-sync skip " in decision.hint
 
 
 @settings(max_examples=40, deadline=None)

@@ -18,6 +18,7 @@ from canvas_sis_sync.home.stages import Assessed, Ending
 from canvas_sis_sync.plan.values import Approval, Basis
 from canvas_sis_sync.sync import report
 from canvas_sis_sync.sync.decision import GateDecision, Verdict
+from canvas_sis_sync.sync.next_steps import in_words, next_steps
 
 TARGET = Target("canvas.example.edu", 7)
 URL = "https://canvas.example.edu"
@@ -115,7 +116,7 @@ def test_what_canvas_has_is_never_promised_beyond_what_is_known(changes: dict[st
 
 @pytest.mark.parametrize("state", BatchState)
 def test_the_next_command_is_one_that_the_state_allows(state: BatchState) -> None:
-    text = report.next_command(replace(BATCH, state=state))
+    text = in_words(next_steps(replace(BATCH, state=state)))
     words = {"skip": BatchState.SKIPPED, "discard": BatchState.DISCARDED, "retry": BatchState.RETRIED}
     named = {word for word in words if f"sis-sync {word} " in text}
     assert all(words[word] in TRANSITIONS[state] for word in named)
@@ -124,10 +125,10 @@ def test_the_next_command_is_one_that_the_state_allows(state: BatchState) -> Non
 
 def test_a_batch_that_its_plan_holds_is_looked_at_and_approved_or_passed_over() -> None:
     basis = Basis("ab", {}, BATCH.target)
-    text = report.next_command(replace(BATCH, state=BatchState.HELD, assessment=Assessed(basis=basis)))
+    text = in_words(next_steps(replace(BATCH, state=BatchState.HELD, assessment=Assessed(basis=basis))))
     for word in ("plan", "approve", "discard"):
         assert f"`sis-sync {word} {BATCH.id}" in text
-    assert "approve" not in report.next_command(replace(BATCH, state=BatchState.HELD))
+    assert "approve" not in in_words(next_steps(replace(BATCH, state=BatchState.HELD)))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_an_approval_is_told_to_programs() -> None:
 
 
 def test_too_many_messages_lead_to_errors_csv_and_skip(golden: Golden) -> None:
-    text = report.next_command(replace(BATCH, ending=Ending(over_limit=True)))
+    text = in_words(next_steps(replace(BATCH, ending=Ending(over_limit=True))))
     golden(text)
     assert "archive/2026/01/20260102-030405/errors.csv" in text
 

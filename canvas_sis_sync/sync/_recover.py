@@ -6,7 +6,6 @@ is sent again), or stays while somebody must say which import it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from canvas_sis_sync.canvas.records import AbortKind, Listing, SisImport
@@ -15,6 +14,7 @@ from canvas_sis_sync.home.batch import Batch
 from canvas_sis_sync.home.stages import reached
 from canvas_sis_sync.sync._reconcile import Found, find
 from canvas_sis_sync.sync._send import accepted, give_up, unannounced, way
+from canvas_sis_sync.sync.next_steps import in_words, which_import
 from canvas_sis_sync.sync.session import Session, log
 
 MOST_LOST_UPLOADS = 5
@@ -184,12 +184,5 @@ def undecided_hold(batch: Batch, imports: tuple[SisImport, ...]) -> HeldError:
             f"The answer to the upload of batch {batch.id} was lost, and it cannot be determined from here which import"
             f" it became: {listed}. Nothing is sent until somebody decides."
         )
-    return HeldError(sentence, which_import(batch, [found.id for found in imports]))
-
-
-def which_import(batch: Batch, choices: Sequence[int]) -> str:
-    """Name the commands by which a person says which of these imports a batch became, or that it is none of them."""
-    return (
-        f"Compare their files and times in Canvas. If one is it: `sis-sync adopt {batch.id} {choices[0]} --reason"
-        f" TEXT`. If none is: `sis-sync retry {batch.id} --reason TEXT`."
-    )
+    steps = which_import(batch, [found.id for found in imports])
+    return HeldError(sentence, f"Compare their files and times in Canvas. Next: {in_words(steps)}")
