@@ -7,15 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import fill
 
+from canvas_sis_sync import DOCS
 from canvas_sis_sync.check.registry import RULES
-from canvas_sis_sync.cli._init import settings_lines
 from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS
 from canvas_sis_sync.home.setting_table import SECTIONS, Setting
 from canvas_sis_sync.plan.breakers.registry import BREAKERS
 
 ROOT = Path(__file__).parents[1]
-EXAMPLE = {"CANVAS_BASE_URL": "https://canvas.example.edu"}
+HEADER = (
+    "Settings of a sis-sync home, readable by its owner only. A variable of the environment goes before a line here. A"
+    " line that is commented out, or empty after the `=`, means the default, which is what it shows. `sis-sync config`"
+    f" lists each setting with its value and its source; {DOCS}/settings.md says more."
+)
+EXAMPLE = {"CANVAS_BASE_URL": "https://canvas.example.edu", "CANVAS_API_TOKEN": ""}
+"""The lines that are not commented out."""
 
 
 def pages() -> dict[str, str]:
@@ -26,7 +33,23 @@ def pages() -> dict[str, str]:
         "docs/breakers.md": {"breakers": _breakers()},
     }
     written = {page: _filled(page, lines) for page, lines in parts.items()}
-    return {"config.example.env": _joined(settings_lines(EXAMPLE)), **written}
+    return {"config.example.env": _joined(_example()), **written}
+
+
+def _example() -> Iterator[str]:
+    yield _comment(HEADER)
+    for section in SECTIONS:
+        yield f"\n# --- {section.title} ---"
+        if section.about:
+            yield f"#\n{_comment(section.about)}"
+        for setting in section.settings:
+            yield f"\n{_comment(setting.about)}"
+            is_set = setting.name in EXAMPLE
+            yield f"{setting.name}={EXAMPLE[setting.name]}" if is_set else f"#{setting.name}={setting.default}"
+
+
+def _comment(text: str) -> str:
+    return fill(text, 120, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False, break_long_words=False)
 
 
 def _filled(page: str, parts: dict[str, Iterable[str]]) -> str:
@@ -45,7 +68,7 @@ def _settings() -> Iterator[str]:
     for section in SECTIONS:
         yield f"## {section.title}\n"
         if section.about:
-            yield section.about.replace("docs/breakers.md", "[breakers.md](breakers.md)") + "\n"
+            yield section.about.replace(f"{DOCS}/breakers.md", "[breakers.md](breakers.md)") + "\n"
         yield from _table(("setting", "default", "example", "effect"), map(_row, section.settings))
         yield ""
 

@@ -9,10 +9,10 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from textwrap import fill
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from canvas_sis_sync.clock import Clock
 from canvas_sis_sync.errors import AccessRefused, HomeError, SyncError, UsageError
 from canvas_sis_sync.files import exposures, make_folder, opener
 from canvas_sis_sync.home.setting_layers import ENVIRONMENT
-from canvas_sis_sync.home.setting_table import SECTIONS, SETTINGS, Setting
+from canvas_sis_sync.home.setting_table import SETTINGS, Setting
 from canvas_sis_sync.home.settings import Settings, load
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.sync.session import open_canvas
@@ -36,11 +36,7 @@ OPTIONS = {
     "CANVAS_HOSTED": "--hosted",
 }
 """What may be answered, and how the answer is called on the command line."""
-HEADER = """\
-# Settings of a sis-sync home, readable by its owner only. A variable of the environment goes before a line here. A line
-# that is commented out, or empty after the `=`, means the default, which is what it shows. `sis-sync config` lists each
-# setting with its value and its source; docs/settings.md says more.
-"""
+EXAMPLE = "config.example.env"
 INSTRUCTURE = ".instructure.com"
 
 
@@ -96,10 +92,10 @@ def make_folders(home: Path) -> None:
 
 
 def write_settings(home: Path, answers: Mapping[str, str]) -> None:
-    """Write `.env` with every setting, readable by its owner only. Raises HomeError, also when there is one."""
+    """Write `.env` from the example, readable by its owner only. Raises HomeError, also when there is one."""
     try:
         with open(home / ".env", "x", encoding="utf-8", newline="\n", opener=opener) as file:
-            file.write("\n".join(settings_lines(answers)) + "\n")
+            file.write(settings_text(answers))
     except OSError as error:
         raise _not_made(error) from error
 
@@ -111,27 +107,25 @@ def _not_made(error: OSError) -> HomeError:
     )
 
 
-def settings_lines(answers: Mapping[str, str]) -> Iterator[str]:
-    """Yield the lines of `.env`: answers as they are, the rest commented out with its default."""
-    yield HEADER.rstrip()
-    for section in SECTIONS:
-        yield f"\n# --- {section.title} ---"
-        if section.about:
-            yield f"#\n{_comment(section.about)}"
-        for setting in section.settings:
-            yield f"\n{_comment(setting.about)}"
-            if answers.get(setting.name) or (setting.name in OBLIGATORY and not _is_elsewhere(setting, answers)):
-                yield f"{setting.name}={_quoted(answers.get(setting.name, ''))}"
-            else:
-                yield f"#{setting.name}={setting.default}"
+def settings_text(answers: Mapping[str, str]) -> str:
+    """Return the text of `.env`: the example configuration with the answers filled in. Raises OSError."""
+    return re.sub(r"^#?([A-Z_]+)=.*$", lambda line: _filled(line, answers), _example(), flags=re.MULTILINE)
 
 
-def _comment(text: str) -> str:
-    return fill(text, 120, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False, break_long_words=False)
+def _example() -> str:
+    """Return the text of the example configuration: a wheel has it in the package, a checkout at the top."""
+    packaged = files("canvas_sis_sync") / EXAMPLE
+    place = packaged if packaged.is_file() else Path(__file__).parents[2] / EXAMPLE
+    return place.read_text(encoding="utf-8")
 
 
-def _is_elsewhere(setting: Setting, answers: Mapping[str, str]) -> bool:
-    return setting.secret and "CANVAS_API_TOKEN_FILE" in answers
+def _filled(line: re.Match[str], answers: Mapping[str, str]) -> str:
+    name = line[1]
+    if answers.get(name):
+        return f"{name}={_quoted(answers[name])}"
+    if name == "CANVAS_API_TOKEN" and "CANVAS_API_TOKEN_FILE" in answers:
+        return f"#{name}="
+    return f"{name}=" if name in OBLIGATORY else line[0]
 
 
 def _quoted(text: str) -> str:

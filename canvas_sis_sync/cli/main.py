@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import click
 
-from canvas_sis_sync import __version__
+from canvas_sis_sync import REPOSITORY, __version__
 from canvas_sis_sync.cli._talk import fail, say
 from canvas_sis_sync.cli._usage import usage_message
 from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, NEXT_STEPS, HomeError, SyncError, next_step
@@ -89,7 +89,7 @@ def _unforeseen(error: Exception, given: list[str]) -> int:
         return fail(HomeError(sentence, next_step(error)), as_json="--json" in given)
     told = [
         f"Error: {UNFORESEEN} ({type(error).__name__}: {error}). Nothing that was claimed is lost.",
-        "Run it again with -vv and report what it prints as a bug.",
+        f"Run it again with -vv and report what it prints, without names and tokens: {REPOSITORY}/issues",
     ]
     say(lines([*told, *said]), err=True)
     return EXIT_BUG

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from canvas_sis_sync import DOCS
 from canvas_sis_sync.home import _setting_parsers as parse
 from canvas_sis_sync.plan.breakers.limits import (
     DEFAULT_ERROR_ROWS,
@@ -328,7 +329,7 @@ SECTIONS = (
         " students of a small course are no 20 %. The same limits hold for each term, account or course separately."
         " For one run: `sis-sync run --breaker enrollment=30%`. `SIS_SYNC_BREAKER_<KIND>` is an exception for any"
         " kind, such as `SIS_SYNC_BREAKER_ENROLLMENT=2%,3000`; the two that are shown stay when `SIS_SYNC_BREAKER` is"
-        " set. docs/breakers.md says more.",
+        f" set. {DOCS}/breakers.md says more.",
         _REMOVALS,
     ),
     Section(
