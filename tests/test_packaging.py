@@ -35,6 +35,5 @@ def test_printed_addresses_of_pages_lead_to_pages() -> None:
 
 
 def test_nothing_that_init_writes_names_a_page_by_a_relative_path() -> None:
-    text = (TOP / "config.example.env").read_text(encoding="utf-8").replace(DOCS, "")
-    assert "docs/" not in text
-    assert ".md" not in re.sub(r"/\w+\.md", "", text)
+    text = (TOP / "config.example.env").read_text(encoding="utf-8")
+    assert "docs/" not in text.replace(DOCS, "")
