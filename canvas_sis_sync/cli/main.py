@@ -27,6 +27,7 @@ COMMANDS = {
     "adopt": "release",
     "approve": "release",
     "check": "check",
+    "completion": "completion",
     "config": "home",
     "demo": "practice",
     "discard": "release",
@@ -59,6 +60,8 @@ def execute(given: list[str]) -> int:
     except click.ClickException as error:
         say(usage_message(error), err=True)
         code = error.exit_code
+    except SystemExit as done:  # how click ends when a shell asked it for completions
+        code = done.code
     except (KeyboardInterrupt, click.Abort):
         code = _interrupted()
     except Exception as error:  # noqa: BLE001 - the boundary: a traceback is for -vv and the log
