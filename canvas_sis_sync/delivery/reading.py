@@ -58,10 +58,17 @@ class EntryStream(io.RawIOBase):
         said = copy(info)
         # One byte more than the zip says, since zipfile cuts off in silence what an entry has beyond its size.
         said.file_size, said.CRC = size + 1, crc32
+        try:
+            self._entry = self._open(path, info, said)
+        except BaseException:
+            super().close()  # Python closes it otherwise when it goes, with an entry that is not there
+            raise
+
+    def _open(self, path: Path, info: ZipInfo, said: ZipInfo) -> ZipExtFile:
         file = open_regular(path)
         try:
             self._skip_header(file, info)
-            self._entry = ZipExtFile(file, "r", said, close_fileobj=True)
+            return ZipExtFile(file, "r", said, close_fileobj=True)
         except BaseException:
             file.close()
             raise
