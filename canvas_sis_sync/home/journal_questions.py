@@ -128,9 +128,10 @@ class Questions:
         return frozenset(
             self._column(
                 int,
-                "SELECT import_id FROM batch WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3 AND id != ?4"
-                " UNION SELECT import_id FROM stray WHERE host = ?1 AND account_id = ?2 AND import_id >= ?3",
+                "SELECT import_id FROM batch WHERE host = ? AND account_id = ? AND import_id >= ? AND id != ?"
+                " UNION SELECT import_id FROM stray WHERE host = ? AND account_id = ? AND import_id >= ?",
                 *(target.host, target.account_id, above, but),
+                *(target.host, target.account_id, above),
             )
         )
 
