@@ -37,3 +37,12 @@ def test_printed_addresses_of_pages_lead_to_pages() -> None:
 def test_nothing_that_init_writes_names_a_page_by_a_relative_path() -> None:
     text = (TOP / "config.example.env").read_text(encoding="utf-8")
     assert "docs/" not in text.replace(DOCS, "")
+
+
+def test_the_issue_templates_lead_to_this_repository_and_ask_for_the_version() -> None:
+    folder = TOP / ".github" / "ISSUE_TEMPLATE"
+    assert f"{REPOSITORY}/security/advisories/new" in (folder / "config.yml").read_text(encoding="utf-8")
+    assert f"{REPOSITORY}/security/advisories/new" in (TOP / "SECURITY.md").read_text(encoding="utf-8")
+    for name in ("bug.yml", "feature.yml"):
+        assert "sis-sync --version" in (folder / name).read_text(encoding="utf-8")
+    assert "sis-sync status --json" in (folder / "bug.yml").read_text(encoding="utf-8")

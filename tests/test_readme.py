@@ -19,7 +19,7 @@ TOP = Path(__file__).parents[1]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(
     [
-        *(TOP / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+        *(TOP / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
         *TOP.glob("docs/*.md"),
         *TOP.glob("benchmarks/*.md"),
     ]
