@@ -164,7 +164,7 @@ def test_a_token_file_is_named_and_not_copied(
     text = (home / ".env").read_text(encoding="utf-8")
     assert TOKEN not in text
     assert "fake-other" not in text
-    golden(text)
+    golden("\n".join(line for line in text.splitlines() if line.startswith(("CANVAS_", "#CANVAS_"))))
 
 
 def test_the_environment_completes_the_options(sis_init: Init, home: Path) -> None:
