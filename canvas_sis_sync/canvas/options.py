@@ -60,6 +60,16 @@ class ImportOptions:
         return self.is_on("skip_deletes")
 
     @property
+    def overrides_stickiness(self) -> bool:
+        """True when what was changed by hand is overwritten."""
+        return self.is_on("override_sis_stickiness")
+
+    @property
+    def takes_over_logins(self) -> bool:
+        """True when a login that another SIS id has is taken over (CSV 10.8)."""
+        return self.is_on("update_sis_id_if_login_claimed")
+
+    @property
     def change_threshold(self) -> str:
         """The share in percent, "" for none (DIFF 5, 10)."""
         return self.parameters.get("change_threshold", "")

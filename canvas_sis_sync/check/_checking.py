@@ -154,7 +154,7 @@ def _conclude(heading: Heading, options: CheckOptions, result: FileResult) -> No
             tally.make_one(rule.id)
     if not result.file.rows:
         tally.add("file-header-only")
-    if result.refused and options.deletes_what_is_missing and heading.kind.name in BATCH_MODE_KINDS:
+    if result.refused and options.asked.batch_mode and heading.kind.name in BATCH_MODE_KINDS:
         tally.add("set-refused-rows-deleted")
 
 

@@ -177,4 +177,4 @@ def every_file(_heading: Heading, _options: CheckOptions) -> Iterable[str]:
 
 def is_diffed(_heading: Heading, options: CheckOptions) -> Iterable[str]:
     """Find files of a data set that is diffed."""
-    return [""] if options.diffing else []
+    return [""] if options.asked.data_set else []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 from canvas_sis_sync.check._ids import CLAIMS, DEFINES
@@ -49,7 +48,6 @@ class RuleOrder:
     warnings: tuple[Rule, ...]
 
 
-@lru_cache(maxsize=256)
 def plan_for(kind: str, options: CheckOptions) -> RuleOrder:
     """Sort the rules of a kind."""
     rules = [rule for rule in rules_of(kind) if rule.check]
@@ -96,7 +94,7 @@ class Judge:
 
     def _skip(self, rows: Rows, settled: set[int]) -> set[int]:
         """Set aside the rows that Canvas ignores because they delete (CSV 9)."""
-        if not self._options.skip_deletes:
+        if not self._options.asked.skip_deletes:
             return set()
         words = {word for word in rows.distinct("status") if "deleted" in word.lower()}
         skipped = set(rows.places("status", words)) - settled
@@ -130,7 +128,7 @@ class Judge:
 def key_columns(kind: Kind, options: CheckOptions) -> tuple[str, ...]:
     """Return the columns that identify the objects of a kind: when diffing those of the diff key (DIFF 4)."""
     undiffable = not kind.key or kind.name == "group_category"
-    return kind.key if options.diffing and not undiffable else OBJECT_KEYS.get(kind.name, kind.key)
+    return kind.key if options.asked.data_set and not undiffable else OBJECT_KEYS.get(kind.name, kind.key)
 
 
 def collect(rows: Rows, idle: set[int], refused: set[int], result: FileResult) -> None:
@@ -161,7 +159,7 @@ def collect(rows: Rows, idle: set[int], refused: set[int], result: FileResult) -
 
 def _deleting(rows: Rows) -> set[int]:
     """Return the places of rows that delete what they are about."""
-    if rows.options.skip_deletes:
+    if rows.options.asked.skip_deletes:
         return set()
     match rows.kind.name:
         case "user":

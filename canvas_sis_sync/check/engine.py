@@ -127,7 +127,7 @@ class _Check:
             return CONTRADICTION
         if clash.keys.kind == "enrollment" and clash.one_deletes:
             return "enrollment-delete-wins"
-        if clash.keys.kind == "admin" and self._options.diffing:
+        if clash.keys.kind == "admin" and self._options.asked.data_set:
             return "admin-key-without-role"
         return "set-duplicate-rows"
 
@@ -146,16 +146,16 @@ class _Check:
                     self._results[clash.keys.file].tally.add(self._rule_of(claim), clash.row, claim.columns[0])
 
     def _rule_of(self, claim: Claim) -> str:
-        taken_over = claim.rule == "user-login-id-claimed" and self._options.takes_over_logins
+        taken_over = claim.rule == "user-login-id-claimed" and self._options.asked.takes_over_logins
         return "user-login-takeover" if taken_over else claim.rule
 
     def _judge_set(self) -> None:
         kinds = {result.file.kind for result in self._results.values() if result.file.kind}
         if not kinds:
             self._set.add("set-nothing-to-import")
-        elif self._options.multi_term and not kinds & {"term", "change_sis_id"}:
+        elif self._options.asked.multi_term and not kinds & {"term", "change_sis_id"}:
             self._set.add("set-no-terms")
-        if self._options.diffing and self._options.overrides_stickiness:
+        if self._options.asked.data_set and self._options.asked.overrides_stickiness:
             self._set.add("set-stickiness-diffing")
 
     def report(self) -> Report:
@@ -180,7 +180,7 @@ class _Check:
                 each.repeated for each in self._results.values() if (each.file.rows or 0) >= LEAST_FOR_REPEATED
             ),
             empty_rows=sum(each.file.rows - each.judged for each in self._results.values() if each.file.rows),
-            diffed=self._options.diffing,
+            diffed=bool(self._options.asked.data_set),
         )
 
     def _refused(self) -> dict[str, int]:

@@ -22,9 +22,9 @@ def is_unchanged(session: Session, candidate: Candidate, before: Earlier, option
     changed by hand. An import that left messages may have rejected rows, which are tried again. Batch mode and the
     override of stickiness act on what was changed in Canvas, so they are always sent.
     """
-    if before.batch is None or candidate.remaster or not (options.data_set or session.settings.skip_unchanged):
+    if before.batch is None or not (options.data_set or session.settings.skip_unchanged):
         return False
-    acts_anyway = options.batch_mode or options.is_on("override_sis_stickiness")
+    acts_anyway = options.batch_mode or options.overrides_stickiness
     if acts_anyway or not _same_parameters(before.batch, options):
         return False
     last = session.journal.previous_sent(session.target)

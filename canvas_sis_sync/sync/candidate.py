@@ -31,8 +31,6 @@ class Candidate:
     entries: tuple[Entry, ...] = ()
     #: Of its zip, "" when there is none yet.
     sha256: str = ""
-    #: True when it would become a new base after a diffed import of the same zip.
-    remaster: bool = False
     #: Folder for what does not fit into memory, None for the system's.
     scratch: Path | None = None
 
@@ -60,6 +58,5 @@ def of_batch(session: Session, batch: Batch) -> Candidate:
         claimed,
         batch.entries,
         batch.zip.sha256 if batch.zip else "",
-        remaster=batch.remaster_of is not None,
         scratch=session.archive.batch_folder(batch.id),
     )

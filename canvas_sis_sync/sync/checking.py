@@ -37,14 +37,8 @@ def options_of(
             near = get_close_matches(rule, RULES, 1)
             meant = f" Did you mean {near[0]}?" if near else ""
             raise SettingsError(f"SIS_SYNC_CHECK_IGNORE names {rule}, which is no rule.{meant}", "sis-sync rules")
-    asked = ImportOptions(settings.import_parameters)
     return CheckOptions(
-        batch_mode=asked.is_on("batch_mode"),
-        multi_term=asked.multi_term,
-        diffing=bool(asked.data_set),
-        skip_deletes=asked.skip_deletes,
-        overrides_stickiness=asked.is_on("override_sis_stickiness"),
-        takes_over_logins=asked.is_on("update_sis_id_if_login_claimed"),
+        ImportOptions(settings.import_parameters),
         complete=complete,
         roles=frozenset([*roles, *settings.roles]) or None,
         own_user_sis_id=own_user,

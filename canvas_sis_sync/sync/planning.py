@@ -14,7 +14,7 @@ from canvas_sis_sync.plan.breakers.case import Case
 from canvas_sis_sync.plan.breakers.registry import judge, noticed
 from canvas_sis_sync.plan.changes import bounds
 from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
-from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing, skips_removals
+from canvas_sis_sync.plan.changes.canvas_diffing import DiffBase, predict_diffing
 from canvas_sis_sync.plan.changes.comparing import compare_apart, compare_kind, recognised
 from canvas_sis_sync.plan.changes.effects import predict_plain
 from canvas_sis_sync.plan.changes.merging import each_once, together
@@ -158,14 +158,8 @@ def _circumstances(
 ) -> Case:
     """Return what the breakers look at besides the rows."""
     return Case(
+        options=options,
         has_before=baseline.before is not None,
-        diffing=bool(options.data_set) and not options.batch_mode,
-        remaster=candidate.remaster or options.remaster,
-        batch_mode=options.batch_mode,
-        multi_term=options.multi_term,
-        skip_deletes=options.skip_deletes,
-        skips_removals=skips_removals(options),
-        term=options.term,
         # A copy may have mixed the times of two nights up; their order is that of the dates in the names.
         newest_before=baseline.before.newest
         if baseline.before and not is_later(candidate.claimed, baseline.before.claimed)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.samples import checked, found
+from support.samples import DIFFING, checked, found
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check._rule import Severity
 from canvas_sis_sync.check.findings import RefuseOn, Report, merged, refuses
 from canvas_sis_sync.check.options import MOST_PLACES, CheckOptions
@@ -65,7 +66,7 @@ def test_a_missing_required_column_fails_every_row() -> None:
 def test_rows_that_are_ignored_on_request_have_no_later_faults() -> None:
     long = "x" * 256
     text = f"section_id,course_id,name,status\ns,c,{long},deleted\n,c,N,deleted\ns2,c,{long},active\n"
-    report = checked({"s.csv": text}, CheckOptions(skip_deletes=True))
+    report = checked({"s.csv": text}, CheckOptions(ImportOptions({"skip_deletes": "true"})))
     assert found(report, "any-skip-deletes") == [("s.csv", 2, "status")]
     assert found(report, "section-id-blank") == [("s.csv", 3, "section_id")]
     assert found(report, "section-too-long") == [("s.csv", 4, "name")]
@@ -133,7 +134,10 @@ def test_columns_in_another_order_or_missing_make_no_difference() -> None:
 
 def test_when_diffing_the_last_row_of_a_diff_key_is_all_that_counts() -> None:
     text = "term_id,name,status,date_override_enrollment_type\nt,T,active,\nt,,active,TaEnrollment\n"
-    assert found(checked({"t.csv": text}, CheckOptions(diffing=True)), "set-duplicate-rows") == [("t.csv", 3, None)]
+    assert found(
+        checked({"t.csv": text}, DIFFING),
+        "set-duplicate-rows",
+    ) == [("t.csv", 3, None)]
     assert "set-duplicate-rows" not in checked({"t.csv": text}).counts
 
 

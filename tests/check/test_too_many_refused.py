@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.golden import Golden
-from support.samples import Files, checked
+from support.samples import DIFFING, Files, checked
 
 from canvas_sis_sync.check.findings import RefuseOn, refuses, refusing, too_many_refused, worst_first
-from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.plan.breakers.limits import DEFAULT_ERROR_ROWS, parse_error_rows
 
 HEADER = "user_id,login_id,status\n"
@@ -53,8 +52,8 @@ def test_a_row_without_any_value_is_none_that_canvas_takes() -> None:
 
 
 def test_of_a_diffed_delivery_only_all_rows_are_too_many() -> None:
-    assert not too_many_refused(checked(users(30, 60), CheckOptions(diffing=True)), DEFAULT)
-    assert too_many_refused(checked(users(0, 60), CheckOptions(diffing=True)), DEFAULT)
+    assert not too_many_refused(checked(users(30, 60), DIFFING), DEFAULT)
+    assert too_many_refused(checked(users(0, 60), DIFFING), DEFAULT)
 
 
 def test_exact_duplicates_count_once_where_canvas_may_leave_them_out() -> None:

@@ -15,8 +15,8 @@ from canvas_sis_sync.plan.changes.batch_mode import predict_batch_mode
 from canvas_sis_sync.plan.values import Changes, Effect, GroupChanges, KindChanges, Mode, Prediction, Tripped
 
 NOW = datetime(2031, 12, 22, 3, 0, tzinfo=UTC).timestamp()
-DIFFING = Case(diffing=True, now=NOW)
-BATCH = Case(batch_mode=True, term="sis_term_id:F31", now=NOW)
+DIFFING = Case(options=ImportOptions({"diffing_data_set_identifier": "sis"}), now=NOW)
+BATCH = Case(options=ImportOptions({"batch_mode": "true", "batch_mode_term_id": "sis_term_id:F31"}), now=NOW)
 LIMITS = {kind: Limit(percent=10, count=5000) for kind in ("term", "course", "section", "enrollment", "login")}
 LIMITS |= {"user": Limit(percent=2), "change_sis_id": Limit()}
 
@@ -44,15 +44,12 @@ def judged(
     """Judge changes in a courses' world where the only term is F31."""
     known = {"course_terms_before": frozenset({"F31"}), "course_terms_now": frozenset({"F31"})}
     changed = Changes(kinds, **(known | changes))
-    prediction = replace(
-        prediction or Prediction(), scope=predict_batch_mode(changed, ImportOptions(parameters_of(case))).scope
-    )
+    prediction = replace(prediction or Prediction(), scope=predict_batch_mode(changed, case.options).scope)
     return judge(replace(case, changes=changed, prediction=prediction, limits=limits))
 
 
-def parameters_of(case: Case) -> Mapping[str, str]:
-    named = {"batch_mode": "true", "batch_mode_term_id": case.term} if case.batch_mode else {}
-    return named | ({"multi_term_batch_mode": "true"} if case.multi_term else {})
+def asking(case: Case, **parameters: str) -> Case:
+    return replace(case, options=ImportOptions({**case.options.parameters, **parameters}))
 
 
 def ids(tripped: tuple[Tripped, ...]) -> list[str]:

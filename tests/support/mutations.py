@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check.options import CheckOptions
 
 SEED = 20261123
@@ -11,8 +12,22 @@ SEED = 20261123
 
 AIMS = (
     CheckOptions(),
-    CheckOptions(batch_mode=True, skip_deletes=True, complete=True, roles=frozenset({"Grader"}), own_user_sis_id="u1"),
-    CheckOptions(diffing=True, multi_term=True, takes_over_logins=True, ignore=frozenset({"user-id-blank"})),
+    CheckOptions(
+        ImportOptions({"batch_mode": "true", "skip_deletes": "true"}),
+        complete=True,
+        roles=frozenset({"Grader"}),
+        own_user_sis_id="u1",
+    ),
+    CheckOptions(
+        ImportOptions(
+            {
+                "diffing_data_set_identifier": "sis",
+                "multi_term_batch_mode": "true",
+                "update_sis_id_if_login_claimed": "true",
+            }
+        ),
+        ignore=frozenset({"user-id-blank"}),
+    ),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check.engine import check
 from canvas_sis_sync.check.findings import Report
 from canvas_sis_sync.check.options import CheckOptions
@@ -14,6 +15,7 @@ from canvas_sis_sync.delivery.files import DeliveryFile
 
 Files = Mapping[str, str | bytes]
 PLAIN = CheckOptions()
+DIFFING = CheckOptions(ImportOptions({"diffing_data_set_identifier": "sis"}))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS
 
 def first(case: Case) -> Iterator[Tripped]:
     """Find batch mode with nothing to compare with."""
-    if case.deletes_by_term and not case.has_before:
+    if case.options.batch_mode and not case.has_before:
         yield Tripped(
             "first-in-batch-mode",
             "Batch mode deletes what this delivery does not contain, and there is no accepted delivery yet that tells"
@@ -21,9 +21,9 @@ def first(case: Case) -> Iterator[Tripped]:
 
 def term(case: Case) -> Iterator[Tripped]:
     """Find a term that no course of this delivery or of the last accepted one is in."""
-    if not case.deletes_by_term or case.multi_term:
+    if not case.options.batch_mode or case.options.multi_term:
         return
-    name = case.term
+    name = case.options.term
     scope = case.prediction.scope
     if scope is None:
         message = (
@@ -44,7 +44,7 @@ def empty(case: Case) -> Iterator[Tripped]:
     """Find files with a header alone: batch mode deletes everything of their kind."""
     for name in BATCH_MODE_KINDS:
         found = case.changes.of(name)
-        if case.deletes_by_term and found is not None and found.in_now and not found.rows_now:
+        if case.options.batch_mode and found is not None and found.in_now and not found.rows_now:
             yield Tripped(
                 "batch-empty",
                 f"{name}: its file has a header and no row, so batch mode would delete every {name} in its scope:"
@@ -55,7 +55,7 @@ def empty(case: Case) -> Iterator[Tripped]:
 
 def terms(case: Case) -> Iterator[Tripped]:
     """Find batch mode for several terms without one."""
-    if case.multi_term and not case.changes.valid_terms:
+    if case.options.multi_term and not case.changes.valid_terms:
         yield Tripped(
             "batch-terms",
             "Batch mode for all terms in the import finds no valid row in a terms.csv: Canvas would abort after having"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from canvas_sis_sync.plan.breakers import _words
 from canvas_sis_sync.plan.breakers.case import Case
+from canvas_sis_sync.plan.changes.canvas_diffing import skips_removals
 from canvas_sis_sync.plan.values import Tripped
 
 MOST_THRESHOLDS = 2
@@ -43,7 +44,7 @@ def older(case: Case) -> Iterator[Tripped]:
 
 def unknown_base(case: Case) -> Iterator[Tripped]:
     """Find out that nobody here knows what Canvas would compare with, and so what it would remove."""
-    if case.derives and not case.prediction.base_known and not case.skips_removals:
+    if case.derives and not case.prediction.base_known and not skips_removals(case.options):
         yield Tripped(
             "unknown-base",
             f"Canvas would compare with import {case.prediction.base_import}, which was not sent from here: what it"
@@ -54,7 +55,7 @@ def unknown_base(case: Case) -> Iterator[Tripped]:
 def renames(case: Case) -> Iterator[Tripped]:
     """Find changes of ids in a data set that is diffed: rows that go are carried out again (DIFF 7)."""
     found = case.changes.of("change_sis_id")
-    if case.diffing and not case.deletes_by_term and found is not None and found.in_now:
+    if case.options.data_set and not case.options.batch_mode and found is not None and found.in_now:
         yield Tripped(
             "renames",
             "change_sis_id: changes of ids are part of a diffed data set, where Canvas carries rows out again that are"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.values import Changes, GroupChanges, KindChanges, Prediction
 from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, OWNERS
@@ -55,18 +56,9 @@ class Case:
     changes: Changes = field(default_factory=Changes)
     prediction: Prediction = field(default_factory=Prediction)
     limits: Limits = field(default_factory=dict)
+    options: ImportOptions = field(default_factory=ImportOptions)
     #: An accepted delivery to compare with exists.
     has_before: bool = True
-    diffing: bool = False
-    #: The import would become a new base and derive no removals.
-    remaster: bool = False
-    batch_mode: bool = False
-    multi_term: bool = False
-    skip_deletes: bool = False
-    #: It skips every row that Canvas derives from a missing one, as all of these get a deleted status (DIFF 6).
-    skips_removals: bool = False
-    #: batch_mode_term_id as configured (API 2), "" for none.
-    term: str = ""
     #: Newest mtime among the files, seconds; None where it is not known.
     newest_before: float | None = None
     newest_now: float | None = None
@@ -82,14 +74,9 @@ class Case:
     now: float = 0.0
 
     @property
-    def deletes_by_term(self) -> bool:
-        """Whether Canvas deletes by batch mode, of one term or of several."""
-        return self.batch_mode or self.multi_term
-
-    @property
     def derives(self) -> bool:
-        """Tell whether Canvas would remove what is missing by comparing; batch mode excludes it (DIFF)."""
-        return self.diffing and not self.deletes_by_term and not self.remaster
+        """Whether Canvas would remove what is missing by comparing; batch mode excludes it (DIFF)."""
+        return bool(self.options.data_set) and not self.options.batch_mode and not self.options.remaster
 
     @cached_property
     def gone(self) -> dict[GroupName, list[GroupChanges]]:
@@ -122,13 +109,13 @@ class Case:
     def _missing(self, changes: KindChanges) -> int:
         effect = self.prediction.of(changes.kind)
         predicted = effect.removed if effect else 0
-        if self.deletes_by_term:
+        if self.options.batch_mode:
             return predicted if changes.kind in BATCH_MODE_KINDS else 0
         if not self.derives:
             return 0
         # Rows that are written as deleted are skipped then, and only the prediction knows which are (DIFF 6). Of files
         # that cannot be compared none is removed (DIFF 3, 4): `columns` is about those.
-        if self.skip_deletes or (effect and effect.uncompared):
+        if self.options.skip_deletes or (effect and effect.uncompared):
             return predicted
         return max(changes.removed - changes.ended, predicted)
 
@@ -143,12 +130,12 @@ class Case:
         return {each.kind: self._taken(each.added_ending) for each in self.changes.kinds}
 
     def _taken(self, by_word: Mapping[str, int]) -> dict[str, int]:
-        skipped = "deleted" if self.skip_deletes else ""
+        skipped = "deleted" if self.options.skip_deletes else ""
         return {word: rows for word, rows in by_word.items() if rows and word != skipped}
 
     def rejected(self, kind: str) -> int:
         """Give the rows that Canvas rejects although only they keep batch mode from deleting (DIFF 9)."""
-        concerned = self.deletes_by_term and kind in BATCH_MODE_KINDS
+        concerned = self.options.batch_mode and kind in BATCH_MODE_KINDS
         return self.refused.get(kind, 0) if concerned else 0
 
     def dependent(self, changes: KindChanges) -> int:
@@ -162,7 +149,7 @@ class Case:
     def group_missing(self, part: GroupChanges) -> int:
         """Give the rows of a group and kind that Canvas would remove because they are not in the delivery."""
         rows = part.removed - part.ended
-        if self.deletes_by_term and self.prediction.scope is not None:
+        if self.options.batch_mode and self.prediction.scope is not None:
             rows = sum(part.removed_by_term.get(term, 0) for term in self.prediction.scope)
         return min(rows, self.missing.get(part.kind, 0))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind
+from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, asking, ids, judged, kind
 from support.golden import Golden
 
 from canvas_sis_sync.plan.breakers.case import Case
@@ -138,7 +138,7 @@ def test_of_several_files_those_that_are_compared_count_as_removals(golden: Gold
         (kind("enrollment", removed=1, ended=1), DIFFING, UNCOMPARED),
         (kind("enrollment", removed=1, columns_lost=("a",)), DIFFING, replace(UNCOMPARED, uncompared=False)),
         (kind("enrollment", removed=1), Case(now=NOW), UNCOMPARED),
-        (kind("enrollment", removed=1), replace(DIFFING, remaster=True), UNCOMPARED),
+        (kind("enrollment", removed=1), asking(DIFFING, diffing_remaster_data_set="true"), UNCOMPARED),
         (kind("admin", removed=1), DIFFING, replace(UNCOMPARED, kind="admin")),
         (kind("enrollment", removed=1), DIFFING, replace(UNCOMPARED, kind="section")),
     ],
@@ -188,9 +188,9 @@ UNKNOWN = Prediction(base_import=4711, base_known=False)
     [
         (DIFFING, True),
         (replace(DIFFING, has_before=False), True),
-        (replace(DIFFING, remaster=True), False),
-        (replace(DIFFING, skip_deletes=True), True),
-        (replace(DIFFING, skip_deletes=True, skips_removals=True), False),
+        (asking(DIFFING, diffing_remaster_data_set="true"), False),
+        (asking(DIFFING, skip_deletes="true", diffing_drop_status="completed"), True),
+        (asking(DIFFING, skip_deletes="true"), False),
         (Case(), False),
     ],
 )
@@ -221,7 +221,7 @@ def test_changes_of_ids_are_not_for_diffing(changes: KindChanges, case: Case, tr
 def test_three_refused_comparisons_in_a_row_hold(times: int, trips: bool) -> None:
     tripped = judged(case=replace(DIFFING, thresholds_in_a_row=times))
     assert ids(tripped) == ["thresholds"] * trips
-    assert not judged(case=replace(DIFFING, thresholds_in_a_row=times, remaster=True))
+    assert not judged(case=asking(replace(DIFFING, thresholds_in_a_row=times), diffing_remaster_data_set="true"))
     assert not trips or "the last 3 deliveries" in tripped[0].message
 
 
@@ -253,7 +253,7 @@ def test_the_first_delivery_in_batch_mode_holds() -> None:
 def test_the_term_of_batch_mode_must_have_a_course(term: str, trips: bool, side: str) -> None:
     nowhere: dict[str, Any] = {"course_terms_before": frozenset(), "course_terms_now": frozenset()}
     tripped = judged(
-        case=replace(BATCH, term=term),
+        case=asking(BATCH, batch_mode_term_id=term),
         limits={},
         term_integration_ids={"fall": "F31", "spring": "S31"},
         **(nowhere | {side: frozenset({"F31"})}),
@@ -262,14 +262,14 @@ def test_the_term_of_batch_mode_must_have_a_course(term: str, trips: bool, side:
 
 
 def test_the_default_term_has_the_courses_that_name_none() -> None:
-    case = replace(BATCH, term="default")
+    case = asking(BATCH, batch_mode_term_id="default")
     assert not judged(case=case, course_terms_now=frozenset({""}))
 
 
 def test_a_term_that_only_canvas_knows_is_told_how_to_write(golden: Golden) -> None:
-    (tripped,) = judged(case=replace(BATCH, term="current"))
+    (tripped,) = judged(case=asking(BATCH, batch_mode_term_id="current"))
     golden(tripped.message)
-    (tripped,) = judged(case=replace(BATCH, term="sis_term_id:F26"))
+    (tripped,) = judged(case=asking(BATCH, batch_mode_term_id="sis_term_id:F26"))
     golden(tripped.message, "2")
 
 
@@ -283,10 +283,10 @@ def test_in_batch_mode_a_header_alone_holds(name: str) -> None:
 
 
 def test_batch_mode_for_several_terms_needs_one() -> None:
-    case = Case(batch_mode=True, multi_term=True)
+    case = asking(Case(), batch_mode="true", multi_term_batch_mode="true")
     assert ids(judged(case=case, valid_terms=0)) == ["batch-terms"]
     assert not judged(case=case, valid_terms=1)
-    assert not judged(case=replace(case, batch_mode=False), valid_terms=1)
+    assert not judged(case=asking(case, batch_mode=""), valid_terms=1)
     assert not judged(case=BATCH, valid_terms=0)
 
 

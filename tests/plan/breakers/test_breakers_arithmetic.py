@@ -8,7 +8,9 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.breaker_cases import DIFFING, asking
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.plan.breakers.case import Case, gone_groups
 from canvas_sis_sync.plan.breakers.limits import Limit
 from canvas_sis_sync.plan.breakers.registry import judge
@@ -107,16 +109,20 @@ def prediction_of(world: World) -> Prediction:
     return Prediction(tuple(Effect(kind, Mode.DIFFED, "", removed[kind]) for kind in KINDS), scope=scope)
 
 
+MODES = {
+    "plain": {},
+    "diffing": DIFFING.options.parameters,
+    "remaster": {**DIFFING.options.parameters, "diffing_remaster_data_set": "true"},
+    "batch": {"batch_mode": "true", "batch_mode_term_id": f"sis_term_id:{SCOPE}"},
+}
+
+
 def case_of(world: World) -> Case:
     return Case(
         changes_of(world.rows),
         prediction_of(world),
         world.limits,
-        diffing=world.mode in {"diffing", "remaster"},
-        remaster=world.mode == "remaster",
-        batch_mode=world.mode == "batch",
-        term=f"sis_term_id:{SCOPE}",
-        skip_deletes=world.skip_deletes,
+        ImportOptions({**MODES[world.mode], **({"skip_deletes": "true"} if world.skip_deletes else {})}),
         refused=world.refused,
         remembered=world.remembered,
     )
@@ -209,6 +215,6 @@ def test_a_raised_limit_never_makes_anything_trip(world: World, kind: str, perce
 @given(worlds())
 def test_a_remaster_and_a_plain_import_remove_nothing_by_omission(world: World) -> None:
     kept = defaultdict(int, {cell: rows for cell, rows in world.rows.items() if not cell[2].startswith(("now", "new"))})
-    for case in (Case(), Case(diffing=True, remaster=True)):
+    for case in (Case(), asking(DIFFING, diffing_remaster_data_set="true")):
         tripped = judge(replace(case, changes=changes_of(kept), limits=world.limits))
         assert not {each.breaker for each in tripped} & {"removals", "group-removals", "gone"}

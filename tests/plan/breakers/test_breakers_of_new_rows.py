@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.breaker_cases import BATCH, DIFFING, NOW, ids, judged, kind, predicted
+from support.breaker_cases import BATCH, DIFFING, NOW, asking, ids, judged, kind, predicted
 from support.golden import Golden
 
 from canvas_sis_sync.plan.breakers.case import Case
@@ -16,7 +16,7 @@ from canvas_sis_sync.plan.values import GroupChanges
 # --- rows that come ended ---
 
 
-@pytest.mark.parametrize("case", [DIFFING, replace(DIFFING, remaster=True), Case(now=NOW), BATCH])
+@pytest.mark.parametrize("case", [DIFFING, asking(DIFFING, diffing_remaster_data_set="true"), Case(now=NOW), BATCH])
 @pytest.mark.parametrize("word", ["deleted", "completed", "inactive"])
 def test_new_rows_that_end_something_count_always(case: Case, word: str) -> None:
     (tripped,) = judged(kind("enrollment", added_ending={word: 101}), case=case)
@@ -31,7 +31,7 @@ def test_they_count_together_with_what_turned_and_what_is_missing(golden: Golden
 
 
 def test_new_rows_that_are_deleted_do_not_count_where_canvas_skips_them() -> None:
-    case = Case(skip_deletes=True, now=NOW)
+    case = asking(Case(now=NOW), skip_deletes="true")
     assert not judged(kind("user", added_ending={"deleted": 500}), case=case)
     part = GroupChanges("term", "F31", "user", 500, turned=500)
     assert not judged(kind("user", added_ending={"deleted": 500}), case=case, groups=(part,))

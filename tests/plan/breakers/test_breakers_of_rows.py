@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, ids, judged, kind, predicted
+from support.breaker_cases import BATCH, DIFFING, LAST_TERM, NOW, THE_REST, asking, ids, judged, kind, predicted
 from support.golden import Golden
 
 from canvas_sis_sync.plan.breakers.case import Case, gone_groups
@@ -60,11 +60,11 @@ def test_a_kind_without_a_limit_never_trips() -> None:
     ("case", "trips"),
     [
         (DIFFING, True),
-        (replace(DIFFING, remaster=True), False),
+        (asking(DIFFING, diffing_remaster_data_set="true"), False),
         (Case(now=NOW), False),
-        (replace(DIFFING, skip_deletes=True), False),
+        (asking(DIFFING, skip_deletes="true"), False),
         (BATCH, False),
-        (replace(BATCH, diffing=True), False),
+        (asking(BATCH, diffing_data_set_identifier="sis"), False),
         (replace(DIFFING, has_before=False), False),
     ],
 )
@@ -72,14 +72,14 @@ def test_missing_rows_count_only_where_canvas_removes_them(case: Case, trips: bo
     assert ("removals" in ids(judged(kind("user", removed=500), case=case))) is trips
 
 
-@pytest.mark.parametrize("case", [DIFFING, replace(DIFFING, remaster=True), Case(now=NOW), BATCH])
+@pytest.mark.parametrize("case", [DIFFING, asking(DIFFING, diffing_remaster_data_set="true"), Case(now=NOW), BATCH])
 @pytest.mark.parametrize("word", ["deleted", "completed", "inactive"])
 def test_rows_that_turn_count_always(case: Case, word: str) -> None:
     assert ids(judged(kind("user", turned={word: 21}), case=case)) == ["removals"]
 
 
 def test_rows_that_turn_deleted_do_not_count_where_canvas_skips_them() -> None:
-    case = Case(skip_deletes=True, now=NOW)
+    case = asking(Case(now=NOW), skip_deletes="true")
     assert not judged(kind("user", turned={"deleted": 500}), case=case)
     assert ids(judged(kind("user", turned={"deleted": 500, "inactive": 21}), case=case)) == ["removals"]
     part = GroupChanges("term", "F31", "user", 500, turned=500)
@@ -97,7 +97,7 @@ def test_the_prediction_counts_where_it_is_larger_because_the_base_is_another_on
 
 
 def test_with_skipped_deletes_only_the_prediction_knows_what_becomes_completed(golden: Golden) -> None:
-    case = replace(DIFFING, skip_deletes=True)
+    case = asking(DIFFING, skip_deletes="true")
     found = judged(kind("enrollment", removed=900), case=case, prediction=predicted(enrollment=101))
     assert ids(found) == ["removals"]
     golden(found[0].message)
@@ -201,7 +201,7 @@ def test_batch_mode_leaves_the_groups_of_other_terms_alone(term: str, trips: boo
 def test_batch_mode_for_several_terms_concerns_those_of_the_delivery(term: str, trips: bool) -> None:
     found = judged(
         kind("enrollment", 98_000, removed=400),
-        case=replace(BATCH, multi_term=True, term=""),
+        case=asking(BATCH, multi_term_batch_mode="true", batch_mode_term_id=""),
         prediction=predicted(enrollment=400),
         groups=(GroupChanges("term", term, "enrollment", 500, 400, removed_by_term={term: 400}),),
         valid_terms=1,
@@ -214,7 +214,7 @@ def test_where_the_scope_cannot_be_told_every_group_counts() -> None:
     part = GroupChanges("term", "S31", "enrollment", 500, 400)
     found = judged(
         kind("enrollment", 98_000, removed=400),
-        case=replace(BATCH, term="17"),
+        case=asking(BATCH, batch_mode_term_id="17"),
         prediction=predicted(enrollment=400),
         groups=(part,),
     )
@@ -273,7 +273,7 @@ def test_remembering_a_term_is_no_leave_for_an_account_of_that_name() -> None:
     assert "gone" in ids(judged(*THE_REST, groups=LAST_TERM, case=case))
 
 
-@pytest.mark.parametrize("case", [Case(now=NOW), replace(DIFFING, remaster=True), BATCH])
+@pytest.mark.parametrize("case", [Case(now=NOW), asking(DIFFING, diffing_remaster_data_set="true"), BATCH])
 def test_a_term_that_nobody_deletes_is_not_gone(case: Case) -> None:
     assert not judged(*THE_REST, groups=LAST_TERM, case=case, prediction=predicted(course=1))
 
@@ -281,7 +281,7 @@ def test_a_term_that_nobody_deletes_is_not_gone(case: Case) -> None:
 def test_under_batch_mode_its_own_term_can_be_gone() -> None:
     found = judged(
         *THE_REST,
-        case=replace(BATCH, term="sis_term_id:F30"),
+        case=asking(BATCH, batch_mode_term_id="sis_term_id:F30"),
         prediction=predicted(course=60, enrollment=39_990),
         groups=LAST_TERM,
         course_terms_before=frozenset({"F30", "F31"}),

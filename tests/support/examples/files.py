@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from support.samples import Example, Files, header, row
+from support.samples import DIFFING, Example, Files, header, row
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check.options import CheckOptions
 
 USERS = "user_id,login_id,status\nu1,ann,active\n"
@@ -50,7 +51,10 @@ COMMON = {
     "any-id-decimal": row("user_id,login_id,status", "10045.0,ann,active", "10045.05,ann,active\nu.0,bob,active"),
     "any-nul-character": row("section_id,course_id,name,status", "s1,c1,a\0b,active", "s1,c1,ab\0,active"),
     "any-skip-deletes": row(
-        "user_id,login_id,status", "u1,ann,deleted", "u1,ann,suspended", CheckOptions(skip_deletes=True)
+        "user_id,login_id,status",
+        "u1,ann,deleted",
+        "u1,ann,suspended",
+        CheckOptions(ImportOptions({"skip_deletes": "true"})),
     ),
     "any-status-inexact": row("user_id,login_id,status", "u1,ann,Active", "u1,ann,active"),
     "any-date-misread": row(
@@ -68,14 +72,19 @@ SETS = {
     ),
     "set-nothing-to-import": Example({"users.csv": ""}, GOOD),
     "set-no-terms": Example(
-        {"courses.csv": COURSES}, {"courses.csv": COURSES, "t.csv": TERMS}, CheckOptions(multi_term=True)
+        {"courses.csv": COURSES},
+        {"courses.csv": COURSES, "t.csv": TERMS},
+        CheckOptions(ImportOptions({"multi_term_batch_mode": "true"})),
     ),
     "set-stickiness-diffing": Example(
-        GOOD, GOOD, CheckOptions(diffing=True, overrides_stickiness=True), good_options=CheckOptions(diffing=True)
+        GOOD,
+        GOOD,
+        CheckOptions(ImportOptions({"diffing_data_set_identifier": "sis", "override_sis_stickiness": "true"})),
+        good_options=DIFFING,
     ),
     "set-refused-rows-deleted": Example(
         {"courses.csv": COURSES + ",C,Course,active\n"},
         {"courses.csv": COURSES, "users.csv": USERS + ",b,active\n"},
-        CheckOptions(batch_mode=True),
+        CheckOptions(ImportOptions({"batch_mode": "true"})),
     ),
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from support.examples.files import COURSES, LONG, USERS
-from support.examples.structure import ACCOUNT, DIFFING, among
-from support.samples import Example, row
+from support.examples.structure import ACCOUNT, among
+from support.samples import DIFFING, Example, row
 
 from canvas_sis_sync.check.options import CheckOptions
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from support.examples.files import COURSES, LONG, SECTIONS, USERS
-from support.examples.structure import ACCOUNT, DIFFING, among
-from support.samples import Example, header, row
+from support.examples.structure import ACCOUNT, among
+from support.samples import DIFFING, Example, header, row
 
+from canvas_sis_sync.canvas.options import ImportOptions
 from canvas_sis_sync.check.options import CheckOptions
 
 USER = "user_id,login_id,status,integration_id,email,full_name,password,declared_user_type"
@@ -36,7 +37,7 @@ USER_RULES = {
     "user-login-takeover": Example(
         {"users.csv": USERS + "u2,ann,active\n"},
         {"users.csv": USERS + "u2,ann,active\n"},
-        CheckOptions(takes_over_logins=True),
+        CheckOptions(ImportOptions({"update_sis_id_if_login_claimed": "true"})),
         good_options=CheckOptions(),
     ),
     "user-password-refused": row(USER, "u,a,active,,,,short,", "u,a,active,,,,long-enough,"),

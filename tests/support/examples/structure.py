@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.examples.files import COURSES, LONG, SECTIONS, TERMS, USERS
-from support.samples import Example, header, row
+from support.samples import DIFFING, Example, header, row
 
 from canvas_sis_sync.check.options import CheckOptions
 
@@ -14,8 +14,6 @@ ABSTRACT = "abstract_course_id,short_name,long_name,status,term_id"
 COURSE = "course_id,short_name,long_name,status,integration_id,start_date,end_date"
 SECTION = "section_id,course_id,name,status,integration_id,start_date,end_date"
 XLIST = "xlist_course_id,section_id,status"
-
-DIFFING = CheckOptions(diffing=True)
 
 
 def accounts(*rows: str) -> dict[str, str]:
