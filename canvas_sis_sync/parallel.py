@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from canvas_sis_sync.progress import unseen
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
@@ -26,10 +28,6 @@ Work = Callable[[Progress], Found]
 """Is given what to tell its progress to; telling 0 only looks whether somebody still waits for the result."""
 PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
-
-
-def tell_nobody(_count: int) -> None:
-    """Pass the progress over."""
 
 
 def may_fork() -> bool:
@@ -44,7 +42,7 @@ class Forked(Generic[Found]):
     whoever does the work again.
     """
 
-    def __init__(self, work: Work[Found], progress: Progress = tell_nobody) -> None:
+    def __init__(self, work: Work[Found], progress: Progress = unseen) -> None:
         import multiprocessing
 
         fork = multiprocessing.get_context("fork")

@@ -18,26 +18,30 @@ if TYPE_CHECKING:
 DRAWN_EVERY_SECONDS = 0.1
 
 
+def unseen(_units: int) -> None:
+    """Take the progress of work that nobody watches."""
+
+
 class Show(Protocol):
     """How a run shows a person what it is doing; silent under cron."""
 
-    def stage(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Show one stage of work; the callable is told the units done since the start."""
+    def stage(self, what: str, total: int, /) -> AbstractContextManager[Callable[[int], None]]:
+        """Show one stage of work; the callable takes the units done since the start."""
 
     def note(self, text: str) -> None:
-        """Say one line."""
+        """Show one line."""
 
 
 class Silent:
     """Shows nothing."""
 
     @contextmanager
-    def stage(self, what: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002 - as Show has it
-        """Tell nobody."""
-        yield lambda _done: None
+    def stage(self, _what: str, _total: int) -> Iterator[Callable[[int], None]]:
+        """Show nothing."""
+        yield unseen
 
     def note(self, text: str) -> None:
-        """Tell nobody."""
+        """Show nothing."""
 
 
 class Bars:

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
 
 from canvas_sis_sync.canvas import _addresses
@@ -124,8 +124,8 @@ class _Connection(HTTPConnection):
         return _Response(sock, *args, patience=self.patience, **keywords)
 
     def getresponse(self) -> Any:
-        response = super().getresponse()
-        response.patience = self.patience  # type: ignore[attr-defined]
+        response: Any = super().getresponse()
+        response.patience = self.patience
         return response
 
 
@@ -176,6 +176,6 @@ def _pool_of(kind: type[_Connection], pool: type[HTTPConnectionPool]) -> type[HT
 
 def patience_of(response: requests.Response) -> Patience:
     """Return the time and size that are left to an answer whose headers have come."""
-    raw: BaseHTTPResponse = response.raw
-    patience: Patience = raw.patience  # type: ignore[attr-defined]
+    raw: Any = response.raw
+    patience: Patience = raw.patience
     return patience

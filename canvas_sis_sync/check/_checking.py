@@ -20,7 +20,8 @@ from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import rules_of
 from canvas_sis_sync.delivery.files import DeliveryFile
 from canvas_sis_sync.errors import SyncError
-from canvas_sis_sync.parallel import Progress, tell_nobody
+from canvas_sis_sync.parallel import Progress
+from canvas_sis_sync.progress import unseen
 from canvas_sis_sync.sis_csv.counter import count_lines
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS, KINDS, recognize
@@ -52,7 +53,7 @@ def check_file(file: DeliveryFile, options: CheckOptions, known: SetKnowledge, p
     """Read a file once and ask all rules. Faults of the file are findings; nothing is raised for them."""
 
     def work(stream: BinaryIO, repeated: int) -> FileResult:
-        watched = Watched(stream, tell_nobody if repeated else progress)
+        watched = Watched(stream, unseen if repeated else progress)
         result = _read(file.name, watched, options, known)
         result.bytes_read = watched.bytes_read - repeated
         return result

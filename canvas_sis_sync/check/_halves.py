@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, TypeVar, cast
 
 from canvas_sis_sync.delivery.files import DeliveryFile
-from canvas_sis_sync.parallel import Forked, Progress, may_fork, tell_nobody
+from canvas_sis_sync.parallel import Forked, Progress, may_fork
+from canvas_sis_sync.progress import unseen
 
 LEAST_BYTES = 16 << 20
 """Smaller files are read sooner than a process is started."""
@@ -88,7 +89,7 @@ def _at_once(file: DeliveryFile, cut: CutPoint, work: Work[Found]) -> tuple[Foun
 class Piece(io.RawIOBase):
     """Some bytes and then a part of a stream; reports at each read that it is still running."""
 
-    def __init__(self, stream: BinaryIO, before: bytes, size: int, report: Progress = tell_nobody) -> None:
+    def __init__(self, stream: BinaryIO, before: bytes, size: int, report: Progress = unseen) -> None:
         self._stream = stream
         self._before = before
         self._left = size

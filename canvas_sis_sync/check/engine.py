@@ -18,7 +18,8 @@ from canvas_sis_sync.check.options import CheckOptions
 from canvas_sis_sync.check.registry import RULES
 from canvas_sis_sync.check.rules.sets import CONTRADICTION
 from canvas_sis_sync.delivery.files import DeliveryFile
-from canvas_sis_sync.parallel import Forked, Progress, tell_nobody
+from canvas_sis_sync.parallel import Forked, Progress
+from canvas_sis_sync.progress import unseen
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
 LEAST_FOR_REPEATED = 100
@@ -31,7 +32,7 @@ def check(
     options: CheckOptions,
     *,
     others: Sequence[str] = (),
-    progress: Progress = tell_nobody,
+    progress: Progress = unseen,
 ) -> Report:
     """Report what Canvas would complain about, or do silently and not as meant, as far as the files show it.
 
@@ -205,7 +206,7 @@ def check_apart(
     options: CheckOptions,
     *,
     others: Sequence[str] = (),
-    progress: Progress = tell_nobody,
+    progress: Progress = unseen,
 ) -> Report:
     """Check a delivery as `engine.check` does, a large one in a process of its own."""
 

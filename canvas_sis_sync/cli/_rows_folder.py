@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from canvas_sis_sync.errors import UsageError
 from canvas_sis_sync.files import make_folder, opener
@@ -27,7 +27,7 @@ class RowsFolder:
                 raise UsageError(f"{folder} is not an empty folder.", "Name one that is empty or does not exist yet.")
             make_folder(folder)
         self.folder = folder
-        self._files: list[IO[str]] = []
+        self._files = ExitStack()
         self._writers: dict[tuple[str, str], Writer] = {}
         self._written: Counter[str] = Counter()
 
@@ -41,8 +41,7 @@ class RowsFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._files:
-            file.close()
+        self._files.close()
 
     def add(self, kind: Kind, what: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Take rows that are "added", "changed" or "removed". Raises OSError."""
@@ -57,5 +56,4 @@ class RowsFolder:
     def _open(self, kind: str, what: str) -> Writer:
         make_folder(self.folder / kind)
         path = self.folder / kind / f"{what}.csv"
-        self._files.append(open(path, "x", encoding="utf-8", newline="", opener=opener))  # noqa: SIM115 (see __exit__)
-        return Writer(self._files[-1])
+        return Writer(self._files.enter_context(open(path, "x", encoding="utf-8", newline="", opener=opener)))

@@ -101,11 +101,11 @@ def _unforeseen(error: Exception, given: list[str]) -> int:
 class Commands(click.Group):
     """The commands, each imported when it is named."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
+    def list_commands(self, _context: click.Context) -> list[str]:
         """Name them all."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click has it
+    def get_command(self, _context: click.Context, cmd_name: str) -> click.Command | None:
         """Import one."""
         if cmd_name not in COMMANDS:
             return None

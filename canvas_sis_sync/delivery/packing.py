@@ -21,9 +21,10 @@ from typing import BinaryIO
 from canvas_sis_sync.delivery._records import DEFLATED, STORED, Record, directory, local_header
 from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
 from canvas_sis_sync.delivery.judging import refuse_beyond_limits
-from canvas_sis_sync.delivery.reading import BLOCK, Observer, ignore_progress, sha256
+from canvas_sis_sync.delivery.reading import BLOCK, Observer, sha256
 from canvas_sis_sync.errors import BadZipError, DropChanged
 from canvas_sis_sync.files import Folder, opener
+from canvas_sis_sync.progress import unseen
 
 library: ModuleType
 try:
@@ -61,7 +62,7 @@ def pack(
     destination: Path,
     *,
     observe: Callable[[str], Observer] | None = None,
-    progress: Callable[[int], None] = ignore_progress,
+    progress: Callable[[int], None] = unseen,
     threads: int | None = None,
 ) -> Bundle:
     """Write `files` into a zip at `destination`, readable by its owner only and fsynced; replace what is there.

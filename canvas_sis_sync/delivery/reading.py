@@ -22,6 +22,7 @@ from zipfile import BadZipFile, ZipExtFile, ZipFile, ZipInfo
 from canvas_sis_sync.delivery.files import Bundle, DeliveryFile, Entry
 from canvas_sis_sync.errors import BadZipError
 from canvas_sis_sync.files import open_regular
+from canvas_sis_sync.progress import unseen
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -32,7 +33,7 @@ PACKED_BLOCK = 64 * 1024
 LOCAL_HEADER = struct.Struct("<4s22x2H")
 BROKEN = (BadZipFile, NotImplementedError, ValueError, EOFError, OverflowError, struct.error)
 """What zipfile raises for a file that is no zip or a damaged one."""
-WRITE_AGAIN = "Have the zip written anew and deliver it again."
+WRITE_AGAIN = "Export the zip again and put it into the inbox."
 
 
 class Observer(Protocol):
@@ -132,10 +133,6 @@ class EntryStream(io.RawIOBase):
         return BadZipError(f"{self._name} {what}.", WRITE_AGAIN)
 
 
-def ignore_progress(_: int) -> None:
-    """Report the progress to nobody."""
-
-
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
     with open_regular(path) as file:
@@ -168,7 +165,7 @@ def open_entry(path: Path, info: ZipInfo) -> io.BufferedReader:
     return io.BufferedReader(EntryStream(path, info, info.file_size, info.CRC), PACKED_BLOCK)
 
 
-def read_back(path: Path, entries: Sequence[Entry], *, progress: Callable[[int], None] = ignore_progress) -> None:
+def read_back(path: Path, entries: Sequence[Entry], *, progress: Callable[[int], None] = unseen) -> None:
     """Decompress the whole zip and compare it with `entries`: names, lengths and CRCs.
 
     `progress` gets the decompressed bytes since it was last called, from several threads but one at a time.
@@ -189,7 +186,7 @@ def describe(
     path: Path,
     *,
     observe: Callable[[str], Observer] | None = None,
-    progress: Callable[[int], None] = ignore_progress,
+    progress: Callable[[int], None] = unseen,
 ) -> Bundle:
     """Return what a ready-made zip holds, folders left out, after decompressing all of it once.
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from canvas_sis_sync.errors import SettingsError
 from canvas_sis_sync.home import setting_layers
+from canvas_sis_sync.home._setting_parsers import path_of
 
 MASK = "********"
 _CA = "REQUESTS_CA_BUNDLE"
@@ -83,7 +84,7 @@ def _hosts(_home: Path, text: str) -> str:
 
 
 def _authority(home: Path, text: str) -> str:
-    path = home / Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for an unknown user)
+    path = home / path_of(text)
     if not os.access(path, os.R_OK):
         raise ValueError(f"names {path}, which cannot be read")
     return str(path)

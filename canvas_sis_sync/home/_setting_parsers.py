@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 _NAMED = (
     *("account", "term", "course", "section", "xlist", "user", "login", "group"),
     *("differentiation_tag_set", "differentiation_tag", "institutional_tag_category", "institutional_tag"),
 )
 """Kinds whose rows are named by one column (DIFF 4)."""
+
+
+def path_of(text: str) -> Path:
+    """Return the path in a text, where `~` and `~ann` stand for users' home folders as far as the system knows them."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for an unknown user)
 
 
 def fitting(pattern: str, wanted: str) -> Callable[[str], str]:

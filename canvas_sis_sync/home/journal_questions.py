@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, TypeVar
 
 from canvas_sis_sync.canvas.records import Target
@@ -211,7 +212,7 @@ class Questions:
         return replace(batch, steps=tuple(Step(*step) for step in steps))
 
     def _column(self, kind: type[Cell], query: str, *values: object) -> list[Cell]:
-        return [row[0] for row in self._rows(tuple[kind], query, *values)]  # type: ignore[valid-type]
+        return [row[0] for row in self._rows(GenericAlias(tuple, (kind,)), query, *values)]
 
     def _rows(self, kind: Any, query: str, *values: object) -> list[Any]:
         """Return the rows of a query, each read as a `kind` of tuple: SQLite keeps anything in any column."""

@@ -18,7 +18,7 @@ from typing import Any
 from canvas_sis_sync.errors import HomeError, SettingsError
 from canvas_sis_sync.home import _network, setting_layers
 from canvas_sis_sync.home._setting_conflicts import EXCLUDES, NEEDS, contradictions
-from canvas_sis_sync.home._setting_parsers import parse_token
+from canvas_sis_sync.home._setting_parsers import parse_token, path_of
 from canvas_sis_sync.home.setting_table import SETTINGS, UNDERSTOOD, Setting, parameter_name
 from canvas_sis_sync.plain_text import lines
 from canvas_sis_sync.plan.breakers.limits import KINDS_WITH_LIMITS, Limit, raised
@@ -127,7 +127,7 @@ def find_home(option: Path | None, environ: Mapping[str, str] | None = None) -> 
 
     Raises HomeError when it is relative to a folder that is gone.
     """
-    named = _expanded(str(option or (os.environ if environ is None else environ).get(setting_layers.HOME_NAME) or "."))
+    named = path_of(str(option or (os.environ if environ is None else environ).get(setting_layers.HOME_NAME) or "."))
     try:
         return named.absolute()
     except OSError as error:
@@ -215,7 +215,7 @@ def _user_folder(environ: Mapping[str, str]) -> Path:
     if named.is_absolute():
         return named
     if os.name == "nt":
-        known = Path(os.path.expanduser("~"))  # noqa: PTH111 (Path.home raises where there is none)
+        known = path_of("~")
     else:
         import pwd
 
@@ -229,10 +229,6 @@ def _user_folder(environ: Mapping[str, str]) -> Path:
             "Set HOME, or on Linux XDG_STATE_HOME, to the whole path of a folder that this user can write to.",
         )
     return known
-
-
-def _expanded(text: str) -> Path:
-    return Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises for an unknown user)
 
 
 def _values(
@@ -265,7 +261,7 @@ def _token(
         return str(values["CANVAS_API_TOKEN"])
     if direct.text and direct.source == named.source:
         problems.append(SettingsError(f"{direct.label} and {named.label} are both set.", "Remove one of the two."))
-    path = home / _expanded(named.text)
+    path = home / path_of(named.text)
     text = setting_layers.read_private(path, problems)
     try:
         return "" if text is None else parse_token(text.strip())

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from support.golden import Golden
@@ -121,7 +122,7 @@ def test_redirects_come_to_an_end() -> None:
 )
 def test_what_canvas_refuses_is_named(answer: bytes, kind: type[errors.CanvasError]) -> None:
     with serving(answer) as server:
-        failing(server, kind)
+        assert urlsplit(server.url).netloc in failing(server, kind)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 410])
@@ -135,7 +136,7 @@ def test_a_host_that_is_gone_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with serving() as server:
-        failing(server, errors.NothingArrived, f"http://127.0.0.1:{port}/x")
+        assert f"127.0.0.1:{port}" in failing(server, errors.NothingArrived, f"http://127.0.0.1:{port}/x")
 
 
 def until_cut(*pieces: bytes) -> Callable[[socket.socket], None]:

@@ -181,7 +181,7 @@ def test_a_remaster_that_leaves_rows_behind_for_good_says_so(home: Home, sandbox
 def test_a_batch_that_is_over_shows_the_plan_it_had(
     home: Home, sandbox: Sandbox, held: Batch, sent: Batch, golden: Golden
 ) -> None:
-    home.say("discard", held.id, "exported anew")
+    home.say("discard", held.id, "exported again")
     looked = look(home, held.id)
     assert (looked.exit_code, looked.as_json["about"]) == (5, held.id)
     assert "Next:" not in looked.text

@@ -284,7 +284,7 @@ def test_a_retry_of_applied_rows_says_how_many(home: Home, sandbox: Sandbox, gol
 
 def test_a_retry_is_refused_when_a_later_batch_was_imported(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     first = end(home, sandbox, BatchState.HELD)
-    home.say("discard", first.id, "exported anew")
+    home.say("discard", first.id, "exported again")
     sandbox.add_fault("fail")
     home.drop()
     home.run()

@@ -56,7 +56,7 @@ def test_the_record_that_a_rejected_upload_leaves_behind_is_passed_over(home: Ho
     assert batch.strays == (sandbox.imports[0].id,)
     assert batch.import_id is None
     assert home.run().result.exit_code == 5
-    release.discard(home.settings(), batch.id, "exported anew", fast_clock())
+    release.discard(home.settings(), batch.id, "exported again", fast_clock())
     home.drop()
     assert home.run(patient=False).result.exit_code == 0
     assert posts(sandbox) == 2

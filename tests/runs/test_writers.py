@@ -261,7 +261,7 @@ def test_an_interrupted_claim_whose_rest_changed_is_held_until_it_is_discarded(
             assert name in told.message
     batch = home.last()
     assert not sandbox.imports
-    discard(home.settings(), batch.id, "exported anew", Clock())
+    discard(home.settings(), batch.id, "exported again", Clock())
     folder = home.archive / batch.id[:4] / batch.id[4:6] / batch.id
     assert (folder / "files" / "courses.csv").read_text() == COURSES
     assert home.run().result.exit_code == 0

@@ -109,7 +109,7 @@ def test_a_refused_zip_may_be_discarded_and_a_repaired_one_sent(home: Home, sand
     home.run()
     home.drop({"ready.zip": zipped({"users.csv": USERS})})
     assert home.run().result.exit_code == 5
-    home.say("discard", home.last().id, "exported anew")
+    home.say("discard", home.last().id, "exported again")
     assert home.run().result.outcome == "imported"
     assert [batch.state for batch in home.batches()] == [BatchState.DISCARDED, BatchState.IMPORTED]
 

@@ -125,7 +125,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def unused(config: pytest.Config) -> list[str]:
     """Return the files that no test of their module has used, or can use that did not run here.
 
-    A module of which only single tests were collected shows nothing about its files.
+    A module that was collected only in part says nothing about its files.
     """
     if any("::" in argument for argument in config.args) or config.getoption("lf", default=False):
         return []

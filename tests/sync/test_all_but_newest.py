@@ -95,7 +95,7 @@ def test_an_empty_inbox_leaves_the_hold_to_a_person(
     assert f"sis-sync discard {refused.id} " in said
     golden(said)
     assert home.last() == refused
-    home.say("discard", refused.id, "exported anew")
+    home.say("discard", refused.id, "exported again")
     golden(discard(home), "nothing")
 
 

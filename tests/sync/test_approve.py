@@ -222,7 +222,7 @@ def test_a_message_names_what_can_be_typed(home: Home, sandbox: Sandbox, held: B
     for word in (f"plan {held.id}", f"approve {held.id} --reason TEXT", f"discard {held.id} --reason TEXT"):
         assert f"`sis-sync {word}`" in message
     golden(message)
-    golden(home.say("discard", held.id, "exported anew"), "discard")
+    golden(home.say("discard", held.id, "exported again"), "discard")
 
 
 def test_an_approval_is_taken_back_by_a_discard_until_the_next_run(

@@ -39,7 +39,7 @@ def lived(home: Home, sandbox: Sandbox) -> Home:
         home.run()
     home.drop({"ready.zip": b"half"})
     home.run()
-    home.say("skip", home.last().id, "exported anew")
+    home.say("skip", home.last().id, "exported again")
     home.drop()
     assert home.run().result.outcome == "held"
     approve(home.settings(), home.last().id, "users alone", fast_clock())

@@ -44,7 +44,7 @@ def test_each_word_is_a_command_that_records_who_and_why(
 def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox) -> None:
     home.drop({"ready.zip": b"half"})
     home.run()
-    done = home.type("discard", home.last().id, "--reason", "exported anew")
+    done = home.type("discard", home.last().id, "--reason", "exported again")
     assert (done.returncode, done.stderr) == (0, "")
     assert str(home.folder_of(home.last())) in done.stdout
     assert home.last().state is BatchState.DISCARDED

@@ -32,7 +32,7 @@ def _parts(case: Case, changes: KindChanges) -> str:
     parts += [f"{rows:,} now {word}" for word, rows in case.turned[changes.kind].items()]
     parts += [f"{_words.new_rows(rows)} {word}" for word, rows in case.added_ending[changes.kind].items()]
     parts += [f"{rejected:,} that Canvas would refuse and then delete"] if rejected else []
-    parts += [f"{dependent:,} that hang on courses, sections or users to be deleted"] if dependent else []
+    parts += [f"{dependent:,} that depend on courses, sections or users to be deleted"] if dependent else []
     return _words.listed(parts)
 
 

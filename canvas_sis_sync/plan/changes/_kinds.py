@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from canvas_sis_sync.parallel import Forked, Progress, may_fork, tell_nobody
+from canvas_sis_sync.parallel import Forked, Progress, may_fork
 from canvas_sis_sync.plan.changes import _spool
 from canvas_sis_sync.plan.changes._differences import KindComparison, KindTally, Places, RowSink
 from canvas_sis_sync.plan.changes._layout import Columns, Layout, best_spread, lay_out
@@ -23,6 +23,7 @@ from canvas_sis_sync.plan.changes._spool import Bucket, Spool
 from canvas_sis_sync.plan.changes._statuses import ending
 from canvas_sis_sync.plan.changes._zeros import with_zeros
 from canvas_sis_sync.plan.values import KindChanges, LostZeros
+from canvas_sis_sync.progress import unseen
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.reader import Malformed
 from canvas_sis_sync.sis_csv.texts import NotUtf8
@@ -52,7 +53,7 @@ class Pair:
     sink: RowSink | None = None
     looks_before: Sequence[Look] = ()
     scratch: Path | None = None
-    progress: Progress = tell_nobody
+    progress: Progress = unseen
 
     @property
     def size(self) -> int:
@@ -149,7 +150,7 @@ class _Work:
                 other.pass_on()
 
             mine = now(progress)
-            return other.result() or before(tell_nobody), mine
+            return other.result() or before(unseen), mine
 
     def _look_at_endings(self, side: Side, rows: Columns) -> None:
         for status, count in Counter(rows.get("status", ())).items():
@@ -186,10 +187,10 @@ class _Work:
 
         numbers = range(self._buckets)
         if len(numbers) == 1 or self._pair.sink or not self._may_fork:
-            return compare(numbers, tell_nobody)
+            return compare(numbers, unseen)
         with Forked(partial(compare, numbers[1::2])) as other:
-            tally = compare(numbers[::2], tell_nobody)
-            tally.join(other.result() or compare(numbers[1::2], tell_nobody))
+            tally = compare(numbers[::2], unseen)
+            tally.join(other.result() or compare(numbers[1::2], unseen))
             return tally
 
     def _compare_bucket(self, before: Bucket, now: Bucket, tally: KindTally) -> None:

@@ -12,9 +12,10 @@ from itertools import chain, compress
 from typing import BinaryIO, cast
 
 from canvas_sis_sync.delivery.files import DeliveryFile
-from canvas_sis_sync.parallel import Progress, tell_nobody
+from canvas_sis_sync.parallel import Progress
 from canvas_sis_sync.plan.changes._layout import CELL, ESCAPE, PART, Columns, Layout, escape, records, spreading
 from canvas_sis_sync.plan.changes._spool import Buckets, Spool
+from canvas_sis_sync.progress import unseen
 from canvas_sis_sync.sis_csv.reader import Block, CsvFile, Malformed, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 
@@ -93,7 +94,7 @@ def read_side(
     layout: Layout,
     spool: Spool | None,
     looks: Sequence[Look] = (),
-    progress: Progress = tell_nobody,
+    progress: Progress = unseen,
 ) -> Side:
     """Read the files of one side; without a spool its rows are only looked at. Raises OSError."""
     side = Side()

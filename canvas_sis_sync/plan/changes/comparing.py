@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from canvas_sis_sync.delivery.files import DeliveryFile
-from canvas_sis_sync.parallel import Forked, Progress, may_fork, tell_nobody
+from canvas_sis_sync.parallel import Forked, Progress, may_fork
 from canvas_sis_sync.plan.changes._dependants import Dependants
 from canvas_sis_sync.plan.changes._differences import Places, RowSink
 from canvas_sis_sync.plan.changes._groups import Losses, home_finder, losing_groups, removed_by_term, worst_groups
@@ -19,6 +19,7 @@ from canvas_sis_sync.plan.changes._places import Sections, read_courses
 from canvas_sis_sync.plan.changes._reading import Look, Side, Source, columns_of, sources_of
 from canvas_sis_sync.plan.changes._terms import read_terms, renamed_terms
 from canvas_sis_sync.plan.values import Changes, KindChanges
+from canvas_sis_sync.progress import unseen
 from canvas_sis_sync.sis_csv.formats import Kind
 from canvas_sis_sync.sis_csv.kinds import KINDS
 
@@ -34,7 +35,7 @@ def compare(
     canaries: Sequence[tuple[str, str]] = (),
     sink: RowSink | None = None,
     scratch: Path | None = None,
-    progress: Progress = tell_nobody,
+    progress: Progress = unseen,
 ) -> Changes:
     """Compare a delivery with an earlier one.
 
@@ -58,7 +59,7 @@ def compare_apart(
     group_by: str = "",
     canaries: Sequence[tuple[str, str]] = (),
     scratch: Path | None = None,
-    progress: Progress = tell_nobody,
+    progress: Progress = unseen,
 ) -> Changes:
     """Compare as `compare` does, large deliveries in a process of its own, whose memory is given back."""
 
