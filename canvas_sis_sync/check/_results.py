@@ -111,13 +111,14 @@ class SetKnowledge:
     renamed: defaultdict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def join(self, result: FileResult) -> None:
-        """Learn what a file defines."""
+        """Take over what a file defines, which its result then no longer holds."""
         for family, ids in result.known.ids.items():
             self.ids[family].join(ids)
         self.course_of |= result.known.course_of
         self.shown_in |= result.known.shown_in
         for family, old in result.known.renamed.items():
             self.renamed[family] |= old - result.known.ids[family].active
+        result.known = SetKnowledge(frozenset())
 
 
 @dataclass(slots=True)

@@ -25,6 +25,8 @@ from canvas_sis_sync.sis_csv.kinds import KINDS
 LEAST_FOR_REPEATED = 100
 """Rows of a file from which on newer versions of Canvas leave out exact duplicates."""
 CLAIM_OF = {(claim.name, claim.kind): claim for claim in CLAIMS}
+LAST_KIND_OF = {claim.name: kind for kind in KINDS for claim in CLAIMS if claim.kind == kind}
+"""The kind after which all rows with a claim have been read."""
 
 
 def check(
@@ -65,6 +67,7 @@ class _Check:
         self._progress = progress
         self._bytes_read = 0
         self._results: dict[str, FileResult] = {}
+        self._claimed: defaultdict[str, list[Keys]] = defaultdict(list)
         self._others: list[Tally] = []
         self._set = Tally(None)
 
@@ -80,7 +83,7 @@ class _Check:
             results = [self._check_file(file, known) for file in by_kind.get(kind, ())]
             if kind:
                 self._compare(kind, [result for result in results if result.file.kind], known)
-        self._compare_claims()
+                self._compare_claims(kind)
         self._judge_set()
 
     def _sorted_out(self, files: Sequence[DeliveryFile]) -> dict[str, list[DeliveryFile]]:
@@ -132,16 +135,14 @@ class _Check:
             return "admin-key-without-role"
         return "set-duplicate-rows"
 
-    def _compare_claims(self) -> None:
-        """Find what two objects claim, across kinds too."""
-        claimed: defaultdict[str, list[Keys]] = defaultdict(list)
-        for kind in KINDS:
-            for result in self._results.values():
-                if result.file.kind == kind:
-                    for name, keys in result.keys.items():
-                        claimed[name].append(keys)
-        for name, parts in claimed.items():
-            for clash in clashes(parts):
+    def _compare_claims(self, kind: str) -> None:
+        """Find what two objects claim, across kinds too, once all rows with the claim have been read."""
+        for result in self._results.values():
+            if result.file.kind == kind:
+                for name in list(result.keys):
+                    self._claimed[name].append(result.keys.pop(name))
+        for name in [name for name in self._claimed if LAST_KIND_OF[name] == kind]:
+            for clash in clashes(self._claimed.pop(name)):
                 claim = CLAIM_OF[name, clash.keys.kind]
                 if claim.deleted_claims or not clash.deletes:
                     self._results[clash.keys.file].tally.add(self._rule_of(claim), clash.row, claim.columns[0])
