@@ -5,7 +5,8 @@
 Seven columns, with dates, 2% of the cells quoted, beside the users, courses and sections they refer to. Seconds of
 whole processes on the clock and of all their processors, taken in turn; medians are printed. With `--large` ten times
 as many enrollments of a million users are checked once, for time in proportion and memory. The targets are meant for
-scale 1 and an otherwise idle machine: five times Ruby's speed, and less than 600 MB in the largest process.
+scale 1 and an otherwise idle machine: five times Ruby's speed, and less than 600 MB in the largest process; above that
+it ends with 1.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from statistics import median
 
 from processes import Cost, cost_of
 
+WANTED_MB = 600
 ENROLLMENTS = 1_000_000
 ROLES = ("student",) * 18 + ("teacher", "ta")
 OURS = """
@@ -45,7 +47,7 @@ CSV.foreach(ARGV[0], headers: :first_row, skip_blanks: true, encoding: "bom|utf-
 """
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
@@ -66,9 +68,11 @@ def main() -> None:
             others, enrollments = _write(Path(name), 10 * rows, users=rows)
             began = time.perf_counter()
             command = [sys.executable, "-c", OURS, *others, enrollments]
-            megabytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+            megabytes = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             seconds = time.perf_counter() - began
             print(f"{10 * rows:,} enrollments of {rows:,} users: {seconds:.1f} s, at most {megabytes} MB a process")
+            return 1 if megabytes >= WANTED_MB and options.scale >= 1 else 0
+    return 0
 
 
 def _compare(commands: dict[str, list[str]], rounds: int) -> None:
@@ -115,4 +119,4 @@ def _write(folder: Path, rows: int, users: int) -> tuple[list[str], str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
