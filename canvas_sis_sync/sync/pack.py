@@ -144,7 +144,7 @@ def _read_back(partial: Path, entries: Sequence[Entry], done: Callable[[int], No
     except BadZipError as error:
         raise HomeError(
             f"{partial} does not read back as it was written: {error.sentence} The claimed files are kept.",
-            "Check that disk; the next run packs anew.",
+            "Check that disk; the next run packs the files again.",
         ) from error
 
 

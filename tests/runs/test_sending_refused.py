@@ -64,6 +64,17 @@ def test_the_record_that_a_rejected_upload_leaves_behind_is_passed_over(home: Ho
     assert states(sandbox) == ["initializing", "imported"]
 
 
+def test_a_rejected_upload_is_reported_when_canvas_lists_no_imports_afterwards(home: Home, sandbox: Sandbox) -> None:
+    home.drop()
+
+    def refuse() -> None:
+        sandbox.add_fault("refuse=record")
+        sandbox.add_fault("get-500=8")
+
+    assert home.run(show=Watching({"uploading": refuse})).result.exit_code == 10
+    assert (home.last().state, home.last().strays) == (BatchState.REJECTED, ())
+
+
 def expired(sandbox: Sandbox) -> None:
     sandbox.add_fault("expired-token")
 

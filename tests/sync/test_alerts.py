@@ -7,9 +7,12 @@ import socket
 import pytest
 from support.cron import Cron
 from support.exports import DIFFING, accepted, approve, cut, export, held
-from support.homes import Home
+from support.homes import Home, fast_clock
 
+from canvas_sis_sync.cli import _run as run_command
 from canvas_sis_sync.home.episode import Episode
+from canvas_sis_sync.home.journal_file import FILE_NAME
+from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.alerts import UNREACHABLE, Telling, met, over
 
@@ -190,3 +193,21 @@ def test_an_approval_that_became_void_is_told_at_once_and_each_time(cron: Cron, 
         told = [cron.run() for _ in range(2)]
         assert "The approval is void: the import parameters changed" in told[0].message
         assert [each.tell for each in told] == [True, False]
+
+
+@pytest.mark.parametrize("left", [None, b"not a database"])
+def test_what_cannot_be_journalled_as_shown_is_shown_again(home: Home, sandbox: Sandbox, left: bytes | None) -> None:
+    home.drop()
+    sandbox.add_fault("fail")
+    settings, clock = home.settings(), fast_clock()
+    how = run_command.RunOptions(Silent(), clock, patient=True)
+    told = run_command.run(settings, how, watched=False, verbosity=0)
+    assert told.tell
+    journal = home.archive / FILE_NAME
+    kept = journal.rename(home.folder / "kept")
+    if left is not None:
+        journal.write_bytes(left)
+    run_command.was_shown(home.archive, told, clock)
+    kept.replace(journal)
+    assert home.run(watched=False, clock=clock).tell
+    assert not home.run(watched=False, clock=clock).tell

@@ -50,6 +50,19 @@ def test_a_refused_batch_is_discarded_by_a_command(home: Home, sandbox: Sandbox)
     assert home.last().state is BatchState.DISCARDED
 
 
+def test_an_import_of_ours_that_is_unfinished_is_not_released_as_somebody_elses(
+    home: Home, sandbox: Sandbox, golden: Golden
+) -> None:
+    home.drop()
+    sandbox.add_fault("slow=1")
+    assert home.run(patient=False).result.exit_code == 0
+    ours = home.last()
+    with pytest.raises(UsageError) as refused:
+        home.say("skip_import", ours.import_id, "not ours")
+    golden(in_full(refused.value))
+    assert home.last().state is BatchState.IMPORTING
+
+
 def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     theirs = sandbox.add_import("reconciled")
     done = home.type("skip", "--import", str(theirs), "--reason", "theirs")
