@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from canvas_sis_sync.errors import SyncError
-from canvas_sis_sync.plain_text import as_json, visible
+from canvas_sis_sync.plain_text import Lines, as_json, lines, visible
 
 
 def say(text: str, *, err: bool = False) -> bool:
@@ -61,3 +61,12 @@ def fail(error: SyncError, *, as_json: bool) -> int:
         if error.hint:
             say(error.hint, err=True)
     return error.exit_code
+
+
+def usage_message(error: click.ClickException) -> Lines:
+    """Return click's own message, each of its sentences on one line: it repeats arguments, which may hold anything."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    usage = []
+    if context is not None:
+        usage = [*context.get_usage().split("\n"), f"Try '{context.command_path} --help' for help.", ""]
+    return lines([*usage, f"Error: {error.format_message()}"])

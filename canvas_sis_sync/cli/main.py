@@ -17,8 +17,7 @@ from typing import NoReturn
 import click
 
 from canvas_sis_sync import REPOSITORY, __version__
-from canvas_sis_sync.cli._talk import fail, say
-from canvas_sis_sync.cli._usage import usage_message
+from canvas_sis_sync.cli._talk import fail, say, usage_message
 from canvas_sis_sync.errors import EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED, NEXT_STEPS, HomeError, SyncError, next_step
 from canvas_sis_sync.plain_text import lines
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,16 @@ from canvas_sis_sync.cli._talk import say
 @click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="How it misbehaves; may be repeated.")
 def sandbox(**options: Any) -> None:
     """Serve a small Canvas on this machine to practise on."""
-    from canvas_sis_sync.cli._sandbox import serve
     from canvas_sis_sync.sandbox.sandbox import Sandbox
 
-    serve(Sandbox(**options), say)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt), Sandbox(**options) as served:
+            say(f"The sandbox is ready: CANVAS_BASE_URL={served.url} CANVAS_API_TOKEN={served.token}")
+            while True:
+                time.sleep(3600)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.command()

@@ -18,7 +18,6 @@ import pytest
 from support.golden import Golden
 
 from canvas_sis_sync.cli import main as command_line
-from canvas_sis_sync.cli._sandbox import serve
 from canvas_sis_sync.errors import EXIT_DONE, EXIT_USAGE
 from canvas_sis_sync.sandbox import demo_data
 from canvas_sis_sync.sandbox.sandbox import Sandbox
@@ -152,19 +151,25 @@ def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.S
 
 
 @pytest.mark.skipif(os.name == "nt", reason="that system has no signals to send")
-def test_serving_leaves_no_thread_and_no_handler_behind() -> None:
+def test_serving_leaves_no_thread_and_no_handler_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = signal.getsignal(signal.SIGTERM), threading.active_count()
     stop = threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGTERM])
-    lines: list[str] = []
+    served: list[Sandbox] = []
+    enter = Sandbox.__enter__
 
-    def ready(line: str) -> None:
-        lines.append(line)
+    def entered(sandbox: Sandbox) -> Sandbox:
+        served.append(enter(sandbox))
         stop.start()
+        return sandbox
 
-    sandbox = Sandbox(token="fake-token")
-    serve(sandbox, ready)
+    monkeypatch.setattr(Sandbox, "__enter__", entered)
+    assert main("sandbox", "--token", "fake-token") == EXIT_DONE
     stop.join()
-    assert lines == [f"The sandbox is ready: CANVAS_BASE_URL={sandbox.url} CANVAS_API_TOKEN=fake-token"]
+    (sandbox,) = served
+    ready = f"The sandbox is ready: CANVAS_BASE_URL={sandbox.url} CANVAS_API_TOKEN=fake-token\n"
+    assert capsys.readouterr() == (ready, "")
     assert (signal.getsignal(signal.SIGTERM), threading.active_count()) == before
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
