@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 Progress = Callable[[int], None]
-"""Is told the bytes read since it was told last."""
+"""Takes the bytes read since it was called last."""
 Work = Callable[[Progress], Found]
-"""Is given what to tell its progress to; telling 0 only looks whether somebody still waits for the result."""
+"""Takes what to report its progress to; reporting 0 only looks whether somebody still waits for the result."""
 PR_SET_PDEATHSIG = 1
 """Of prctl(2)."""
 
@@ -65,7 +65,7 @@ class Forked(Generic[Found]):
         self._process.join()
 
     def pass_on(self) -> None:
-        """Pass on the progress that was told by now, without waiting."""
+        """Pass on the progress that was reported by now, without waiting."""
         while not self._ended and self._receiver.poll():
             self._take()
 
@@ -93,14 +93,14 @@ def _do(sender: Connection, work: Work[Found], parent: int) -> None:
     _end_with(parent)
     _let_go_of_all_but(sender.fileno())
 
-    def tell(count: int) -> None:
+    def report(count: int) -> None:
         if os.getppid() != parent:
             os._exit(1)
         if count:
             sender.send((False, count))
 
     try:
-        sender.send((True, work(tell)))
+        sender.send((True, work(report)))
     except Exception:  # noqa: BLE001 - the process that started this one does the work again, and says what is wrong
         sender.close()
 
@@ -112,7 +112,7 @@ def _end_with(parent: int) -> None:
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (ImportError, OSError, AttributeError):
-        pass  # then `tell` notices, or the pipe, which nobody else reads
+        pass  # then `report` notices, or the pipe, which nobody else reads
     if os.getppid() != parent:  # it ended before the system was asked
         os._exit(1)
 

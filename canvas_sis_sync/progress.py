@@ -97,7 +97,7 @@ def showing(*, watched: bool) -> Iterator[Show]:
 
 
 def added_up(done: Callable[[int], None]) -> Callable[[int], None]:
-    """Let work that tells what it did since it told last show what is done since the start."""
+    """Show what is done since the start of work that reports what it did since its last report."""
     total = 0
 
     def add(count: int) -> None:

@@ -194,7 +194,7 @@ def _places(kept: int, counted: int) -> str:
 
 
 def _verdict(report: Report, held: Sequence[str], *, refused: bool) -> str:
-    """Say what a run would do, as far as the files alone tell; `held` is why it would hold them."""
+    """Say what a run would do, as far as the files alone show; `held` is why it would hold them."""
     rows = f"Canvas would refuse {report.refused_rows:,} of {report.rows:,} rows"
     if report.lost_rows:
         rows += f", {report.lost_rows:,} of them because it drops their file"

@@ -59,7 +59,7 @@ class Stage:
 
 
 def demo(say: Callable[[str], object]) -> None:
-    """Play the five nights; `say` is told each piece of text as it happens. Raises UsageError without Werkzeug."""
+    """Play the five nights; `say` takes each piece of text as it happens. Raises UsageError without Werkzeug."""
     with Sandbox(token=TOKEN) as sandbox:
         stage = _set_up(sandbox, say)
         say(f"A small college, its home {stage.settings.home}, and a sandbox instead of Canvas at {sandbox.url}.")
@@ -162,10 +162,10 @@ def _export(stage: Stage, name: str, tables: dict[str, demo_data.Table]) -> None
 def _run(stage: Stage) -> Batch:
     """Run as cron would, show what a person would see, and give the batch that it was about."""
     stage.say(f"$ {stage.command} run")
-    told = run(stage.settings, RunOptions(Silent(), CLOCK), watched=True, verbosity=0)
-    stage.say(told.message)
-    stage.say(f"(exit code {told.result.exit_code})")
-    return told.result.about or told.result.batches[-1]
+    done = run(stage.settings, RunOptions(Silent(), CLOCK), watched=True, verbosity=0)
+    stage.say(done.message)
+    stage.say(f"(exit code {done.result.exit_code})")
+    return done.result.about or done.result.batches[-1]
 
 
 def _where_everything_lies(stage: Stage) -> None:

@@ -54,7 +54,7 @@ def dry_run(settings: Settings, clock: Clock) -> DryRun:
     try:
         made, assessment = _assessed(settings, drops[0], clock)
     except (BadZipError, NotInEncoding) as error:
-        return _told(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
+        return _report(EXIT_REFUSED, "refused", [*lines, error.sentence, error.hint], looked)
     lines += [*_about_zip(made), f"Check: {summary(assessment.report)}."]
     plan = plan_text.as_json(assessment.plan) if assessment.plan else None
     if plan is None:
@@ -65,7 +65,7 @@ def dry_run(settings: Settings, clock: Clock) -> DryRun:
     code, outcome, verdict = _verdict(looked, assessment)
     if assessment.state is BatchState.REFUSED:
         lines += assessment.reasons
-    return _told(code, outcome, [*lines, verdict], looked, made, plan)
+    return _report(code, outcome, [*lines, verdict], looked, made, plan)
 
 
 def _verdict(looked: Status, assessment: Assessment) -> tuple[int, str, str]:
@@ -85,10 +85,10 @@ def _verdict(looked: Status, assessment: Assessment) -> tuple[int, str, str]:
 
 def _without_drop(settings: Settings, looked: Status) -> DryRun:
     if is_idle(settings):
-        return _told(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
+        return _report(EXIT_DONE, "idle", ["Nothing to do: the inbox is empty."], looked)
     if looked.decision.verdict is Verdict.HOLD:
-        return _told(EXIT_HELD, "held", [f"Gate: hold. {looked.decision.reason}", looked.decision.hint], looked)
-    return _told(EXIT_DONE, "waiting", ["The inbox is empty; a run would continue what an earlier one left."], looked)
+        return _report(EXIT_HELD, "held", [f"Gate: hold. {looked.decision.reason}", looked.decision.hint], looked)
+    return _report(EXIT_DONE, "waiting", ["The inbox is empty; a run would continue what an earlier one left."], looked)
 
 
 VERDICTS = {
@@ -125,7 +125,7 @@ def _about_zip(made: Bundle) -> list[str]:
     return [*files, f"Zip: {report.size(made.size)} ({report.size(total)} of CSV), sha256 {made.sha256}."]
 
 
-def _told(
+def _report(
     code: int,
     outcome: str,
     lines: list[str],

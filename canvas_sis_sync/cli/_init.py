@@ -211,7 +211,11 @@ def _ask_canvas(loaded: Settings) -> tuple[list[str], SyncError | None]:
             "Give that user an account role with the permission 'Import SIS data' in the root account, or use the"
             " token of a user who has it.",
         )
-    found.append("That user may import SIS data." if may_import else "Whether that user may import cannot be told.")
+    found.append(
+        "That user may import SIS data."
+        if may_import
+        else "Whether that user may import SIS data could not be determined."
+    )
     return found, None
 
 

@@ -41,7 +41,7 @@ FEW_ATTEMPTS = 2
 """A person waits for the answer: Canvas is asked once more, not for five minutes."""
 BLOCK_BYTES = 1 << 20
 ASSESSED = frozenset({BatchState.PACKED, BatchState.HELD})
-"""What a run would weigh again; of any other batch the plan is kept as it was."""
+"""What a run would assess again; of any other batch the plan is kept as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _batch(session: Session, about: str) -> Batch | None:
 
 
 def _kept(session: Session, batch: Batch, asked: PlanRequest) -> ShownPlan:
-    """Show the plan of a batch that is no longer to be weighed, as it was made then."""
+    """Show the plan of a batch that is no longer assessed, as it was made then."""
     if asked.output is not None:
         raise UsageError(
             f"Batch {batch.id} is {batch.state}, so its plan is shown as it was made, and no row is compared.",
@@ -225,7 +225,7 @@ def _of_files(found: _Found, baseline: Baseline) -> Candidate:
 
 
 def _entries(files: Sequence[DeliveryFile], baseline: Baseline) -> tuple[Entry, ...]:
-    """Describe files as a zip does; empty where their sizes tell already that they are not those of before."""
+    """Describe files as a zip does; empty where their sizes show already that they are not those of before."""
     before = baseline.before.entries if baseline.before else ()
     if sorted(file.size for file in files) != sorted(entry.size for entry in before):
         return ()

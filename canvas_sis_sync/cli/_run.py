@@ -60,8 +60,8 @@ class RunReport:
     result: RunResult
     #: What happened, in words; "" when there is nothing to say.
     message: str
-    #: False when the same trouble was told before and nobody is watching.
-    tell: bool
+    #: False when the same trouble was reported before and nobody is watching.
+    notify: bool
     #: One line about a trouble that has ended, else "".
     recovery: str = ""
     #: What nobody has to act on and was not reported before: lines.
@@ -72,7 +72,7 @@ class RunReport:
     @property
     def text(self) -> str:
         """What is to be said."""
-        return plain_text.lines([*([self.message] if self.tell and self.message else []), *self.news])
+        return plain_text.lines([*([self.message] if self.notify and self.message else []), *self.news])
 
 
 def run(settings: Settings, how: RunOptions, *, watched: bool, verbosity: int) -> RunReport:
@@ -90,7 +90,7 @@ def run(settings: Settings, how: RunOptions, *, watched: bool, verbosity: int) -
         except SyncError as error:
             log.get_logger().error("%s", error.sentence)
             result = RunResult("held" if error.exit_code == EXIT_HELD else "waiting", error.exit_code, trouble=error)
-        return _told(settings, how, result, watched=watched)
+        return _report(settings, how, result, watched=watched)
 
 
 def idle_message(settings: Settings) -> str:
@@ -99,22 +99,22 @@ def idle_message(settings: Settings) -> str:
     return plain_text.lines([idle, *_others(settings), *exposed(settings)])
 
 
-def as_json(told: RunReport) -> dict[str, object]:
+def as_json(run_report: RunReport) -> dict[str, object]:
     """Give the result as the object of `run --json`."""
-    result = told.result
-    message = plain_text.lines(filter(None, [told.message, *told.news]))
+    result = run_report.result
+    message = plain_text.lines(filter(None, [run_report.message, *run_report.news]))
     return report.run_json(result.outcome, result.batches, result.about, result.trouble, message)
 
 
-def was_shown(archive: Path, told: RunReport, clock: Clock) -> None:
+def was_shown(archive: Path, run_report: RunReport, clock: Clock) -> None:
     """Journal that what was to be said has been shown, so that it is not said again."""
-    if told.once_shown is None:
+    if run_report.once_shown is None:
         return
     try:
         if is_lost(archive / FILE_NAME):
             return
         with Journal.open(archive / FILE_NAME, clock.now) as journal:
-            journal.remember_episodes(told.once_shown)
+            journal.remember_episodes(run_report.once_shown)
     except (OSError, JournalError) as error:
         log.get_logger().warning("%s", error)
 
@@ -130,35 +130,35 @@ def without_settings(home: Path, error: SettingsError, clock: Clock) -> RunRepor
     path = home / "archive" / FILE_NAME
     try:
         if not (home / "inbox").is_dir() or is_lost(path):  # it is no home, or what was sent is not known
-            return RunReport(result, message, tell=True)
+            return RunReport(result, message, notify=True)
         with Journal.open(path, clock.now) as journal:
             reason = plain_text.visible(error.sentence)
-            telling = alerts.met(journal.episodes(), alerts.SETTINGS, reason, clock.now(), REMIND_EVERY)
-            journal.remember_episodes(telling.episodes)
+            alert = alerts.met(journal.episodes(), alerts.SETTINGS, reason, clock.now(), REMIND_EVERY)
+            journal.remember_episodes(alert.episodes)
     except (OSError, JournalError):
-        return RunReport(result, message, tell=True)
-    return RunReport(result, message, telling.tell, once_shown=telling.once_shown if telling.tell else None)
+        return RunReport(result, message, notify=True)
+    return RunReport(result, message, alert.notify, once_shown=alert.once_shown if alert.notify else None)
 
 
-def _told(settings: Settings, how: RunOptions, result: RunResult, *, watched: bool) -> RunReport:
+def _report(settings: Settings, how: RunOptions, result: RunResult, *, watched: bool) -> RunReport:
     watched_only = [*_others(settings), *exposed(settings)] if watched else []
     message = plain_text.lines([_message(settings, result), *watched_only])
     if result.outcome == "locked":
         return RunReport(result, message, watched)
-    telling = _telling(settings, how, result)
-    if telling is None:
+    alert = _alert(settings, how, result)
+    if alert is None:
         return RunReport(result, message, watched or bool(result.exit_code))
     return RunReport(
         result,
         message,
-        watched or telling.tell,
-        telling.recovery,
-        telling.news,
-        telling.once_shown if telling.tell or telling.news or watched else None,
+        watched or alert.notify,
+        alert.recovery,
+        alert.news,
+        alert.once_shown if alert.notify or alert.news or watched else None,
     )
 
 
-def _telling(settings: Settings, how: RunOptions, result: RunResult) -> alerts.Telling | None:
+def _alert(settings: Settings, how: RunOptions, result: RunResult) -> alerts.Alert | None:
     """Journal the trouble of this run, or its end, and find what is news; None without a journal, and none is made."""
     now = how.clock.now()
     try:
@@ -166,12 +166,12 @@ def _telling(settings: Settings, how: RunOptions, result: RunResult) -> alerts.T
             earlier = journal.episodes()
             if result.exit_code:
                 subject, reason = _subject(result)
-                telling = alerts.met(earlier, subject, reason, now, settings.remind_every)
+                alert = alerts.met(earlier, subject, reason, now, settings.remind_every)
             else:
-                telling = alerts.over(earlier, now)
-            telling = alerts.with_files(telling, _left_lying(settings), now, settings.settle_seconds)
-            journal.remember_episodes(telling.episodes)
-            return telling
+                alert = alerts.over(earlier, now)
+            alert = alerts.with_files(alert, _left_lying(settings), now, settings.settle_seconds)
+            journal.remember_episodes(alert.episodes)
+            return alert
     except (HomeError, JournalError):
         return None
 

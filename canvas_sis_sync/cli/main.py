@@ -89,11 +89,11 @@ def _unforeseen(error: Exception, given: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         sentence = f"{where}{(error.strerror or str(error)).lower()}. Nothing that was claimed is lost."
         return fail(HomeError(sentence, next_step(error)), as_json="--json" in given)
-    told = [
+    message = [
         f"Error: {UNFORESEEN} ({type(error).__name__}: {error}). Nothing that was claimed is lost.",
         f"Run it again with -vv and report what it prints, without names and tokens: {REPOSITORY}/issues",
     ]
-    say(lines([*told, *said]), err=True)
+    say(lines([*message, *said]), err=True)
     return EXIT_BUG
 
 

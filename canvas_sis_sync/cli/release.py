@@ -79,8 +79,8 @@ def _all_but_newest(home: Path | None, reason: str) -> None:
 
     loaded = load(find_home(home))
     with showing(watched=sys.stderr.isatty()) as show:
-        told = discard_all_but_newest(loaded, reason, Clock(), show)
-    say(told)
+        done = discard_all_but_newest(loaded, reason, Clock(), show)
+    say(done)
 
 
 @click.command()

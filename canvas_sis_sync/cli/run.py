@@ -64,16 +64,16 @@ def run(
 
     with showing(watched=watched) as show:
         how = command.RunOptions(show, Clock(), patient=not no_wait)
-        told = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
-    failed = told.result.exit_code != EXIT_DONE
+        done = command.run(loaded, how, watched=watched or as_json, verbosity=verbose)
+    failed = done.result.exit_code != EXIT_DONE
     if as_json:
-        arrived = print_json(command.as_json(told))
+        arrived = print_json(command.as_json(done))
     else:
-        text = told.text if failed or not quiet else ""
+        text = done.text if failed or not quiet else ""
         arrived = not text or report(addressed(text, loaded.home), err=failed)
     if arrived:
-        command.was_shown(loaded.archive, told, Clock())
-    return told.result.exit_code
+        command.was_shown(loaded.archive, done, Clock())
+    return done.result.exit_code
 
 
 def _idle(loaded: Settings, *, watched: bool) -> int:
@@ -89,9 +89,9 @@ def _without_settings(home: Path, error: SettingsError) -> int:
     from canvas_sis_sync.cli import _run as command
     from canvas_sis_sync.clock import Clock
 
-    told = command.without_settings(home, error, Clock())
-    if told.text and report(addressed(told.text, home), err=True):
-        command.was_shown(home / "archive", told, Clock())
+    done = command.without_settings(home, error, Clock())
+    if done.text and report(addressed(done.text, home), err=True):
+        command.was_shown(home / "archive", done, Clock())
     return error.exit_code
 
 

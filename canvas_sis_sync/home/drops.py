@@ -15,7 +15,7 @@ class DropFile:
     name: str
     size: int
     mtime_ns: int
-    #: Device and inode (or what the system has instead), so that a replaced file is told from the same one.
+    #: Device and inode (or what the system has instead), so that a file that was replaced is noticed.
     file_id: str
 
 

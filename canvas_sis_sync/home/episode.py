@@ -14,5 +14,5 @@ class Episode:
     began_at: float
     #: Runs that met it so far.
     runs: int
-    #: When somebody was last told, None when nobody was yet.
+    #: When it was last reported, None when it never was.
     told_at: float | None

@@ -53,7 +53,7 @@ def redactor(secrets: Sequence[str]) -> Callable[[str], str]:
 def setup(folder: Path, secrets: Sequence[str], verbosity: int = 0) -> Iterator[None]:
     """Log into `folder`, which is made if missing, until the block ends.
 
-    `verbosity` 1 repeats the lines on stderr, 2 adds details there. A log that cannot be written is told once on
+    `verbosity` 1 repeats the lines on stderr, 2 adds details there. A log that cannot be written is reported once on
     stderr and stops nothing. An exception that nobody foresaw is logged with its traceback on its way out.
     """
     logger = logging.getLogger(_LOGGER)
@@ -81,7 +81,7 @@ def setup(folder: Path, secrets: Sequence[str], verbosity: int = 0) -> Iterator[
         logger.propagate = before[1]
         for handler in handlers:
             logger.removeHandler(handler)
-            with suppress(OSError):  # what a full disk still holds back has been told
+            with suppress(OSError):  # what a full disk still holds back has been reported
                 handler.close()
 
 
@@ -105,15 +105,15 @@ def _file_handler(path: Path) -> logging.Handler:
     class LogFile(RotatingFileHandler):
         """A rotated file that only its owner can read, and that never stops a run."""
 
-        told = False
+        reported = False
 
         def _open(self) -> TextIOWrapper:
             make_folder(path.parent)
             return open(path, "a", encoding="utf-8", errors=self.errors, opener=opener)
 
         def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (logging's signature)
-            if not self.told:
-                self.told = True
+            if not self.reported:
+                self.reported = True
                 said = visible(f"sis-sync: going on without the log {path}: {sys.exc_info()[1]}")
                 sys.stderr.write(f"{said}\n")
 

@@ -110,7 +110,7 @@ class Settings:
     canaries: tuple[tuple[str, str], ...]
     #: How many rows may go without a delivery being held, by kind.
     breakers: Mapping[str, Limit]
-    #: What the same limits hold for, too: "term", "account", "course", or "" for what the courses tell.
+    #: What the same limits hold for, too: "term", "account", "course", or "" for what the courses name.
     breaker_group_by: str
     #: Seconds between two remasters, 0 for never.
     remaster: int

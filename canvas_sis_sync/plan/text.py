@@ -152,9 +152,9 @@ def _details(plan: Mapping[str, Any]) -> list[str]:
 def _remarks(plan: Mapping[str, Any]) -> Iterator[str]:
     for kind in plan["kinds"]:
         parts = (_turned(kind), _columns(kind), _headers(kind), _duplicates(kind))
-        told = "; ".join(part for part in parts if part)
-        if told:
-            yield from _wrapped(f"{kind['kind']}: {told}.", "")
+        clauses = "; ".join(part for part in parts if part)
+        if clauses:
+            yield from _wrapped(f"{kind['kind']}: {clauses}.", "")
     yield from _hanging(plan)
 
 
@@ -164,8 +164,10 @@ def _hanging(plan: Mapping[str, Any]) -> Iterator[str]:
         hanging = plan["dependants"].get(kind["kind"]) or 0
         staying = hanging - (kind["removed"] - kind["already_deleted"]) - kind["duplicates_before"]
         if staying > 0:
-            told = f"{staying:,} rows or more are still in the delivery, but {OWNERS[kind['kind']]} that they belong to"
-            yield from _wrapped(f"{kind['kind']}: {told} is missing or deleted.", "")
+            clauses = (
+                f"{staying:,} rows or more are still in the delivery, but {OWNERS[kind['kind']]} that they belong to"
+            )
+            yield from _wrapped(f"{kind['kind']}: {clauses} is missing or deleted.", "")
 
 
 def _reasons(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -206,9 +208,9 @@ def _most(groups: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     found = []
     for (by, name), kinds in groupby(groups, key=lambda group: (group["by"], group["group"])):
         lost = ((each, each["removed"] - each["already_deleted"] + each["turned"]) for each in kinds)
-        told = [f"{count:,} of {each['rows_before']:,} {each['kind']} rows" for each, count in lost if count]
-        if told:
-            found.append(f"{by} {name or '(none)'}: {', '.join(told)}")
+        clauses = [f"{count:,} of {each['rows_before']:,} {each['kind']} rows" for each, count in lost if count]
+        if clauses:
+            found.append(f"{by} {name or '(none)'}: {', '.join(clauses)}")
     return _listed("Most of it:", found)
 
 

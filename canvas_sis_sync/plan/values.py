@@ -32,7 +32,7 @@ class LostZeros:
 
 @dataclass(frozen=True, slots=True)
 class KindChanges:
-    """The rows of one kind in two deliveries, told apart by the kind's diff key (DIFF 4)."""
+    """The rows of one kind in two deliveries, distinguished by the kind's diff key (DIFF 4)."""
 
     kind: str
     #: A file of the kind is there, a header alone too.
@@ -163,8 +163,8 @@ class Prediction:
     base_known: bool = True
     #: Why Canvas would not diff at all (a threshold), a sentence; "" otherwise.
     refused: str = ""
-    #: SIS ids of the terms that batch mode deletes in, "" for the default term; None where they cannot be told, and
-    #: without batch mode.
+    #: SIS ids of the terms that batch mode deletes in, "" for the default term; None where they cannot be determined
+    #: and without batch mode.
     scope: frozenset[str] | None = None
 
     def of(self, kind: str) -> Effect | None:
@@ -195,7 +195,7 @@ class Planned:
     #: Objects deleted, concluded or deactivated, by Canvas's word in `data.statistics`; a word without a bound is
     #: left out.
     removals: Mapping[str, int] = field(default_factory=dict)
-    #: A threshold will keep Canvas from diffing; None when that cannot be told.
+    #: A threshold will keep Canvas from diffing; None when that cannot be determined.
     threshold: bool | None = None
 
 

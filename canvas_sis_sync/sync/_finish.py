@@ -32,7 +32,7 @@ def file_away(session: Session, batch: Batch) -> Batch:
     too_late = session.clock.now() - batch.claimed_at > KEPT_SECONDS
     if final is not None and _has_messages(final):
         final, messages = (final, None) if too_late else _messages(session, batch, final)
-        complete = messages is not None and session.archive.write_errors(batch, messages) >= _told(final)
+        complete = messages is not None and session.archive.write_errors(batch, messages) >= _message_count(final)
         if complete and messages and batch.state in ACCEPTED and not batch.over_limit:
             batch = _report_rejected(session, batch, messages)
     filed = complete or too_late
@@ -79,10 +79,12 @@ def _rejected_before(session: Session, batch: Batch, kinds: Collection[str]) -> 
 
 
 def _has_messages(final: SisImport) -> bool:
-    return bool(_told(final) or final.processing_errors or final.processing_warnings or final.has_errors_attachment)
+    return bool(
+        _message_count(final) or final.processing_errors or final.processing_warnings or final.has_errors_attachment
+    )
 
 
-def _told(final: SisImport) -> int:
+def _message_count(final: SisImport) -> int:
     return (final.error_count or 0) + (final.warning_count or 0)
 
 

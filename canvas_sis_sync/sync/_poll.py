@@ -61,7 +61,7 @@ def _end(session: Session, batch: Batch, final: SisImport) -> Batch:
 
 
 def _gone(session: Session, batch: Batch) -> Batch:
-    reason = f"Canvas no longer knows import {batch.import_id}; whether its rows were applied cannot be told from here"
+    reason = f"Canvas no longer knows import {batch.import_id}; whether its rows were applied cannot be determined here"
     return session.move(batch.not_accepted(reason))
 
 

@@ -38,7 +38,7 @@ def send(session: Session, batch: Batch) -> Batch:
     """Ask the gate once more, journal what is about to happen, and POST.
 
     Return the batch sending (it is not known yet what became of it), importing or rejected, or still packed when it has
-    to be weighed again. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed`
+    to be assessed again. Raises HeldError and TimeRanOut as the gate does; CanvasError with the batch back in `packed`
     when the request provably did not run; ZipAltered when the zip changed while it was being sent.
     """
     for _ in session.waits("Canvas was throttling this token"):

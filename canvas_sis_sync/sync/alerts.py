@@ -35,13 +35,13 @@ MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Alert:
     """What a run without a terminal reports."""
 
     #: What is to be remembered as long as nothing of it was shown.
     episodes: tuple[Episode, ...]
     #: True when the trouble of this run is to be reported.
-    tell: bool
+    notify: bool
     #: One line when an unreachable Canvas has come back, else "".
     recovery: str = ""
     #: The news, each piece a text.
@@ -50,7 +50,7 @@ class Telling:
     once_shown: tuple[Episode, ...] = ()
 
 
-def met(earlier: Collection[Episode], subject: str, reason: str, now: float, remind_every: float) -> Telling:
+def met(earlier: Collection[Episode], subject: str, reason: str, now: float, remind_every: float) -> Alert:
     """Judge the trouble `subject` of this run, which `reason` tells apart from others of its subject.
 
     While Canvas is unreachable, or the settings cannot be read, nothing is known of other troubles, so they last.
@@ -62,25 +62,27 @@ def met(earlier: Collection[Episode], subject: str, reason: str, now: float, rem
         known = Episode(subject, reason, now, 0, None)
     episode = replace(known, reason=reason, runs=known.runs + 1)
     due = episode.told_at is None or not 0 <= now - episode.told_at < remind_every
-    tell = due and _has_begun(episode, now)
+    notify = due and _has_begun(episode, now)
     lasting = subject in BLINDING
     others = [other for other in earlier if other.subject != subject and (lasting or not _is_trouble(other))]
-    return _with_news([*others, episode], [*others, replace(episode, told_at=now) if tell else episode], tell=tell)
+    return _with_news(
+        [*others, episode], [*others, replace(episode, told_at=now) if notify else episode], notify=notify
+    )
 
 
-def over(earlier: Collection[Episode], now: float = 0.0) -> Telling:
+def over(earlier: Collection[Episode], now: float = 0.0) -> Alert:
     """Judge a run without trouble: what lasted has ended."""
     from canvas_sis_sync.home.episode import Episode
 
-    told = any(episode.subject == UNREACHABLE and episode.told_at is not None for episode in earlier)
-    recovery = "Canvas can be reached again." if told else ""
+    reported = any(episode.subject == UNREACHABLE and episode.told_at is not None for episode in earlier)
+    recovery = "Canvas can be reached again." if reported else ""
     left = [other for other in earlier if not _is_trouble(other)]
     if recovery:
         left.append(Episode(f"{NEWS}{UNREACHABLE}", recovery, now, 1, None))
-    return replace(_with_news(left, left, tell=False), recovery=recovery)
+    return replace(_with_news(left, left, notify=False), recovery=recovery)
 
 
-def with_files(telling: Telling, lying: Mapping[str, str], now: float, settle_seconds: float) -> Telling:
+def with_files(alert: Alert, lying: Mapping[str, str], now: float, settle_seconds: float) -> Alert:
     """Add what is to be said of files in the inbox that will never be sent.
 
     `lying` gives for each name a text that changes when the file is written to. They are news once they looked the
@@ -88,7 +90,7 @@ def with_files(telling: Telling, lying: Mapping[str, str], now: float, settle_se
     """
     from canvas_sis_sync.home.episode import Episode
 
-    known = {episode.subject: episode for episode in telling.episodes}
+    known = {episode.subject: episode for episode in alert.episodes}
     reported = _names(known.get(LEFT_LYING)) & lying.keys()
     kept = [Episode(LEFT_LYING, "\n".join(sorted(reported)), now, 1, now)] if reported else []
     before, look = known.get(LEFT_LYING_LATELY), "\n".join(f"{name}\t{lying[name]}" for name in sorted(lying))
@@ -101,10 +103,10 @@ def with_files(telling: Telling, lying: Mapping[str, str], now: float, settle_se
     shown = [Episode(LEFT_LYING, "\n".join(sorted(lying)), now, 1, now)] if news else [*kept, *lately]
     files = {LEFT_LYING, LEFT_LYING_LATELY}
     return replace(
-        telling,
-        episodes=(*_without(telling.episodes, files), *kept, *lately),
-        once_shown=(*_without(telling.once_shown, files), *shown),
-        news=(*telling.news, *([news] if news else [])),
+        alert,
+        episodes=(*_without(alert.episodes, files), *kept, *lately),
+        once_shown=(*_without(alert.once_shown, files), *shown),
+        news=(*alert.news, *([news] if news else [])),
     )
 
 
@@ -122,10 +124,10 @@ def is_news(lasting: Iterable[tuple[str, str, float | None]], lying: Collection[
     return not reported.issuperset(lying)
 
 
-def _with_news(unshown: list[Episode], shown: list[Episode], *, tell: bool) -> Telling:
+def _with_news(unshown: list[Episode], shown: list[Episode], *, notify: bool) -> Alert:
     news = [episode for episode in unshown if episode.subject.startswith(NEWS)]
     once_shown = [episode for episode in shown if episode not in news]
-    return Telling(tuple(unshown), tell, "", tuple(episode.reason for episode in news), tuple(once_shown))
+    return Alert(tuple(unshown), notify, "", tuple(episode.reason for episode in news), tuple(once_shown))
 
 
 def _is_trouble(episode: Episode) -> bool:

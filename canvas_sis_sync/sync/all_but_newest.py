@@ -52,7 +52,7 @@ def discard_all_but_newest(settings: Settings, reason: str, clock: Clock, show: 
             return _nothing(held)
         taken = {drop.name: _set_aside(session, drop, reason, session.who) for drop in waiting.settled}
         ended = [batch for batch in taken.values() if batch is not None]
-        said = [_told(batch) for batch in ended]
+        said = [_in_words(batch) for batch in ended]
         left = [*waiting.unsettled, *(name for name, batch in taken.items() if batch is None)]
         if left or any(batch.state is not BatchState.DISCARDED for batch in ended):
             return lines([*said, *_incomplete(held, left)])
@@ -98,10 +98,10 @@ def _discard(session: Session, batch: Batch, reason: str) -> str:
     batch = session.journal.move(batch.discarded(f"{COMMAND}: {reason}"), who=session.who)
     session.file(batch)
     log.get_logger(batch.id).info("discarded by %s: %s", session.who, batch.reason)
-    return _told(batch)
+    return _in_words(batch)
 
 
-def _told(batch: Batch) -> str:
+def _in_words(batch: Batch) -> str:
     if batch.state is BatchState.DISCARDED:
         return f"Batch {batch.id} ({batch.drop_name}) will not be sent. Its files are in the archive."
     return f"Batch {batch.id} ({batch.drop_name}) is {batch.state}: {batch.reason}"

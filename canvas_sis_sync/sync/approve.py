@@ -1,7 +1,7 @@
 """`sis-sync approve`: a person's approval to send a held batch, exactly as it is.
 
 What is approved is what the plan was made of: the zip, the import options, the target, and what it was compared
-with. If one of them differs when the next run weighs the batch again, that holds it again.
+with. If one of them differs when the next run assesses the batch again, that holds it again.
 """
 
 from __future__ import annotations

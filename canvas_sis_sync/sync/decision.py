@@ -26,5 +26,5 @@ class GateDecision:
     #: The import that the decision is about.
     import_id: int | None = None
     workflow_state: str | None = None
-    #: Worth telling although the gate is open.
+    #: Worth reporting although the gate is open.
     note: str = ""

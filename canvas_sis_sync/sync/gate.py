@@ -90,7 +90,7 @@ class JournalView:
 def decide(known: JournalView, account: AccountImports, policy: Policy) -> GateDecision:
     """Decide whether the next batch may be sent: the worst verdict wins, and of equal ones the oldest import's.
 
-    The states in the answers count, not the list they came in; ages are told by Canvas's clock, and an unknown age
+    The states in the answers count, not the list they came in; ages go by Canvas's clock, and an unknown age
     waits. A release opens the gate for that import in that very state only.
     """
     decisions = [_judge(seen, canvas_now, known, policy) for seen, canvas_now in _sightings(account)]
@@ -191,7 +191,7 @@ def _gone(known: JournalView, batch: Batch, policy: Policy) -> GateDecision:
     if policy.resets_on_schedule:
         note = f"{what}; test and beta hosts are overwritten on a schedule."
         return replace(_decision(Verdict.GO, missing, known, ""), reason=note, note=note)
-    reason = f"{what}, so nobody can tell what became of its rows."
+    reason = f"{what}, so what became of its rows cannot be determined."
     return replace(_decision(Verdict.HOLD, missing, known, ""), reason=reason)
 
 

@@ -29,7 +29,7 @@ _NOT_ROWS = frozenset(
 )
 """Keys of data.counts that do not count processed rows (API 5)."""
 _ENDINGS = ("deleted", "concluded", "deactivated")
-"""The numbers of a word of data.statistics that tell of a removal (API 5)."""
+"""The numbers of a word of data.statistics that count a removal (API 5)."""
 
 _THRESHOLD = (
     "A threshold kept Canvas from comparing it, which the plan did not expect: all of it was imported, and nothing that"
@@ -139,7 +139,7 @@ def _after_abort(batch: Batch, final: SisImport) -> str:
                 f" really go, raise SIS_IMPORT_CHANGE_THRESHOLD ({limit}) and retry it."
             )
         case AbortKind.NO_TERMS:
-            return f"{applied}. Which terms it is about is told by the rows of terms.csv: add them to the export."
+            return f"{applied}. The rows of terms.csv say which terms it covers: add terms.csv to the export."
         case AbortKind.RUNNING:
             return f"{applied}; what was under way then may have been applied after it was counted."
         case AbortKind.WAITING:

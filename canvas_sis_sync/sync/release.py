@@ -147,7 +147,7 @@ def adopt(settings: Settings, batch_id: str, import_id: int, reason: str, clock:
 
 
 def _given_up(session: Session, batch: Batch, state: str | None) -> Batch:
-    """Close a batch whose import is in a state that this version does not know: no run can tell when that is over."""
+    """Close a batch whose import is in a state that this version does not know: no run can know when that is over."""
     if batch.state is not BatchState.IMPORTING or state is None or state in CANVAS_UNFINISHED | CANVAS_FINISHED:
         return batch
     reason = (

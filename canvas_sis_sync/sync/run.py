@@ -175,7 +175,7 @@ def _held(session: Session) -> Batch | None:
         return session.move(batch.reopened("its files are back")) if is_back(session, batch) else batch
     if not would_be_assessed_otherwise(session, batch):
         return batch
-    return session.move(batch.released("weighed again: its zip, import parameters, or breaker settings have changed"))
+    return session.move(batch.released("assessed again: its zip, import parameters, or breaker settings have changed"))
 
 
 def _next_claimed(session: Session) -> Batch | None:

@@ -189,10 +189,10 @@ def require_journal(settings: Settings) -> None:
 def patient_retry(clock: Clock) -> Retry:
     """Give the ordinary policy for questions: at most 8 attempts or 5 minutes, each repetition logged."""
 
-    def tell(problem: BaseException, seconds: float) -> None:
+    def log_retry(problem: BaseException, seconds: float) -> None:
         log.info("asking again in %.0f s: %s", seconds, problem)
 
-    return Retry(clock, on_retry=tell)
+    return Retry(clock, on_retry=log_retry)
 
 
 def open_canvas(settings: Settings, retry: Retry) -> Canvas:

@@ -180,12 +180,12 @@ def test_steps_of_one_run_are_journalled_in_order_although_the_clock_is_set_back
 def test_a_hold_is_told_again_when_the_clock_was_set_back(home: Home, sandbox: Sandbox, wall: WallClock) -> None:
     sandbox.add_fault("fail")
     home.drop()
-    assert home.run(clock=wall.clock, watched=False).tell
+    assert home.run(clock=wall.clock, watched=False).notify
     home.run(clock=wall.clock, watched=False)
-    assert not home.run(clock=wall.clock, watched=False).tell
+    assert not home.run(clock=wall.clock, watched=False).notify
     wall.jump(-HOUR)
-    assert home.run(clock=wall.clock, watched=False).tell
-    assert not home.run(clock=wall.clock, watched=False).tell
+    assert home.run(clock=wall.clock, watched=False).notify
+    assert not home.run(clock=wall.clock, watched=False).notify
 
 
 @pytest.mark.parametrize("skew", [-3600, 3600])

@@ -388,7 +388,7 @@ def test_a_full_disk_is_one_trouble_however_much_is_free(
     cron.home.drop()
     runs = [cron.run() for _ in range(3)]
     assert ["5 MB" in runs[0].text, "3 MB" in runs[2].message] == [True, True]
-    assert [told.tell for told in runs] == [True, False, False]
+    assert [told.notify for told in runs] == [True, False, False]
 
 
 def test_holds_of_two_imports_are_two_troubles(cron: Cron, sandbox: Sandbox) -> None:
@@ -396,7 +396,7 @@ def test_holds_of_two_imports_are_two_troubles(cron: Cron, sandbox: Sandbox) -> 
     for _ in range(2):
         cron.home.drop()
         sandbox.add_fault("fail")
-        told.append(cron.run().tell)
+        told.append(cron.run().notify)
         cron.home.say("skip", cron.home.last().id, "known")
     assert told == [True, True]
 

@@ -59,7 +59,7 @@ def test_messages_are_silent_up_to_the_limit_and_hold_above_it(
     home.drop({"users.csv": users(good, bad)})
     told = home.run(watched=False)
     assert (told.result.outcome, told.result.exit_code) == ("imported_with_messages", code)
-    assert told.tell is bool(code)
+    assert told.notify is bool(code)
     golden(told.message)
     assert len(errors_of(home)) == bad + 1
 

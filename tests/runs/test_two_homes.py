@@ -100,7 +100,7 @@ def test_a_second_run_says_that_it_leaves_the_work_to_the_first(home: Home, sand
     home.drop()
     with FileLock(home.archive / ".lock"):
         told = home.run()
-    assert (told.result.outcome, told.result.exit_code, told.tell) == ("locked", 0, True)
+    assert (told.result.outcome, told.result.exit_code, told.notify) == ("locked", 0, True)
     golden(told.message)
     assert not sandbox.requests
     assert home.run().result.outcome == "imported"

@@ -14,7 +14,7 @@ from canvas_sis_sync.home.episode import Episode
 from canvas_sis_sync.home.journal_file import FILE_NAME
 from canvas_sis_sync.progress import Silent
 from canvas_sis_sync.sandbox.sandbox import Sandbox
-from canvas_sis_sync.sync.alerts import UNREACHABLE, Telling, met, over
+from canvas_sis_sync.sync.alerts import UNREACHABLE, Alert, met, over
 
 DAY = 86_400.0
 BACK = "Canvas can be reached again."
@@ -59,9 +59,9 @@ def silence(*, runs: int, told_at: float | None = None) -> Episode:
 def test_trouble_is_told_when_it_begins_or_changes_and_then_daily(
     earlier: tuple[Episode, ...], subject: str, reason: str, now: float, *, tell: bool
 ) -> None:
-    telling = met(earlier, subject, reason, now, DAY)
-    assert telling.tell is tell
-    for episodes, shown in ((telling.episodes, False), (telling.once_shown, True)):
+    alert = met(earlier, subject, reason, now, DAY)
+    assert alert.notify is tell
+    for episodes, shown in ((alert.episodes, False), (alert.once_shown, True)):
         (ours,) = [episode for episode in episodes if episode.subject == subject]
         assert ours.reason == reason
         same = [known for known in earlier if known.subject == subject]
@@ -80,7 +80,7 @@ def test_a_hold_is_remembered_while_canvas_is_unreachable_and_not_told_again_aft
     during = met((hold(),), UNREACHABLE, "no route", BEGUN + 60, DAY)
     assert hold() in during.once_shown
     after = met(during.once_shown, "hold", "batch a failed", BEGUN + 120, DAY)
-    assert not after.tell
+    assert not after.notify
     assert [each.subject for each in after.episodes] == ["hold"]
 
 
@@ -92,7 +92,7 @@ def test_the_end_of_a_silence_that_was_told_is_told_in_one_line() -> None:
 
 @pytest.mark.parametrize("earlier", [(), (hold(),), (silence(runs=2),)])
 def test_no_other_end_is_told(earlier: tuple[Episode, ...]) -> None:
-    assert over(earlier) == Telling((), tell=False)
+    assert over(earlier) == Alert((), notify=False)
 
 
 @pytest.fixture
@@ -105,13 +105,13 @@ def test_a_hold_is_told_once_a_day_and_its_exit_code_each_time(cron: Cron, sandb
     cron.home.drop()
     runs = [cron.run(minutes) for minutes in (1, 1, 60, 1300, 80, 1)]
     assert [told.result.exit_code for told in runs] == [4, 5, 5, 5, 5, 5]
-    assert [told.tell for told in runs] == [True, False, False, False, True, False]
+    assert [told.notify for told in runs] == [True, False, False, False, True, False]
 
 
 def test_a_person_who_watches_is_told_everything_every_time(home: Home, sandbox: Sandbox) -> None:
     sandbox.add_fault("fail")
     home.drop()
-    assert [home.run().tell for _ in range(3)] == [True, True, True]
+    assert [home.run().notify for _ in range(3)] == [True, True, True]
 
 
 def test_a_hold_for_another_reason_is_told_at_once(cron: Cron, sandbox: Sandbox) -> None:
@@ -122,20 +122,20 @@ def test_a_hold_for_another_reason_is_told_at_once(cron: Cron, sandbox: Sandbox)
     told = []
     for state in ("failed", "failed", "restored", "restored"):
         sandbox.set_state(batch.sent_as, state)
-        told.append(cron.run().tell)
+        told.append(cron.run().notify)
     assert told == [True, False, True, False]
 
 
 def test_a_success_is_silent_and_ends_the_episode(cron: Cron, sandbox: Sandbox) -> None:
     theirs = sandbox.add_import("reconciled")
     cron.home.drop()
-    assert cron.run().tell
+    assert cron.run().notify
     sandbox.set_state(theirs, "imported")
     told = cron.run()
-    assert (told.result.exit_code, told.tell, told.recovery) == (0, False, "")
+    assert (told.result.exit_code, told.notify, told.recovery) == (0, False, "")
     sandbox.set_state(theirs, "reconciled")
     cron.home.drop()
-    assert cron.run().tell
+    assert cron.run().notify
 
 
 def test_the_end_of_a_runs_time_is_told_once_a_day(cron: Cron, sandbox: Sandbox) -> None:
@@ -144,7 +144,7 @@ def test_the_end_of_a_runs_time_is_told_once_a_day(cron: Cron, sandbox: Sandbox)
     cron.home.drop()
     runs = [cron.run(minutes) for minutes in (1, 60, 1440)]
     assert [told.result.exit_code for told in runs] == [6, 6, 6]
-    assert [told.tell for told in runs] == [True, False, True]
+    assert [told.notify for told in runs] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_an_unreachable_canvas_is_told_late_and_its_return_in_one_line(
         cron.home.drop()
         runs = [cron.run(pause) for pause in pauses]
     assert {run.result.exit_code for run in runs} == {13}
-    assert [run.tell for run in runs] == told
+    assert [run.notify for run in runs] == told
     cron.home.configure(CANVAS_BASE_URL=url)
     back = cron.run()
-    assert (back.result.exit_code, back.tell, back.recovery) == (0, False, "Canvas can be reached again.")
+    assert (back.result.exit_code, back.notify, back.recovery) == (0, False, "Canvas can be reached again.")
     cron.home.drop()
     assert cron.run().recovery == ""
 
@@ -177,7 +177,7 @@ def test_without_a_journal_everything_is_told(cron: Cron, sandbox: Sandbox) -> N
     cron.run()
     (cron.home.archive / "journal.sqlite3").unlink()
     runs = [cron.run() for _ in range(2)]
-    assert [(told.result.exit_code, told.tell) for told in runs] == [(5, True), (5, True)]
+    assert [(told.result.exit_code, told.notify) for told in runs] == [(5, True), (5, True)]
 
 
 def test_an_approval_that_became_void_is_told_at_once_and_each_time(cron: Cron, sandbox: Sandbox) -> None:
@@ -186,13 +186,13 @@ def test_an_approval_that_became_void_is_told_at_once_and_each_time(cron: Cron, 
     accepted(home, export())
     held(home, cut(export(), 60), "removals", "group-removals")
     batch = home.last()
-    assert not cron.run().tell
+    assert not cron.run().notify
     for status in ("inactive", "completed"):
         approve(home, batch)
         home.configure(SIS_IMPORT_DIFFING_DROP_STATUS=status)
         told = [cron.run() for _ in range(2)]
         assert "The approval is void: the import parameters changed" in told[0].message
-        assert [each.tell for each in told] == [True, False]
+        assert [each.notify for each in told] == [True, False]
 
 
 @pytest.mark.parametrize("left", [None, b"not a database"])
@@ -202,12 +202,12 @@ def test_what_cannot_be_journalled_as_shown_is_shown_again(home: Home, sandbox: 
     settings, clock = home.settings(), fast_clock()
     how = run_command.RunOptions(Silent(), clock, patient=True)
     told = run_command.run(settings, how, watched=False, verbosity=0)
-    assert told.tell
+    assert told.notify
     journal = home.archive / FILE_NAME
     kept = journal.rename(home.folder / "kept")
     if left is not None:
         journal.write_bytes(left)
     run_command.was_shown(home.archive, told, clock)
     kept.replace(journal)
-    assert home.run(watched=False, clock=clock).tell
-    assert not home.run(watched=False, clock=clock).tell
+    assert home.run(watched=False, clock=clock).notify
+    assert not home.run(watched=False, clock=clock).notify

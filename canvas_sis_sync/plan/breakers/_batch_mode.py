@@ -27,7 +27,7 @@ def term(case: Case) -> Iterator[Tripped]:
     scope = case.prediction.scope
     if scope is None:
         message = (
-            f"Which term {name or 'this'} is, which batch mode would delete in, cannot be told from here: write"
+            f"Which term {name or 'this'} is, which batch mode would delete in, cannot be determined here: write"
             " SIS_IMPORT_BATCH_MODE_TERM_ID=sis_term_id:X."
         )
     elif scope & (case.changes.course_terms_before | case.changes.course_terms_now):

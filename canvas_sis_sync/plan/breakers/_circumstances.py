@@ -21,7 +21,7 @@ def canary(case: Case) -> Iterator[Tripped]:
 
 
 def contradiction(case: Case) -> Iterator[Tripped]:
-    """Find files of one kind that can be told to be neither parts nor nights of one export."""
+    """Find files of one kind that are certainly neither parts nor nights of one export."""
     count = case.contradictions
     if count:
         yield Tripped(
@@ -48,7 +48,7 @@ def unknown_base(case: Case) -> Iterator[Tripped]:
         yield Tripped(
             "unknown-base",
             f"Canvas would compare with import {case.prediction.base_import}, which was not sent from here: what it"
-            " would remove cannot be told.",
+            " would remove cannot be determined.",
         )
 
 

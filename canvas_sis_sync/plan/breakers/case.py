@@ -156,7 +156,7 @@ class Case:
     def group_turned(self, part: GroupChanges) -> int:
         """Give the rows of a group and kind whose status ends them from now on.
 
-        A group does not tell which word: where Canvas is to skip deleted rows this is the most it can be.
+        A group does not say which word: where Canvas is to skip deleted rows this is the most it can be.
         """
         found = (self.turned.get(part.kind, {}), self.added_ending.get(part.kind, {}))
         return min(part.turned, sum(sum(by_word.values()) for by_word in found))

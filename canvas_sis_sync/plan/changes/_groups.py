@@ -1,6 +1,6 @@
 """What each term, account and course loses, added up from what the rows of each course lose.
 
-Owns which groups are told of. Rows that belong to no course are in no group.
+Owns which groups are shown. Rows that belong to no course are in no group.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from canvas_sis_sync.plan.values import GroupChanges
 from canvas_sis_sync.sis_csv.kinds import BATCH_MODE_KINDS
 
 MOST_TOLD = 3
-"""Terms, accounts and courses of each that people are told of."""
+"""Terms, accounts and courses of each that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ def worst_groups(by: str, losses: Sequence[Losses]) -> Iterator[GroupChanges]:
     if set(lost) == {""}:
         return
     for _, name in nsmallest(MOST_TOLD, ((-count, name) for name, count in lost.items())):
-        told = (each.at(by, name) for each in losses)
-        yield from (each for each in told if each.removed > each.ended or each.turned)
+        places = (each.at(by, name) for each in losses)
+        yield from (each for each in places if each.removed > each.ended or each.turned)
 
 
 def removed_by_term(losses: Iterable[Losses], term_of: Callable[[str], str]) -> dict[str, dict[str, int]]:

@@ -158,10 +158,15 @@ class _Work:
                 side.endings[word] += count
 
     def _read_side(
-        self, sources: Sequence[Source], layout: Layout, file: BinaryIO | None, looks: Sequence[Look], tell: Progress
+        self,
+        sources: Sequence[Source],
+        layout: Layout,
+        file: BinaryIO | None,
+        looks: Sequence[Look],
+        progress: Progress,
     ) -> Side:
         spool_of_side = Spool(self._spread, self._buckets, file) if layout.key else None
-        return read_side(sources, layout, spool_of_side, looks, tell)
+        return read_side(sources, layout, spool_of_side, looks, progress)
 
     def _find_spread(self) -> str:
         """Choose the column for buckets by the first rows there are."""
@@ -176,10 +181,10 @@ class _Work:
         if not (before.buckets or now.buckets):
             return KindTally()
 
-        def compare(numbers: Iterable[int], tell: Progress) -> KindTally:
+        def compare(numbers: Iterable[int], progress: Progress) -> KindTally:
             tally = KindTally()
             for number in numbers:
-                tell(0)
+                progress(0)
                 old = Bucket(before.buckets[number], files[0], len(self._comparison.before.parts))
                 new = Bucket(now.buckets[number], files[1], len(self._comparison.now.parts))
                 self._compare_bucket(old, new, tally)

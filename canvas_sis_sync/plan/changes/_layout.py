@@ -18,7 +18,7 @@ EDGE = f"{CELL}{PART}{CELL}"
 _ESCAPED = {ESCAPE: f"{ESCAPE}0", CELL: f"{ESCAPE}1", PART: f"{ESCAPE}2"}
 _ESCAPES = str.maketrans(_ESCAPED)
 LEAST_VALUES = 8
-"""Values among some hundred rows that a column must have to tell buckets apart."""
+"""Values among some hundred rows that a column must have to distinguish buckets."""
 
 Columns = Mapping[str, Sequence[str]]
 """Some rows, by column."""

@@ -19,7 +19,7 @@ from canvas_sis_sync.progress import unseen
 from canvas_sis_sync.sis_csv.reader import Block, CsvFile, Malformed, open_csv
 from canvas_sis_sync.sis_csv.texts import NotUtf8
 
-TOLD_BYTES = 1 << 20
+REPORTED_BYTES = 1 << 20
 _MARKS = tuple(mark.encode() for mark in (CELL, PART, ESCAPE))
 
 
@@ -131,7 +131,7 @@ class _Watched:
     def __init__(self, stream: BinaryIO, progress: Progress) -> None:
         self._stream = stream
         self._progress = progress
-        self._told = 0
+        self._reported = 0
         self.bytes_read = 0
         self.has_marks = False
 
@@ -140,7 +140,7 @@ class _Watched:
         chunk = self._stream.read(size)
         self.bytes_read += len(chunk)
         self.has_marks = self.has_marks or any(mark in chunk for mark in _MARKS)
-        if self.bytes_read - self._told >= TOLD_BYTES or not chunk:
-            self._progress(self.bytes_read - self._told)
-            self._told = self.bytes_read
+        if self.bytes_read - self._reported >= REPORTED_BYTES or not chunk:
+            self._progress(self.bytes_read - self._reported)
+            self._reported = self.bytes_read
         return chunk

@@ -55,7 +55,7 @@ class Spool:
     """Takes the records of one side."""
 
     def __init__(self, column: str, buckets: int, file: BinaryIO | None) -> None:
-        #: The key column by which `add` is told rows apart.
+        #: The key column by which `add` distinguishes rows.
         self.column = column
         self._records: list[list[str]] = [[] for _ in range(buckets)]
         self._chunks: list[list[Chunk]] = [[] for _ in range(buckets)]

@@ -20,7 +20,7 @@ DEFAULT_TERM = ""
 def predict_batch_mode(changes: Changes, options: ImportOptions) -> Prediction:
     """Say what batch mode would delete: rows that are gone, of kinds supplied now, in its terms (DIFF 9).
 
-    A header alone is supplied. Where the terms cannot be told from here, everything that is gone counts. Rows already
+    A header alone is supplied. Where the terms cannot be determined, everything that is gone counts. Rows already
     in the drop status count too, although Canvas leaves them alone.
     """
     terms = _scope(options, changes)
@@ -28,7 +28,7 @@ def predict_batch_mode(changes: Changes, options: ImportOptions) -> Prediction:
 
 
 def _scope(options: ImportOptions, changes: Changes) -> frozenset[str] | None:
-    """Give the SIS ids of batch mode's terms, "" being the default term; None when they cannot be told from here.
+    """Give the SIS ids of batch mode's terms, "" being the default term; None when they cannot be determined.
 
     A single term that is named wins over multi-term mode, whose terms are those that the delivery touches (DIFF 11).
     """

@@ -48,7 +48,7 @@ def planned(changes: Changes, prediction: Prediction, refused: Mapping[str, int]
     """Give upper bounds for what Canvas may report of a delivery: rows processed, and objects removed by word.
 
     `refused` are the rows by kind that are expected to be refused in batch mode, which removes their objects (DIFF 9);
-    one that nobody expected is beyond the bound, and meant to be told. Nothing is bounded when the import that Canvas
+    one that nobody expected is beyond the bound, and is reported. Nothing is bounded when the import that Canvas
     compares with is unknown.
     """
     if not prediction.base_known:

@@ -282,7 +282,7 @@ def _paired(now: Sources, base: Sources) -> Iterator[tuple[Source, Source]]:
 def _why_uncompared(kind: Kind, now: frozenset[str], base: frozenset[str]) -> str:
     """Say why two files cannot be compared (DIFF 4), "" when they can."""
     if now != base:
-        told = [f"{name} is new" for name in sorted(now - base)]
-        told += [f"{name} is gone" for name in sorted(base - now)]
-        return f"its columns changed: {', '.join(told)}"
+        differences = [f"{name} is new" for name in sorted(now - base)]
+        differences += [f"{name} is gone" for name in sorted(base - now)]
+        return f"its columns changed: {', '.join(differences)}"
     return "" if base & set(kind.key) else "no key: Canvas cannot compare this kind"

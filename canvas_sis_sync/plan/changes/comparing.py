@@ -41,7 +41,7 @@ def compare(
 
     `group_by` is "term", "account" or "course"; "" is by term where any course names one, else by account. `canaries`
     are kinds with one key column, and a key each. `scratch` is the folder for what does not fit into memory: as much
-    as the largest files of a kind have. `progress` is told the bytes of both. Raises HomeError where there is no room,
+    as the largest files of a kind have. `progress` takes the bytes of both. Raises HomeError where there is no room,
     and what opening and reading the files raises.
     """
     comparing = _Comparing(
@@ -63,8 +63,8 @@ def compare_apart(
 ) -> Changes:
     """Compare as `compare` does, large deliveries in a process of its own, whose memory is given back."""
 
-    def work(tell: Progress) -> Changes:
-        return compare(before, now, group_by=group_by, canaries=canaries, scratch=scratch, progress=tell)
+    def work(count: Progress) -> Changes:
+        return compare(before, now, group_by=group_by, canaries=canaries, scratch=scratch, progress=count)
 
     found = None
     if sum(file.size for file in (*before, *now)) >= APART_BYTES and may_fork():
