@@ -124,7 +124,7 @@ def test_an_approval_for_another_canvas_is_told_to_become_void(
 
 def test_a_batch_that_is_under_way_is_gone_on_with(home: Home, sandbox: Sandbox, held: Batch, golden: Golden) -> None:
     with home.journal_to_write() as journal:
-        journal.move(held.released("weighed again"))
+        journal.move(held.released("assessed again"))
     golden(look(home).text)
     home.configure(SIS_SYNC_BREAKER_USER="off", SIS_SYNC_BREAKER_ENROLLMENT="off")
     golden(look(home).text, "2")

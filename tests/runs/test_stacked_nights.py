@@ -1,4 +1,4 @@
-"""Exports of several nights that lie in the inbox together: one drop a night, and a hold where that cannot be told."""
+"""Exports of several nights that lie in the inbox together: one drop a night, and a hold where their order is unknown."""
 
 from __future__ import annotations
 
