@@ -1,4 +1,4 @@
-"""Exports of several nights that lie in the inbox together: one drop a night, and a hold where their order is unknown."""
+"""Exports of several nights that are in the inbox together: one drop a night, and a hold where the order is unknown."""
 
 from __future__ import annotations
 
