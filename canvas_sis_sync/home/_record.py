@@ -86,12 +86,6 @@ def batch_from_record(record: Any) -> Batch:
     return batch
 
 
-def import_from_record(record: Any) -> SisImport | None:
-    """Read Canvas's record of an import back, None for none. Raises RecordError."""
-    found: SisImport | None = read(SisImport | None, record)
-    return found
-
-
 def _no_number(name: str) -> float:
     raise ValueError(name)
 

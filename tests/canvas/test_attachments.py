@@ -246,13 +246,13 @@ def test_the_address_of_an_attachment_is_read_and_kept_nowhere() -> None:
     kept = _record.to_record(found)
     assert kept["attachments"] == [{"name": "users.csv", "size": 20}]
     assert "verifier" not in json.dumps(kept)
-    assert _record.import_from_record(kept) == found
+    assert _record.read(SisImport, kept) == found
 
 
 def test_an_address_in_a_record_is_not_read_back() -> None:
     """Nothing that we write has one, so somebody else did."""
     kept = {"id": 1, "workflow_state": "imported", "attachments": [{"name": "a", "size": 1, "url": "https://x/"}]}
-    found = _record.import_from_record(kept)
+    found = _record.read(SisImport, kept)
     assert isinstance(found, SisImport)
     assert found.attachments is not None
     assert found.attachments[0].url is None

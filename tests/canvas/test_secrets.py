@@ -18,6 +18,7 @@ from canvas_sis_sync import errors
 from canvas_sis_sync.canvas import _bodies, answers
 from canvas_sis_sync.canvas._bodies import Unreadable
 from canvas_sis_sync.canvas.client import Canvas
+from canvas_sis_sync.canvas.records import SisImport
 from canvas_sis_sync.home import _record
 
 TOKEN = "7301~q4Zr8sLmKx2VwN9cTb6YhJ3fGdPa5eUi"
@@ -215,7 +216,7 @@ def test_a_number_that_is_none_is_left_out(written: str, tmp_path: Path) -> None
     assert (found.progress, found.user_id, found.diffed_against, found.counts) == (None, None, None, {})
     assert [attachment.size for attachment in found.attachments or ()] == [None]
     kept = json.dumps(_record.to_record(found), allow_nan=False)
-    assert _record.import_from_record(json.loads(kept)) == found
+    assert _record.read(SisImport, json.loads(kept)) == found
     with sqlite3.connect(tmp_path / "x.sqlite3") as database:
         database.execute("SELECT json_extract(?, '$.statistics.x')", (kept,)).fetchone()
     database.close()
