@@ -114,7 +114,7 @@ def test_at_a_terminal_it_asks(
     os.write(ours, f"{word}\n".encode())
     out, err = process.communicate(timeout=60)
     assert (process.returncode, home.last().state) == (code, state)
-    golden(err)
+    golden(err.rstrip())  # an older click leaves out the space at the end
     assert out.index("Verdict: hold.") < out.index("Nothing was changed." if code else "is approved, exactly as it is.")
 
 
