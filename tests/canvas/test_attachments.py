@@ -99,44 +99,51 @@ def test_a_confused_address_is_not_followed(address: str) -> None:
         assert evil.asked == []
 
 
-def test_redirects_come_to_an_end() -> None:
+def test_redirects_come_to_an_end(golden: Golden) -> None:
     with serving(*[redirect(f"/{number}") for number in range(20)]) as server:
-        assert "again and again" in failing(server, errors.AnswerLost)
+        golden(failing(server, errors.AnswerLost))
     assert len(server.asked) == client.MOST_REDIRECTS + 1
     with serving(*[redirect(f"/{number}") for number in range(client.MOST_REDIRECTS)], reply(200, CSV)) as server:
         assert fetched(server) == CSV
     with serving(reply(302)) as server:
-        assert "nowhere" in failing(server, errors.AnswerLost)
+        golden(failing(server, errors.AnswerLost), "nowhere")
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind"),
-    [
-        (reply_json({"errors": [{"message": "gone"}]}, 404), errors.NotFound),
-        (reply_json({"errors": [{"message": "Invalid access token."}]}, 401), errors.AccessRefused),
-        (reply(403, "<html>", "text/html"), errors.AccessRefused),
-        (reply(400, "<Error/>", "application/xml"), errors.AnswerLost),
-        (reply(500), errors.AnswerLost),
-        (reply(304), errors.AnswerLost),
-    ],
-)
-def test_what_canvas_refuses_is_named(answer: bytes, kind: type[errors.CanvasError]) -> None:
+REFUSALS: dict[str, tuple[bytes, type[errors.CanvasError]]] = {
+    "gone": (reply_json({"errors": [{"message": "gone"}]}, 404), errors.NotFound),
+    "a bad token": (reply_json({"errors": [{"message": "Invalid access token."}]}, 401), errors.AccessRefused),
+    "a page": (reply(403, "<html>", "text/html"), errors.AccessRefused),
+    "XML": (reply(400, "<Error/>", "application/xml"), errors.AnswerLost),
+    "an error": (reply(500), errors.AnswerLost),
+    "not modified": (reply(304), errors.AnswerLost),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_canvas_refuses_is_named(name: str, golden: Golden) -> None:
+    answer, kind = REFUSALS[name]
     with serving(answer) as server:
-        assert urlsplit(server.url).netloc in failing(server, kind)
+        sentence = failing(server, kind)
+    assert urlsplit(server.url).netloc in sentence
+    golden(sentence)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 410])
-def test_what_a_storage_refuses_says_nothing_about_our_token(status: int) -> None:
+def test_what_a_storage_refuses_says_nothing_about_our_token(status: int, golden: Golden) -> None:
     refusal = reply(status, "<Error><Code>AccessDenied</Code></Error>", "application/xml")
     with serving(refusal) as storage, serving(redirect(f"{storage.url}/x")) as server:
-        assert f"({status})" in failing(server, errors.AnswerLost)
+        sentence = failing(server, errors.AnswerLost)
+    assert f"({status})" in sentence
+    golden(sentence)
 
 
-def test_a_host_that_is_gone_is_named() -> None:
+def test_a_host_that_is_gone_is_named(golden: Golden) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     with serving() as server:
-        assert f"127.0.0.1:{port}" in failing(server, errors.NothingArrived, f"http://127.0.0.1:{port}/x")
+        sentence = failing(server, errors.NothingArrived, f"http://127.0.0.1:{port}/x")
+    assert f"127.0.0.1:{port}" in sentence
+    golden(sentence)
 
 
 def until_cut(*pieces: bytes) -> Callable[[socket.socket], None]:
@@ -150,16 +157,16 @@ def until_cut(*pieces: bytes) -> Callable[[socket.socket], None]:
 @pytest.mark.parametrize(
     "answer",
     [
-        reply(200, b"x" * 1001),
-        reply(200, gzip.compress(bytes(50_000_000)), content_encoding="gzip"),
-        until_cut(b"HTTP/1.1 200 OK\r\n\r\n", *[b"x" * 100] * 11),
+        pytest.param(reply(200, b"x" * 1001), id="a byte more"),
+        pytest.param(reply(200, gzip.compress(bytes(50_000_000)), content_encoding="gzip"), id="inflating"),
+        pytest.param(until_cut(b"HTTP/1.1 200 OK\r\n\r\n", *[b"x" * 100] * 11), id="without a length"),
     ],
 )
-def test_more_than_is_wanted_is_not_taken(answer: bytes) -> None:
+def test_more_than_is_wanted_is_not_taken(answer: bytes, golden: Golden) -> None:
     into = io.BytesIO()
-    lost = pytest.raises(errors.AnswerLost, match="too large")
-    with serving(answer) as server, canvas_at(server.url) as canvas, lost:
+    with serving(answer) as server, canvas_at(server.url) as canvas, pytest.raises(errors.AnswerLost) as caught:
         canvas.fetch_attachment(f"{server.url}/x", into, most_bytes=1000)
+    golden(in_full(caught.value))
     assert len(into.getvalue()) <= 1000
 
 
@@ -181,7 +188,7 @@ def test_a_file_that_is_cut_is_a_lost_answer() -> None:
         failing(server, errors.AnswerLost)
 
 
-def test_a_file_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr(_connections, "STALL_SECONDS", 0.2)
 
     def stall(connection: socket.socket) -> None:
@@ -190,7 +197,7 @@ def test_a_file_that_stalls_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -
 
     started = REAL_TIME()
     with serving(stall) as server:
-        assert "in time" in failing(server, errors.AnswerLost)
+        golden(failing(server, errors.AnswerLost))
     assert REAL_TIME() - started < 5
 
 
@@ -208,7 +215,7 @@ def test_a_file_may_take_longer_than_an_answer_while_it_moves(monkeypatch: pytes
         assert fetched(server) == b"x" * 20
 
 
-def test_a_file_that_trickles_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_trickles_ends_after_its_time(monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     monkeypatch.setattr(client, "ATTACHMENT_SECONDS", 0.3)
 
     def trickle(connection: socket.socket) -> None:
@@ -219,7 +226,7 @@ def test_a_file_that_trickles_ends_after_its_time(monkeypatch: pytest.MonkeyPatc
 
     started = REAL_TIME()
     with serving(redirect("/1"), trickle) as server:
-        assert "in time" in failing(server, errors.AnswerLost, most=100)
+        golden(failing(server, errors.AnswerLost, most=100))
     assert REAL_TIME() - started < 3
     assert client.SLOWEST_BYTES == 200_000
 
