@@ -27,7 +27,7 @@ from support.scripted_server import (
     serving,
     sha256,
 )
-from support.sentences import in_full
+from support.sentences import in_full, listed
 from urllib3.util import parse_url
 
 from canvas_sis_sync import errors
@@ -241,15 +241,16 @@ def test_an_upload_whose_location_is_confused_is_a_lost_answer(
     assert evil.asked == []
 
 
-@pytest.mark.parametrize(
-    "address", [*CONFUSED, " http://{evil}/x", "http://{evil}/x\n", "http://{home}/x y", "/x", "up", ""]
-)
-def test_no_data_go_to_a_confused_upload_address(address: str, evil: ScriptedServer, zip_path: Path) -> None:
+def test_no_data_go_to_a_confused_upload_address(evil: ScriptedServer, zip_path: Path, golden: Golden) -> None:
+    sentences = {}
     with serving(reply(201)) as server, canvas_at(server.url) as canvas:
-        offer = Offer(address.format(evil=evil.host, home=server.host), ())
-        with pytest.raises(errors.NothingArrived, match="Nothing was sent"):
-            canvas.upload_to_offer(offer, zip_path, sha256=sha256(zip_path))
-        assert server.asked == evil.asked == []
+        for address in [*CONFUSED, " http://{evil}/x", "http://{evil}/x\n", "http://{home}/x y", "/x", "up", ""]:
+            offer = Offer(address.format(evil=evil.host, home=server.host), ())
+            with pytest.raises(errors.NothingArrived) as caught:
+                canvas.upload_to_offer(offer, zip_path, sha256=sha256(zip_path))
+            assert server.asked == evil.asked == [], address
+            sentences[ascii(address)] = in_full(caught.value)
+    golden(listed(sentences))
 
 
 @pytest.mark.parametrize("address", [*CONFUSED, *FOREIGN])
@@ -267,11 +268,14 @@ def test_no_redirect_leads_the_token_away_or_into_a_traceback(
     assert evil.asked == []
 
 
-def test_the_loopback_rule_looks_at_the_host_that_is_connected_to(zip_path: Path) -> None:
+def test_the_loopback_rule_looks_at_the_host_that_is_connected_to(zip_path: Path, golden: Golden) -> None:
+    sentences = {}
     with canvas_at("http://127.0.0.1:1") as canvas:
         for address in ("http://evil.example\\@127.0.0.1:1/", "http://evil.example/", "http://127.0.0.1.evil.example/"):
-            with pytest.raises(errors.NothingArrived, match="Nothing was sent"):
+            with pytest.raises(errors.NothingArrived) as caught:
                 canvas.upload_to_offer(Offer(address, ()), zip_path, sha256=sha256(zip_path))
+            sentences[address] = in_full(caught.value)
+    golden(listed(sentences))
 
 
 @pytest.mark.parametrize(
