@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from support.golden import Golden
 from support.scripted_server import TOKEN, Reply, canvas_at, reply, reply_json, reset, serving, sha256
-from support.sentences import in_full
+from support.sentences import in_full, listed
 
 from canvas_sis_sync import errors
 from canvas_sis_sync.canvas.answers import Offer
@@ -38,85 +38,81 @@ def refusal_of(answer: Reply) -> errors.CanvasError:
         return caught.value
 
 
-@pytest.mark.parametrize(
-    ("answer", "kind", "sentence", "hint"),
-    [
-        (
-            reply_json({"errors": [{"message": "Invalid access token."}]}, 401, WWW_Authenticate="Bearer realm=x"),
-            errors.AccessRefused,
-            "access token is wrong",
-            "CANVAS_API_TOKEN",
-        ),
-        (
-            reply_json({"errors": [{"message": "Expired access token."}]}, 401),
-            errors.AccessRefused,
-            "access token has expired",
-            "CANVAS_API_TOKEN",
-        ),
-        (
-            reply_json({"errors": [{"message": "Revoked access token."}]}, 401),
-            errors.AccessRefused,
-            "access token was revoked",
-            "CANVAS_API_TOKEN",
-        ),
-        (reply(401, "<html>", "text/html"), errors.AccessRefused, "access token is wrong", "CANVAS_API_TOKEN"),
-        (
-            reply_json({"status": "unauthenticated", "errors": [{"message": "log in"}]}, 401),
-            errors.AccessRefused,
-            "access token is wrong",
-            "CANVAS_API_TOKEN",
-        ),
-        (reply_json(UNAUTHORIZED, 401), errors.AccessRefused, "lacks the permission", "Import SIS data"),
-        (reply_json(UNAUTHORIZED, 403), errors.AccessRefused, "lacks the permission", "Import SIS data"),
-        (
-            reply_json({"errors": ["SIS imports are not enabled"]}, 403),
-            errors.AccessRefused,
-            "switched off",
-            "settings of the root account",
-        ),
-        (reply(403, "<html>no</html>", "text/html"), errors.AccessRefused, "neither token", "User-Agent"),
-        (reply_json([], 403), errors.AccessRefused, "neither token", "User-Agent"),
-        (reply(403, "[" * 20_000), errors.AccessRefused, "neither token", "User-Agent"),
-        (reply(403, "403 Forbidden (Rate Limit Exceeded)\n", "text/plain"), errors.Throttled, "too often", "token"),
-        (reply(429, "slow down", "text/plain"), errors.Throttled, "too often", "token"),
-        (reply_json({"errors": [{"message": "not here"}]}, 404), errors.NotFound, "not here", "CANVAS_ACCOUNT_ID"),
-        (reply_json({"message": "no term"}, 400), errors.RequestRejected, "no term", "SIS_IMPORT_"),
-        (
-            reply_json({"errors": [{"field": "identifier", "message": "long"}]}, 422),
-            errors.RequestRejected,
-            "identifier: long",
-            "SIS_IMPORT_",
-        ),
-        (reply(413, "<html>", "text/html"), errors.RequestRejected, "(413).", ""),
-        (
-            reply_json({"errors": [{"message": "internal"}], "error_report_id": 1}, 500),
-            errors.AnswerLost,
-            "It says: internal",
-            "",
-        ),
-        (reply(502, "<html><b>Bad gateway</b>", "text/html"), errors.AnswerLost, "(502)", ""),
-        (reply(408), errors.AnswerLost, "(408)", ""),
-        (reply(200, "<html>maintenance</html>", "text/html"), errors.AnswerLost, "a web page instead of data", ""),
-        (reply(200, "OK"), errors.AnswerLost, "not JSON", ""),
-        (reply(204), errors.AnswerLost, "not JSON", ""),
-        (reply_json({"sis_imports": []}), errors.AnswerLost, "without an id", ""),
-        (
-            reply(302, Location="https://user:pw@other.example/x?y=1"),
-            errors.RedirectRefused,
-            "https://other.example",
-            "CANVAS_BASE_URL=https://other.example ",
-        ),
-        (reply(302, Location="/login"), errors.RedirectRefused, "a page of its own", "CANVAS_BASE_URL"),
-        (reply(302), errors.RedirectRefused, "a page of its own", "CANVAS_BASE_URL"),
-    ],
-)
-def test_each_answer_becomes_its_error(answer: bytes, kind: type[errors.CanvasError], sentence: str, hint: str) -> None:
+ANSWERS: dict[str, tuple[bytes, type[errors.CanvasError], str]] = {
+    "401, a wrong token": (
+        reply_json({"errors": [{"message": "Invalid access token."}]}, 401, WWW_Authenticate="Bearer realm=x"),
+        errors.AccessRefused,
+        "CANVAS_API_TOKEN",
+    ),
+    "401, an expired token": (
+        reply_json({"errors": [{"message": "Expired access token."}]}, 401),
+        errors.AccessRefused,
+        "CANVAS_API_TOKEN",
+    ),
+    "401, a revoked token": (
+        reply_json({"errors": [{"message": "Revoked access token."}]}, 401),
+        errors.AccessRefused,
+        "CANVAS_API_TOKEN",
+    ),
+    "401, a page": (reply(401, "<html>", "text/html"), errors.AccessRefused, "CANVAS_API_TOKEN"),
+    "401, unauthenticated": (
+        reply_json({"status": "unauthenticated", "errors": [{"message": "log in"}]}, 401),
+        errors.AccessRefused,
+        "CANVAS_API_TOKEN",
+    ),
+    "401, unauthorized": (reply_json(UNAUTHORIZED, 401), errors.AccessRefused, "Import SIS data"),
+    "403, unauthorized": (reply_json(UNAUTHORIZED, 403), errors.AccessRefused, "Import SIS data"),
+    "403, imports not enabled": (
+        reply_json({"errors": ["SIS imports are not enabled"]}, 403),
+        errors.AccessRefused,
+        "",
+    ),
+    "403, a page": (reply(403, "<html>no</html>", "text/html"), errors.AccessRefused, "User-Agent"),
+    "403, a list": (reply_json([], 403), errors.AccessRefused, "User-Agent"),
+    "403, nested too deep": (reply(403, "[" * 20_000), errors.AccessRefused, "User-Agent"),
+    "403, the throttle": (reply(403, "403 Forbidden (Rate Limit Exceeded)\n", "text/plain"), errors.Throttled, "token"),
+    "429": (reply(429, "slow down", "text/plain"), errors.Throttled, "token"),
+    "404": (reply_json({"errors": [{"message": "not here"}]}, 404), errors.NotFound, "CANVAS_ACCOUNT_ID"),
+    "400": (reply_json({"message": "no term"}, 400), errors.RequestRejected, "SIS_IMPORT_"),
+    "422": (
+        reply_json({"errors": [{"field": "identifier", "message": "long"}]}, 422),
+        errors.RequestRejected,
+        "SIS_IMPORT_",
+    ),
+    "413": (reply(413, "<html>", "text/html"), errors.RequestRejected, ""),
+    "500": (
+        reply_json({"errors": [{"message": "internal"}], "error_report_id": 1}, 500),
+        errors.AnswerLost,
+        "",
+    ),
+    "502": (reply(502, "<html><b>Bad gateway</b>", "text/html"), errors.AnswerLost, ""),
+    "408": (reply(408), errors.AnswerLost, ""),
+    "200, a page": (reply(200, "<html>maintenance</html>", "text/html"), errors.AnswerLost, ""),
+    "200, text": (reply(200, "OK"), errors.AnswerLost, ""),
+    "204": (reply(204), errors.AnswerLost, ""),
+    "200, without an id": (reply_json({"sis_imports": []}), errors.AnswerLost, ""),
+    "302, to another host": (
+        reply(302, Location="https://user:pw@other.example/x?y=1"),
+        errors.RedirectRefused,
+        "CANVAS_BASE_URL=https://other.example ",
+    ),
+    "302, to a page": (reply(302, Location="/login"), errors.RedirectRefused, "CANVAS_BASE_URL"),
+    "302, to nowhere": (reply(302), errors.RedirectRefused, "CANVAS_BASE_URL"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_each_answer_becomes_its_error(name: str) -> None:
+    answer, kind, setting = ANSWERS[name]
     error = refusal_of(answer)
     assert type(error) is kind
-    assert sentence in error.sentence
-    assert hint in error.hint
+    assert setting in error.hint
     if kind is not errors.AnswerLost and not isinstance(error, errors.RedirectRefused):
         assert error.status == int(answer.split()[1])
+
+
+def test_each_answer_has_its_sentence_and_its_way_out(golden: Golden) -> None:
+    golden(listed({name: in_full(refusal_of(answer)) for name, (answer, *_) in ANSWERS.items()}))
 
 
 @pytest.mark.parametrize("text", ["<html>", "user:pw", "y=1", "maintenance", "Bad gateway"])
@@ -139,23 +135,20 @@ def test_a_throttle_told_as_json_is_none() -> None:
     assert type(refusal_of(reply_json({"message": "Rate Limit Exceeded"}, 403))) is errors.AccessRefused
 
 
-@pytest.mark.parametrize(
-    ("answer", "sentence"),
-    [
-        (reset, "cut the connection"),
-        (lambda connection: connection.close(), "cut the connection"),
-        (
-            lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{"),
-            "cut the connection",
-        ),
-        (lambda connection: connection.sendall(b"nonsense\r\n\r\n"), "cut the connection"),
-        (reply(200, b"not gzip", content_encoding="gzip"), "an answer that cannot be read"),
-    ],
-)
-def test_a_cut_answer_is_lost_and_says_for_how_long_it_was_waited(answer: Reply, sentence: str) -> None:
-    error = refusal_of(answer)
+CUTS: dict[str, Reply] = {
+    "reset": reset,
+    "closed": lambda connection: connection.close(),
+    "in the body": lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{"),
+    "no HTTP": lambda connection: connection.sendall(b"nonsense\r\n\r\n"),
+    "no gzip": reply(200, b"not gzip", content_encoding="gzip"),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_cut_answer_is_lost_and_says_for_how_long_it_was_waited(name: str, golden: Golden) -> None:
+    error = refusal_of(CUTS[name])
     assert isinstance(error, errors.AnswerLost)
-    assert sentence in error.sentence
+    golden(in_full(error))
     assert 0 <= error.seconds < 5
 
 
@@ -216,9 +209,11 @@ def test_the_right_to_import_is_told_or_unknown(answer: bytes, may: bool | None)
 
 
 @pytest.mark.parametrize("url", ["", "canvas.example", "https://", "ftp://canvas.example", "https://x:99999"])
-def test_a_base_url_that_is_none_is_a_settings_error(url: str) -> None:
-    with pytest.raises(errors.SettingsError, match="CANVAS_BASE_URL"):
+def test_a_base_url_that_is_none_is_a_settings_error(url: str, golden: Golden) -> None:
+    with pytest.raises(errors.SettingsError) as caught:
         canvas_at(url)
+    golden(in_full(caught.value))
+    assert "CANVAS_BASE_URL" in caught.value.sentence
 
 
 @pytest.mark.parametrize("token", ["", " ", "two\nlines", "naïve"])
