@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from canvas_sis_sync.sandbox.sandbox import Sandbox
 from canvas_sis_sync.sync.token_end import near_end
 
 DAY = 86_400
-ENDS = "The access token ends at "
 
 
 def nightly(home: Home) -> str:
@@ -22,6 +22,10 @@ def nightly(home: Home) -> str:
     told = home.run(watched=False)
     assert (told.result.exit_code, told.result.outcome) == (0, "imported")
     return told.text
+
+
+def timeless(text: str) -> str:
+    return re.sub(r"\bin (\d+ days?|\d+ h \d+ min)(?=;)", "in N days", text)
 
 
 def asked(sandbox: Sandbox) -> int:
@@ -32,26 +36,26 @@ def everything_written(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".env")
 
 
-def test_the_end_is_reported_a_week_and_a_day_before(home: Home, sandbox: Sandbox) -> None:
+def test_the_end_is_reported_a_week_and_a_day_before(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault(f"token-ends={8 * DAY}")
     assert nightly(home) == ""
     for days in (6, 1):
         sandbox.add_fault(f"token-ends={days * DAY}")
         text = nightly(home)
-        assert text.startswith(ENDS)
-        assert "put it in place of the old one (CANVAS_API_TOKEN, or the file" in text
+        golden(timeless(text))
+        assert "CANVAS_API_TOKEN" in text
         assert nightly(home) == ""
     assert asked(sandbox) == 5
     assert TOKEN[:5].encode() not in everything_written(home.folder)
 
 
-def test_what_comes_nearer_is_reported_again(home: Home, sandbox: Sandbox) -> None:
+def test_what_comes_nearer_is_reported_again(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault(f"token-ends={2 * DAY}")
-    assert nightly(home).startswith(ENDS)
+    golden(timeless(nightly(home)))
     later = fast_clock()
     later.sleep(1.5 * DAY)
     home.drop()
-    assert home.run(watched=False, clock=later).text.startswith(ENDS)
+    golden(timeless(home.run(watched=False, clock=later).text))
     home.drop()
     assert home.run(watched=False, clock=later).text == ""
 
@@ -76,14 +80,14 @@ def test_a_token_without_an_end_is_not_mentioned(home: Home, sandbox: Sandbox) -
     assert "token" not in _status.as_text(looked)
 
 
-def test_status_shows_an_end_that_is_near(home: Home, sandbox: Sandbox) -> None:
+def test_status_shows_an_end_that_is_near(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     sandbox.add_fault(f"token-ends={30 * DAY}")
     looked = _status.status(home.settings(), fast_clock())
     assert str(_status.as_json(looked)["token_expires_at"]).startswith("20")
     assert "token" not in _status.as_text(looked)
     sandbox.add_fault(f"token-ends={3 * DAY}")
     looked = _status.status(home.settings(), fast_clock())
-    assert _status.as_text(looked).splitlines()[-1].startswith(ENDS)
+    golden(timeless(_status.as_text(looked).splitlines()[-1]))
 
 
 def test_a_token_that_has_ended_is_called_expired(home: Home, sandbox: Sandbox, golden: Golden) -> None:
@@ -115,7 +119,7 @@ def test_a_token_that_has_ended_is_called_expired(home: Home, sandbox: Sandbox, 
 def test_any_other_answer_says_nothing_and_is_not_asked_for_again(answer: Reply) -> None:
     with serving(answer) as server, canvas_at(server.url) as canvas:
         end = canvas.token_end()
-        assert end is None or near_end(end, 0.0).startswith("The access token ended")
+        assert end is None or end < 0
         assert len(server.asked) == 1
 
 
