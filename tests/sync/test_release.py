@@ -84,24 +84,32 @@ def test_somebody_elses_import_is_released_by_a_command(home: Home, sandbox: San
     ],
 )
 def test_a_command_that_does_not_fit_is_a_usage_error(
-    home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    home: Home, capsys: pytest.CaptureFixture[str], arguments: list[str], golden: Golden
 ) -> None:
     with pytest.raises(SystemExit) as left:
         main(["--home", str(home.folder), *arguments])
     assert left.value.code == 2
-    assert "Error: " in capsys.readouterr().err
+    golden(capsys.readouterr().err)
 
 
-def test_the_state_is_the_one_that_canvas_shows_now(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+def test_the_state_is_the_one_that_canvas_shows_now(
+    home: Home, sandbox: Sandbox, failed: Batch, golden: Golden
+) -> None:
     sandbox.set_state(1, "restored")
-    assert "released while it is restored" in home.say("skip", failed.id, "undone by hand")
+    golden(home.say("skip", failed.id, "undone by hand"))
+    (release,) = home.last().releases
+    assert release.workflow_state == "restored"
     home.drop({"courses.csv": COURSES})
     assert home.run().result.outcome == "imported"
 
 
-def test_without_canvas_the_journals_state_is_released(home: Home, sandbox: Sandbox, failed: Batch) -> None:
+def test_without_canvas_the_journals_state_is_released(
+    home: Home, sandbox: Sandbox, failed: Batch, golden: Golden
+) -> None:
     sandbox.add_fault("get-500=100")
-    assert "released while it is failed" in home.say("skip", failed.id, "known")
+    golden(home.say("skip", failed.id, "known"))
+    (release,) = home.last().releases
+    assert release.workflow_state == "failed"
 
 
 def test_somebody_elses_import_cannot_be_released_unseen(home: Home, sandbox: Sandbox, failed: Batch) -> None:
