@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.golden import Golden
 from support.homes import COURSES, TOKEN, USERS, Home
 
 from canvas_sis_sync.cli._run import RunReport
@@ -122,7 +123,7 @@ def assert_nothing_strange_was_sent(home: Home, sandbox: Sandbox, told: RunRepor
 
 @pytest.mark.parametrize("where", ["night", "night/deep"])
 def test_a_folder_swapped_for_a_link_gives_nothing_of_what_the_link_names(
-    claimed_from: Home, sandbox: Sandbox, stranger: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    claimed_from: Home, sandbox: Sandbox, stranger: Path, monkeypatch: pytest.MonkeyPatch, where: str, golden: Golden
 ) -> None:
     home = claimed_from
     home.drop({"deep/users.csv": USERS} if where == "night/deep" else {"users.csv": USERS}, folder="night")
@@ -135,9 +136,9 @@ def test_a_folder_swapped_for_a_link_gives_nothing_of_what_the_link_names(
     told = home.run()
     assert_nothing_strange_was_sent(home, sandbox, told)
     assert home.last().state is BatchState.DISCARDED
-    assert "changed or vanished" in home.last().reason
+    golden(home.last().reason, "reason")
+    golden(told.message)
     assert (home.inbox / where).is_symlink()
-    assert "night" in told.message
 
 
 @pytest.mark.parametrize("moment", [after_the_last_look, before_the_rename])
@@ -195,7 +196,7 @@ def test_another_file_of_the_same_size_and_time_is_a_drop_of_its_own(
 
 
 def test_a_swap_in_the_middle_of_a_drop_holds_naming_both_halves(
-    claimed_from: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    claimed_from: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     home = claimed_from
     home.drop({"courses.csv": COURSES, "users.csv": USERS})
@@ -210,9 +211,9 @@ def test_a_swap_in_the_middle_of_a_drop_holds_naming_both_halves(
         patched.setattr(inbox, "move", moved)
         told = home.run()
     assert told.result.exit_code == EXIT_HELD
-    assert f"users.csv changed or vanished in {home.inbox}" in told.message
-    assert "Already claimed" in told.message
-    assert "courses.csv" in told.message
+    golden(told.message)
+    for name in ("users.csv", "courses.csv", str(home.inbox)):
+        assert name in told.message
     assert not sandbox.imports
     assert (home.inbox / "users.csv").is_symlink()
     (home.inbox / "users.csv").unlink()  # whose content is the token
@@ -221,7 +222,7 @@ def test_a_swap_in_the_middle_of_a_drop_holds_naming_both_halves(
 
 
 def test_what_cannot_be_put_back_is_held_and_kept(
-    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    home: Home, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
     home.drop({"users.csv": USERS})
     rename = Folder.rename
@@ -237,7 +238,7 @@ def test_what_cannot_be_put_back_is_held_and_kept(
         patched.setattr(Folder, "rename", renamed)
         told = home.run()
     assert told.result.exit_code == EXIT_HELD
-    assert "Already claimed" in told.message
+    golden(told.message)
     assert not sandbox.imports
     assert (home.inbox / "users.csv").read_text() == STRANGER
     (kept,) = (home.folder_of(home.last()) / "files").iterdir()
@@ -286,11 +287,12 @@ def test_a_second_name_of_somebody_elses_file_leaves_that_file_as_it_is(
     assert not list(home.inbox.iterdir())
 
 
-def test_a_second_name_of_the_settings_is_never_taken(home: Home, sandbox: Sandbox) -> None:
+def test_a_second_name_of_the_settings_is_never_taken(home: Home, sandbox: Sandbox, golden: Golden) -> None:
     os.link(home.folder / ".env", home.inbox / "users.csv")
     told = home.run()
     assert told.result.exit_code == EXIT_HELD
-    assert f"users.csv in {home.inbox} is a second name of {home.folder / '.env'}" in told.message
+    golden(told.message)
+    assert str(home.folder / ".env") in told.message
     assert_nothing_strange_was_sent(home, sandbox, told)
     assert home.batches() == []
     (home.inbox / "users.csv").unlink()
