@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.golden import Golden
 
 from canvas_sis_sync.home import log
 
@@ -163,26 +164,27 @@ def log_two_lines(folder: Path) -> None:
         log.get_logger().info("second")
 
 
-def assert_told_once(captured: str, path: Path) -> None:
-    assert captured.count("\n") == 1
-    assert captured.startswith(f"sis-sync: going on without the log {path}: ")
-
-
 def test_a_folder_that_cannot_be_made_is_told_once_and_stops_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     (tmp_path / "logs").write_text("a file in the way")
     log_two_lines(tmp_path / "logs")
-    assert_told_once(capsys.readouterr().err, tmp_path / "logs" / log.FILE_NAME)
+    captured = capsys.readouterr().err
+    assert captured.count("\n") == 1
+    assert str(tmp_path / "logs" / log.FILE_NAME) in captured
+    golden(captured)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_told_once_and_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], golden: Golden
+) -> None:
     (tmp_path / log.FILE_NAME).symlink_to("/dev/full")
     log_two_lines(tmp_path)
     captured = capsys.readouterr().err
-    assert_told_once(captured, tmp_path / log.FILE_NAME)
-    assert "No space left on device" in captured
+    assert captured.count("\n") == 1
+    assert str(tmp_path / log.FILE_NAME) in captured
+    golden(captured)
 
 
 def test_the_rotating_handler_is_imported_only_when_the_log_is_set_up() -> None:
