@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from support.golden import Golden
 from support.homes import TOKEN, Home
 from support.scripted_server import reply, serving
 
@@ -49,10 +50,12 @@ def test_the_environment_goes_before_env(new_home: Callable[..., Home]) -> None:
 
 
 @pytest.mark.slow
-def test_hosts_of_no_proxy_are_asked_directly(new_home: Callable[..., Home]) -> None:
+def test_hosts_of_no_proxy_are_asked_directly(new_home: Callable[..., Home], golden: Golden) -> None:
     with serving() as proxy:
         home = new_home(f"https://{HOST}", HTTPS_PROXY=proxy.url, NO_PROXY=HOST)
-        assert f"the name {HOST} could not be resolved" in call(home, "status")[1]
+        shown = call(home, "status")[1]
+        assert HOST in shown
+        golden(shown)
         assert not proxy.asked
 
 
@@ -68,21 +71,22 @@ def test_an_authority_in_env_is_trusted(new_home: Callable[..., Home]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value"),
     [
-        ("HTTPS_PROXY", "ftp://p", "HTTPS_PROXY (.env) must be a proxy such as"),
-        ("http_proxy", "http://p:x", "HTTP_PROXY (.env) must be a proxy such as"),
-        ("REQUESTS_CA_BUNDLE", "/no/such.pem", "REQUESTS_CA_BUNDLE (.env) names /no/such.pem, which cannot be read"),
-        ("SSL_CERT_FILE", "/etc/ca.pem", "SSL_CERT_FILE (.env) is not read"),
-        ("CURL_CA_BUNDLE", "/etc/ca.pem", "CURL_CA_BUNDLE (.env) is not read"),
+        ("HTTPS_PROXY", "ftp://p"),
+        ("http_proxy", "http://p:x"),
+        ("REQUESTS_CA_BUNDLE", "/no/such.pem"),
+        ("SSL_CERT_FILE", "/etc/ca.pem"),
+        ("CURL_CA_BUNDLE", "/etc/ca.pem"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(home: Home, name: str, value: str, said: str) -> None:
+def test_what_cannot_be_used_is_refused_by_name(home: Home, name: str, value: str, golden: Golden) -> None:
     home.configure(**{name: value})
     home.drop()
     code, shown = call(home, "run")
     assert code == 10
-    assert said in shown
+    assert f"{name.upper()} (.env)" in shown
+    golden(shown)
     assert "ftp://p" not in shown
 
 
