@@ -54,14 +54,15 @@ def test_half_of_the_keys_or_few_rows_are_no_changed_form(changes: KindChanges) 
 @pytest.mark.parametrize(
     ("count", "is_every", "holds"), [(3, False, True), (61, False, True), (1, True, True), (2, False, False)]
 )
-def test_ids_that_lost_their_zeros_are_held_or_noticed(count: int, is_every: bool, holds: bool) -> None:
+def test_ids_that_lost_their_zeros_are_held_or_noticed(count: int, is_every: bool, holds: bool, golden: Golden) -> None:
     lost = LostZeros(count, "000100", "100", is_every=is_every)
     changes = kind("user", removed=count, added=count, lost_zeros=lost)
     tripped = judged(changes, case=Case(now=NOW), limits={})
     assert ids(tripped) == (["lost-zeros"] if holds else [])
     said = [each.message for each in tripped] or list(noticed(Changes((changes,))))
     assert len(said) == 1
-    assert "without the leading zeros of an id, such as 100 for 000100" in said[0]
+    golden(said[0])
+    assert "000100" in said[0]
     assert list(noticed(Changes((changes,)))) == ([] if holds else said)
 
 
@@ -174,10 +175,14 @@ def test_a_canary_must_be_there(golden: Golden) -> None:
     ("before", "now", "trips"),
     [(NOW, NOW - 1, True), (NOW, NOW, False), (NOW, NOW + 1, False), (None, NOW, False), (NOW, None, False)],
 )
-def test_a_delivery_must_not_be_older_than_the_last(before: float | None, now: float | None, trips: bool) -> None:
+def test_a_delivery_must_not_be_older_than_the_last(
+    before: float | None, now: float | None, trips: bool, golden: Golden
+) -> None:
     tripped = judged(case=Case(newest_before=before, newest_now=now), limits={})
     assert ids(tripped) == ["older"] * trips
-    assert not trips or "from 2031-12-22 02:59:59 UTC, older than" in tripped[0].message
+    if trips:
+        golden(tripped[0].message)
+        assert "2031-12-22 02:59:59 UTC" in tripped[0].message
 
 
 UNKNOWN = Prediction(base_import=4711, base_known=False)
@@ -194,10 +199,12 @@ UNKNOWN = Prediction(base_import=4711, base_known=False)
         (Case(), False),
     ],
 )
-def test_a_base_of_unknown_content_holds_where_canvas_would_remove(case: Case, trips: bool) -> None:
+def test_a_base_of_unknown_content_holds_where_canvas_would_remove(case: Case, trips: bool, golden: Golden) -> None:
     tripped = judged(case=case, prediction=UNKNOWN)
     assert ids(tripped) == ["unknown-base"] * trips
-    assert not trips or "import 4711, which was not sent from here" in tripped[0].message
+    if trips:
+        golden(tripped[0].message)
+        assert "4711" in tripped[0].message
 
 
 def test_a_known_base_holds_nothing() -> None:
@@ -218,11 +225,13 @@ def test_changes_of_ids_are_not_for_diffing(changes: KindChanges, case: Case, tr
 
 
 @pytest.mark.parametrize(("times", "trips"), [(2, False), (3, True)])
-def test_three_refused_comparisons_in_a_row_hold(times: int, trips: bool) -> None:
+def test_three_refused_comparisons_in_a_row_hold(times: int, trips: bool, golden: Golden) -> None:
     tripped = judged(case=replace(DIFFING, thresholds_in_a_row=times))
     assert ids(tripped) == ["thresholds"] * trips
     assert not judged(case=asking(replace(DIFFING, thresholds_in_a_row=times), diffing_remaster_data_set="true"))
-    assert not trips or "the last 3 deliveries" in tripped[0].message
+    if trips:
+        golden(tripped[0].message)
+        assert str(times) in tripped[0].message
 
 
 # --- batch mode ---
