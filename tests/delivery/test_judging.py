@@ -222,10 +222,10 @@ def test_a_zip_that_says_it_is_larger_than_canvas_takes_is_refused(tmp_path: Pat
     golden(in_full(caught.value))
 
 
-def test_a_zip_that_is_still_being_written_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
+def test_a_zip_that_is_still_being_written_is_refused_wherever_it_is_cut(tmp_path: Path, golden: Golden) -> None:
     whole = made(tmp_path / "x.zip", "users.csv", "courses.csv").read_bytes()
     for end in range(len(whole)):
         (tmp_path / "x.zip").write_bytes(whole[:end])
-        with pytest.raises(BadZipError, match=r"x\.zip is not a whole zip") as caught:
+        with pytest.raises(BadZipError) as caught:
             look_into(tmp_path / "x.zip")
-    assert caught.value.hint
+        golden(in_full(caught.value))
