@@ -58,8 +58,9 @@ def test_every_changed_byte_of_the_data_is_found(tmp_path: Path) -> None:
     start = 30 + len("users.csv")
     for place in range(start, start + packed_size):
         bundle.path.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
-        with pytest.raises(BadZipError, match=r"users\.csv in x\.zip is"):
+        with pytest.raises(BadZipError) as caught:
             read_back(bundle.path, bundle.entries)
+        assert "users.csv in x.zip" in caught.value.sentence
 
 
 def test_a_changed_byte_of_a_stored_file_is_found(tmp_path: Path, golden: Golden) -> None:
@@ -117,11 +118,14 @@ def test_a_description_of_a_zip_by_another_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [DEFLATED, STORED])
 @pytest.mark.parametrize("size", [len(DATA) - 1, 10, len(DATA) + 1])
-def test_a_zip_that_lies_about_a_size_is_caught_when_it_is_read(tmp_path: Path, method: int, size: int) -> None:
+def test_a_zip_that_lies_about_a_size_is_caught_when_it_is_read(
+    tmp_path: Path, method: int, size: int, golden: Golden
+) -> None:
     lying(tmp_path / "x.zip", DATA, size=size, method=method)
     (file,) = look_into(tmp_path / "x.zip").files
-    with file.open() as stream, pytest.raises(BadZipError, match=r"users\.csv in x\.zip is (longer|damaged)"):
+    with file.open() as stream, pytest.raises(BadZipError) as caught:
         list(iter(lambda: stream.read(100), b""))
+    golden(in_full(caught.value))
     with pytest.raises(BadZipError):
         describe(tmp_path / "x.zip")
 
