@@ -44,7 +44,7 @@ def test_the_help_counts_the_nights(capsys: pytest.CaptureFixture[str], golden: 
 
 @pytest.mark.slow
 def test_the_demo_plays_five_nights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     assert main("demo") == EXIT_DONE
@@ -53,32 +53,32 @@ def test_the_demo_plays_five_nights(
     monday, tuesday, wednesday, friday, january, rest = re.split(r"\n== .* ==\n", out)[1:]
 
     assert "import 1 imported.\n(exit code 0)" in monday
-    assert "Canvas now has 344 users and 1,648 enrollments." in monday
+    assert "344 users and 1,648 enrollments" in monday
 
-    assert "import 2 imported_with_messages with 7 messages (see errors.csv); check had found" in tuesday
+    assert "import 2 imported_with_messages" in tuesday
     assert "(exit code 0)" in tuesday
     assert "\nsis_import_id,file,message,row\n2,enrollments.csv,user_id 's9001'" in tuesday
 
     assert re.findall(r"\(exit code (\d+)\)", wednesday) == ["4", "5", "0"]
     assert "import 4 imported_with_messages" in wednesday
-    failed = re.search(r"Batch (\S+) \(wednesday\) is failed", wednesday)
+    failed = re.search(r"Batch (\S+) \(wednesday\)", wednesday)
     assert failed
     assert f" skip {failed[1]} --reason " in wednesday
 
     assert re.findall(r"\(exit code (\d+)\)", friday) == ["5"]
-    assert "enrollment: 840 of 1,678 rows (50.1 %) would be removed" in friday
-    assert "\nenrollment   1,678  838      0        0      840      0  differences, removes 840" in friday
-    held = re.search(r"Batch (\S+) \(friday\) is held", friday)
+    assert "840 of 1,678 rows (50.1 %)" in friday
+    held = re.search(r"Batch (\S+) \(friday\)", friday)
     assert held
-    assert f"Batch {held[1]} will not be sent." in friday
-    assert "Canvas still has 1,678 enrollments, as before (1,678)." in friday
+    assert f" discard {held[1]} --reason " in friday
+    assert "1,678 enrollments, as before (1,678)" in friday
 
     assert re.findall(r"\(exit code (\d+)\)", january) == ["5", "0"]
-    assert "Nothing is left of term 2025F" in january
+    assert "2025F" in january
     assert "import 5 imported." in january
-    assert "Canvas has 1,678 enrollments now, those of the spring term." in january
+    assert "1,678 enrollments" in january
 
     (home,) = tmp_path.iterdir()
+    golden(out.replace(home.name, "DEMO"))
     assert re.findall(r"^\$ (\S+ \S+ \S+) run", out, re.MULTILINE) == [f"sis-sync --home {home}"] * 8
     assert str(home / "archive") in rest
     assert sorted(path.name for path in home.iterdir()) == [".env", "archive", "inbox", "logs", "state"]
@@ -87,7 +87,7 @@ def test_the_demo_plays_five_nights(
 
 @pytest.mark.slow
 def test_what_the_demo_shows_can_be_typed_where_the_program_is_not_on_the_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     main("demo")
@@ -98,7 +98,7 @@ def test_what_the_demo_shows_can_be_typed_where_the_program_is_not_on_the_path(
     program = skip.split(f" --home {home} skip ")[0]
     assert status == f"{program} --home {home} status --offline"
     done = subprocess.run(shlex.split(status), capture_output=True, text=True, check=True, timeout=30)
-    assert "Last batch: " in done.stdout
+    golden(done.stdout)
 
 
 def test_the_college_is_the_same_every_time_and_nobody_leaves() -> None:
@@ -124,7 +124,7 @@ def test_an_export_is_seen_only_once_it_is_complete(tmp_path: Path, monkeypatch:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="that system has no signals to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.Signals, golden: Golden) -> None:
     command = [
         sys.executable,
         "-m",
@@ -138,9 +138,8 @@ def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.S
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()
-        ready = re.fullmatch(
-            r"The sandbox is ready: CANVAS_BASE_URL=(http://127\.0\.0\.1:\d+) CANVAS_API_TOKEN=fake-token\n", line
-        )
+        golden(line)
+        ready = re.search(r"CANVAS_BASE_URL=(http://127\.0\.0\.1:\d+) CANVAS_API_TOKEN=fake-token\n", line)
         assert ready
         asked = urllib.request.Request(f"{ready[1]}/api/v1/users/self", headers={"Authorization": "Bearer fake-token"})
         with urllib.request.urlopen(asked, timeout=10) as answer:
@@ -152,7 +151,7 @@ def test_the_sandbox_serves_until_it_is_stopped(tmp_path: Path, number: signal.S
 
 @pytest.mark.skipif(os.name == "nt", reason="that system has no signals to send")
 def test_serving_leaves_no_thread_and_no_handler_behind(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Golden
 ) -> None:
     before = signal.getsignal(signal.SIGTERM), threading.active_count()
     stop = threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGTERM])
@@ -168,8 +167,9 @@ def test_serving_leaves_no_thread_and_no_handler_behind(
     assert main("sandbox", "--token", "fake-token") == EXIT_DONE
     stop.join()
     (sandbox,) = served
-    ready = f"The sandbox is ready: CANVAS_BASE_URL={sandbox.url} CANVAS_API_TOKEN=fake-token\n"
-    assert capsys.readouterr() == (ready, "")
+    out, err = capsys.readouterr()
+    golden(out)
+    assert (f"CANVAS_BASE_URL={sandbox.url} " in out, err) == (True, "")
     assert (signal.getsignal(signal.SIGTERM), threading.active_count()) == before
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", sandbox.port), timeout=5)
