@@ -133,10 +133,10 @@ def _after_abort(batch: Batch, final: SisImport) -> str:
     applied = f"Canvas counts {_processed(final):,} of {_given(batch, final):,} rows as applied"
     match final.abort_kind:
         case AbortKind.THRESHOLD:
-            limit = batch.options.change_threshold
+            limit = f" (now {batch.options.change_threshold})" if batch.options.change_threshold else ""
             return (
-                f"{applied}. If the export was cut short, skip it and export again; if what is missing from it shall"
-                f" really go, raise SIS_IMPORT_CHANGE_THRESHOLD ({limit}) and retry it."
+                f"{applied}. If the export was cut short, skip it and export again. If what is missing is really to be"
+                f" removed, raise SIS_IMPORT_CHANGE_THRESHOLD{limit} and retry it."
             )
         case AbortKind.NO_TERMS:
             return f"{applied}. The rows of terms.csv say which terms it covers: add terms.csv to the export."
