@@ -164,7 +164,9 @@ def test_a_shortfall_is_a_note(users: int, warnings: int, missing: int, golden: 
     ("changes", "facts"),
     [
         pytest.param(
-            BY_CANVAS | {"options": BY_TERM}, ["1,200 of 1,200", "SIS_IMPORT_CHANGE_THRESHOLD (now 20)"], id="by threshold"
+            BY_CANVAS | {"options": BY_TERM},
+            ["1,200 of 1,200", "SIS_IMPORT_CHANGE_THRESHOLD (now 20)"],
+            id="by threshold",
         ),
         pytest.param(
             BY_CANVAS | {"options": {"multi_term_batch_mode": True}}, ["1,200 of 1,200", "terms.csv"], id="no term"
